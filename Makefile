@@ -1,0 +1,100 @@
+# `make test` and `make demo` need only Python 3.11, 3.12 or 3.13 with pip: they
+# set up virtual environments of their own, with CPU builds of the backends.
+
+# The first supported one; `make PYTHON=...` picks another.
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python; do \
+	"$$python" -c '$(IS_SUPPORTED)' 2>/dev/null && echo "$$python" && break; done)
+IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+VENV ?= .venv
+VENV_NO_TF ?= .venv-no-tf
+PYTEST_ARGS ?=
+# In the environment without TensorFlow every test module is imported, and these run.
+NO_TF_ARGS ?= -m smoke
+DEMO_ARGS ?= --short
+BENCH_ARGS ?=
+
+# PyPI's torch for Linux brings several GB of CUDA, PyTorch's own index the CPU
+# build. That index is asked for this one file only, with few retries and a short
+# timeout: where it cannot be reached, pip goes on with what else is configured.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check
+RUN_TESTS := scripts/run_tests.py --args-without-tensorflow="$(NO_TF_ARGS)" \
+	--python-without-tensorflow $(VENV_NO_TF)/bin/python
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup test test-tensorflow test-jax test-torch \
+	test-without-tensorflow lint format demo bench clean
+
+help:
+	@echo 'make test                     everything below but demo and bench'
+	@echo 'make lint                     ruff and mypy'
+	@echo 'make test-tensorflow          the suite on one backend; also test-jax, test-torch'
+	@echo 'make test-without-tensorflow  JAX where TensorFlow is not installed'
+	@echo 'make format                   let ruff format and fix'
+	@echo 'make demo                     semi-supervised MNIST, the short run'
+	@echo 'make bench                    time the training steps'
+	@echo 'make setup                    only the environment of the above'
+	@echo 'make clean                    remove the environments, caches and builds'
+	@echo
+	@echo 'Variables: PYTHON, PYTEST_ARGS (as in make test-jax PYTEST_ARGS="-k pool"),'
+	@echo 'NO_TF_ARGS, DEMO_ARGS, BENCH_ARGS'
+
+test: $(VENV)/.test $(VENV_NO_TF)/.test
+	$(VENV)/bin/python $(RUN_TESTS) checks tensorflow jax torch without-tensorflow \
+		-- $(PYTEST_ARGS)
+
+test-tensorflow test-jax test-torch: test-%: $(VENV)/.test
+	$(VENV)/bin/python $(RUN_TESTS) $* -- $(PYTEST_ARGS)
+
+test-without-tensorflow: $(VENV_NO_TF)/.test
+	$(VENV_NO_TF)/bin/python $(RUN_TESTS) without-tensorflow -- $(PYTEST_ARGS)
+
+lint: $(VENV)/.test
+	$(VENV)/bin/python $(RUN_TESTS) checks
+
+format: $(VENV)/.test
+	$(VENV)/bin/ruff format
+	$(VENV)/bin/ruff check --fix
+
+demo: $(VENV)/.demo
+	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python recipes/mnist_semi_supervised.py $(DEMO_ARGS)
+
+bench: $(VENV)/.test
+	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python recipes/benchmark_steps.py $(BENCH_ARGS)
+
+setup: $(VENV)/.test
+
+clean:
+	rm -rf $(VENV) $(VENV_NO_TF) build dist site *.egg-info
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: an installation, a few minutes, is redone only when these files change.
+$(VENV)/.test: pyproject.toml requirements/constraints.txt requirements/demo.txt \
+		requirements/test.txt | $(VENV)/bin/python
+	$(VENV)/bin/python $(PIP_INSTALL) --no-deps --retries 2 --timeout 15 \
+		--extra-index-url $(TORCH_INDEX) -c requirements/constraints.txt torch
+	$(VENV)/bin/python $(PIP_INSTALL) -r requirements/test.txt
+	touch $@ $(VENV)/.demo
+
+$(VENV)/.demo: pyproject.toml requirements/constraints.txt requirements/demo.txt \
+		| $(VENV)/bin/python
+	$(VENV)/bin/python $(PIP_INSTALL) -r requirements/demo.txt
+	touch $@
+
+$(VENV_NO_TF)/.test: pyproject.toml requirements/constraints.txt \
+		requirements/test-without-tensorflow.txt | $(VENV_NO_TF)/bin/python
+	$(VENV_NO_TF)/bin/python $(PIP_INSTALL) \
+		-r requirements/test-without-tensorflow.txt
+	touch $@
+
+# Some systems have venv without ensurepip: then their own pip fills the environment.
+%/bin/python:
+	@"$(PYTHON)" -c '$(IS_SUPPORTED)' 2>/dev/null || { \
+		echo 'keras_drmm needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python' >&2; \
+		exit 1; }
+	"$(PYTHON)" -m venv $* || { rm -rf $* && "$(PYTHON)" -m venv --without-pip $* && \
+		"$(PYTHON)" -m pip --python $@ install pip; }

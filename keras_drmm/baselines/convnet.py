@@ -1,0 +1,34 @@
+"""The convnet of a DRMM's configuration, learned by backpropagation."""
+
+import keras
+
+from keras_drmm.models.jit import resolve_jit
+
+
+def convnet(model, training_steps=None):
+    """Return the stock convnet of a DRMM's configuration, freshly compiled.
+
+    The peer that the paper compares with: the same layers without the generative model,
+    trained by cross-entropy alone. It starts from the weights of `model`.
+
+    Args:
+        model: a `DRMM`, not yet trained.
+        training_steps: steps of the whole training, over which the learning rate
+            falls to 0 along a cosine; None keeps it constant.
+
+    Returns:
+        A compiled functional `keras.Model` that returns logits.
+    """
+    learning_rate = 2e-3
+    if training_steps is not None:
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            learning_rate, training_steps
+        )
+    stock = model.to_convnet()
+    stock.compile(
+        keras.optimizers.Adam(learning_rate),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=resolve_jit("auto"),
+    )
+    return stock

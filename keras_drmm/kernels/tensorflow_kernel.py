@@ -1,0 +1,58 @@
+"""Switch pooling on TensorFlow: the formula, each function fused by XLA.
+
+TensorFlow runs an elementwise formula one operation at a time; XLA fuses it into one
+loop over memory. Only the formula is compiled: convolutions stay with TensorFlow's
+own kernels, which are faster on CPUs than XLA's.
+"""
+
+import tensorflow as tf
+
+from keras_drmm.kernels import formula
+
+
+def _fused(function):
+    compiled = {}
+
+    def call(*tensors, cell, rows):
+        # One compiled function for each static configuration; tf.function itself
+        # compiles anew for each shape.
+        if (cell, rows) not in compiled:
+            compiled[cell, rows] = tf.function(
+                lambda *tensors: function(*tensors, cell, rows), jit_compile=True
+            )
+        return compiled[cell, rows](*tensors)
+
+    return call
+
+
+_switch_pool = _fused(formula.switch_pool)
+_unpool = _fused(formula.unpool)
+_pick = _fused(formula.pick)
+
+
+def switch_pool(u, cell, rows):
+    """See `formula.switch_pool`."""
+
+    @tf.custom_gradient
+    def forward(u):
+        pooled, switches = _switch_pool(u, cell=cell, rows=rows)
+
+        def gradient(upstream, _):
+            return _unpool(upstream, switches, cell=cell, rows=rows)
+
+        return (pooled, switches), gradient
+
+    return forward(u)
+
+
+def unpool(z, switches, cell, rows):
+    """See `formula.unpool`."""
+
+    @tf.custom_gradient
+    def forward(z):
+        def gradient(upstream):
+            return _pick(upstream, switches, cell=cell, rows=rows)
+
+        return _unpool(z, switches, cell=cell, rows=rows), gradient
+
+    return forward(z)

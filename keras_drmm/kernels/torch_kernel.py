@@ -1,0 +1,97 @@
+"""Switch pooling on PyTorch: its own max-pool with indices, and writes in place.
+
+PyTorch runs eagerly, so each operation is a pass over memory: the native max-pool
+does the search in one, and `out=` spares `unpool` a second copy of the large map.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from keras_drmm.kernels import formula
+
+
+def _channels_first(x, rows):
+    """View channels_last maps as channels_first ones; nothing is copied."""
+    return x.permute(0, 3, 1, 2) if rows == 1 else x
+
+
+def _channels_last(x, rows):
+    """Undo `_channels_first`."""
+    return x.permute(0, 2, 3, 1) if rows == 1 else x
+
+
+class _SwitchPool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, u, cell, rows):
+        ctx.cell, ctx.rows = cell, rows
+        if cell == (1, 1):
+            pooled = F.relu(u)
+            switches = (u > 0).to(torch.int8) - 1
+        else:
+            pooled, switches = _search(u, cell, rows)
+        ctx.save_for_backward(switches)
+        ctx.mark_non_differentiable(switches)
+        return pooled, switches
+
+    @staticmethod
+    def backward(ctx, upstream, _):
+        (switches,) = ctx.saved_tensors
+        return _place(upstream, switches, ctx.cell, ctx.rows), None, None
+
+
+class _Unpool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z, switches, cell, rows):
+        ctx.save_for_backward(switches)
+        ctx.cell, ctx.rows = cell, rows
+        return _place(z, switches, cell, rows)
+
+    @staticmethod
+    def backward(ctx, upstream):
+        (switches,) = ctx.saved_tensors
+        picked = formula.pick(upstream, switches, ctx.cell, ctx.rows)
+        return picked, None, None, None
+
+
+def _search(u, cell, rows):
+    """Do what `formula.switch_pool` does, by the native max-pool."""
+    kh, kw = cell
+    largest, index = F.max_pool2d(_channels_first(u, rows), cell, return_indices=True)
+    h, w = largest.shape[-2:]
+    # `index` counts in the whole plane of width W; count in the cell instead.
+    plane = w * kw
+    corner = (
+        torch.arange(h, device=u.device)[:, None] * (kh * plane)
+        + torch.arange(w, device=u.device) * kw
+    )
+    inside = index - corner
+    row = torch.div(inside, plane, rounding_mode="floor")
+    switches = (inside - row * (plane - kw)).to(torch.int8)
+    switches = switches.masked_fill(largest <= 0, formula.OFF)
+    pooled = _channels_last(F.relu(largest), rows)
+    return pooled, _channels_last(switches, rows)
+
+
+def _place(z, switches, cell, rows):
+    """Do what `formula.unpool` does, a position at a time into one new map."""
+    if cell == (1, 1):
+        return z.masked_fill(switches < 0, 0)
+    kh, kw = cell
+    shape = list(z.shape)
+    shape[rows : rows + 2] = shape[rows], kh, shape[rows + 1], kw
+    out = z.new_empty(shape)
+    for index in range(kh * kw):
+        at = [slice(None)] * len(shape)
+        at[rows + 1], at[rows + 3] = divmod(index, kw)
+        torch.mul(z, switches == index, out=out[tuple(at)])
+    return formula.join_cells(out, rows)
+
+
+def switch_pool(u, cell, rows):
+    """See `formula.switch_pool`."""
+    return _SwitchPool.apply(u, cell, rows)
+
+
+def unpool(z, switches, cell, rows):
+    """See `formula.unpool`."""
+    return _Unpool.apply(z, switches, cell, rows)

@@ -1,0 +1,167 @@
+"""ClassTemplates: the top of a DRMM, where classes are matched and rendered."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.image_layer import ImageLayer
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class ClassTemplates(ImageLayer):
+    r"""Matches the class templates μ_c with the top message and renders them.
+
+    $$\mathrm{logits}_c = \langle \mu_c, I^{(L)} \rangle + b_c + \ln \pi_c, \qquad
+    z^{(L)} = \mu_c$$
+
+    With `pooling="mean"` a template holds one value a channel, the same at every
+    position, and ⟨·,·⟩ is the mean over positions: a convnet's global average pooling
+    and dense layer. With `pooling=None` a template has a value for each position and
+    channel: flatten and dense.
+
+    The bias b_c is the free natural parameter of the discriminative relaxation (44).
+    The prior π_c is not learned by gradients; it starts uniform.
+
+    Args:
+        num_classes: number of classes, at least 2.
+        pooling: "mean" or None.
+        data_format: "channels_last", "channels_first" or None for Keras' default.
+        templates_initializer: initializer of the templates.
+        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+
+    Shapes:
+        `call`: (B, H, W, C) -> (B, num_classes); `render`: one-hot classes
+        (B, num_classes) -> (B, H, W, C). The templates are (C, num_classes), or
+        (H * W * C, num_classes) without pooling, as the kernel of
+        `keras.layers.Dense`.
+
+    Raises:
+        ValueError: an argument is out of range, or a map has another size or number
+            of channels than the layer was built for.
+
+    Example:
+
+    >>> top = ClassTemplates(3)
+    >>> tuple(top(np.ones((2, 4, 4, 8), "float32")).shape)
+    (2, 3)
+    >>> tuple(top.render(np.eye(3, dtype="float32")).shape)
+    (3, 4, 4, 8)
+
+    Source: Patel, Nguyen, Baraniuk (2016), equations (8), (41), (44).
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        pooling="mean",
+        data_format=None,
+        templates_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(data_format, **kwargs)
+        if pooling not in ("mean", None):
+            raise ValueError(f"`pooling` must be 'mean' or None, got {pooling!r}.")
+        self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
+        self.pooling = pooling
+        self.templates_initializer = keras.initializers.get(templates_initializer)
+        self.templates = None
+
+    def build(self, input_shape):
+        self._check_map(input_shape)
+        self._map_shape = tuple(input_shape[1:])
+        if self.pooling == "mean":
+            size = input_shape[self.channel_axis]
+            unknown = size is None
+        else:
+            unknown = None in self._map_shape
+            size = None if unknown else math.prod(self._map_shape)
+        if unknown:
+            raise ValueError(
+                f"`{self.name}` needs a known number of channels, and with "
+                f"pooling=None a known size, got shape {tuple(input_shape)}."
+            )
+        self.templates = self.add_weight(
+            name="templates",
+            shape=(size, self.num_classes),
+            initializer=self.templates_initializer,
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(self.num_classes,), initializer="zeros"
+        )
+        self.prior = self.add_weight(
+            name="prior",
+            shape=(self.num_classes,),
+            initializer=keras.initializers.Constant(1 / self.num_classes),
+            trainable=False,
+        )
+
+    def call(self, message):
+        self._check_map(message.shape, self._map_shape[self.channel_axis - 1])
+        if self.pooling == "mean":
+            # (B, H, W, C) -> (B, C)
+            features = ops.mean(message, axis=(self.rows, self.rows + 1))
+        elif self._sizes(message.shape) == self._sizes((None, *self._map_shape)):
+            # (B, H, W, C) -> (B, H * W * C)
+            features = ops.reshape(message, (-1, self.templates.shape[0]))
+        else:
+            raise ValueError(
+                f"`{self.name}` has templates of shape {self._map_shape}, got "
+                f"{tuple(message.shape)}. Give maps of this size, or use "
+                "pooling='mean' for maps of any size."
+            )
+        # -> (B, num_classes)
+        return ops.matmul(features, self.templates) + self.bias + ops.log(self.prior)
+
+    def render(self, classes):
+        """Return the templates of `classes`, one-hot rows, at the top level's size.
+
+        Without pooling this is the transpose of the matching in `call`; with mean
+        pooling it is H * W times that, as a rendered template repeats its values
+        instead of sharing them out.
+
+        Args:
+            classes: tensor of shape (B, num_classes); soft rows render mixtures.
+
+        Returns:
+            z^(L), a tensor of shape (B, H, W, C).
+
+        Raises:
+            ValueError: the layer is not built, or was built for any height and width,
+                or `classes` has another shape.
+        """
+        if self.templates is None or None in self._map_shape:
+            raise ValueError(
+                f"`{self.name}.render` needs the size to render: call the layer on a "
+                "map of known height and width or `build` it first."
+            )
+        if len(classes.shape) != 2 or classes.shape[1] != self.num_classes:
+            raise ValueError(
+                f"`{self.name}.render` takes one-hot rows (batch, {self.num_classes}), "
+                f"got shape {tuple(classes.shape)}. Use `keras.ops.one_hot`."
+            )
+        # Outside of `call` Keras does not cast for mixed precision.
+        classes, templates = (
+            ops.cast(v, self.compute_dtype) for v in (classes, self.templates)
+        )
+        # (B, num_classes) -> (B, C) or (B, H * W * C)
+        z = ops.matmul(classes, ops.transpose(templates))
+        if self.pooling is None:
+            return ops.reshape(z, (-1, *self._map_shape))
+        z = ops.expand_dims(z, (self.rows, self.rows + 1))
+        # (B, C) -> (B, H, W, C)
+        return ops.broadcast_to(z, (ops.shape(z)[0], *self._map_shape))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.num_classes)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "pooling": self.pooling,
+            "templates_initializer": keras.initializers.serialize(
+                self.templates_initializer
+            ),
+        }

@@ -1,0 +1,62 @@
+"""ImageLayer: what the layers on images and feature maps have in common."""
+
+import keras
+
+
+class ImageLayer(keras.layers.Layer):
+    """A layer on images or maps of four axes, with channels last or first.
+
+    Args:
+        data_format: "channels_last", "channels_first" or None for Keras' default.
+        **kwargs: of `keras.layers.Layer`.
+
+    Attributes:
+        rows: axis of the rows; the axis of the columns follows.
+        channel_axis: axis of the channels.
+    """
+
+    def __init__(self, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        if data_format is None:
+            data_format = keras.config.image_data_format()
+        if data_format not in ("channels_last", "channels_first"):
+            raise ValueError(
+                "`data_format` must be 'channels_last' or 'channels_first', got "
+                f"{data_format!r}."
+            )
+        self.data_format = data_format
+        self.rows, self.channel_axis = (
+            (1, 3) if data_format == "channels_last" else (2, 1)
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}
+
+    def _sizes(self, shape):
+        """Return (height, width) of a map's shape."""
+        return tuple(shape[self.rows : self.rows + 2])
+
+    def _with_sizes(self, shape, sizes, channels):
+        """Return a map's shape with other (height, width) and channels."""
+        shape = list(shape)
+        shape[self.rows : self.rows + 2] = sizes
+        shape[self.channel_axis] = channels
+        return tuple(shape)
+
+    def _check_map(self, shape, channels=None):
+        """Raise unless `shape` has four axes and, if given, this many channels."""
+        wanted = "(batch, height, width, channels)"
+        if self.data_format == "channels_first":
+            wanted = "(batch, channels, height, width)"
+        if len(shape) != 4:
+            raise ValueError(
+                f"`{self.name}` takes shape {wanted}, got {tuple(shape)}. Add the "
+                "missing axis, for example `x[..., None]` for grey images."
+            )
+        found = shape[self.channel_axis]
+        if channels is not None and found != channels:
+            raise ValueError(
+                f"`{self.name}` takes {channels} channels, got {found} in shape "
+                f"{tuple(shape)}, read as {wanted}. Give maps like those it was built "
+                "for, or make another layer."
+            )

@@ -1,0 +1,113 @@
+"""Checks of images and labels before a model sees them: what is wrong, what to do."""
+
+import numpy as np
+from keras import ops, utils
+
+
+def check_data(x, y, image_shape, pixel_range, num_classes, needs_labels=False):
+    """Raise unless `x`, `y` are images and labels that a model can take.
+
+    Arrays are checked whole; of a data set (tf.data, PyDataset, DataLoader) the first
+    batch is. A generator cannot be read twice and is left alone.
+
+    Args:
+        x: images, or a data set of (images, labels) batches.
+        y: labels or None.
+        image_shape: (H, W, C).
+        pixel_range: (lowest, highest) value of a pixel.
+        num_classes: labels are -1 (unlabelled) to num_classes - 1.
+        needs_labels: whether at least one row must have a label.
+
+    Raises:
+        ValueError: with the reason and what to do.
+    """
+    if not _is_array(x):
+        batch = _first_batch(x)
+        if batch is None:
+            return
+        # A batch without a labelled row is not an error: others may have some.
+        x, y, needs_labels = batch[0], batch[1], False
+    check_images(x, image_shape, pixel_range)
+    if y is not None:
+        check_labels(y, len(x), num_classes, needs_labels)
+    elif needs_labels:
+        raise ValueError(
+            "The objective needs labels and none were given. Pass integer labels "
+            "(-1: unlabelled), or learn without any by `EG(cross_entropy=0)`."
+        )
+
+
+def check_images(x, image_shape, pixel_range):
+    """Raise unless `x` are float images of `image_shape` within `pixel_range`."""
+    shape = tuple(x.shape)
+    if len(shape) != 4 or shape[1:] != tuple(image_shape):
+        raise ValueError(
+            f"The model takes images of shape (batch, {', '.join(map(str, image_shape))}"
+            f"), got {shape}. Add the channel axis of grey images by `x[..., None]`."
+        )
+    if shape[0] == 0:
+        raise ValueError("The batch is empty: give at least one image.")
+    x = _to_numpy(x)
+    if not np.issubdtype(x.dtype, np.floating) and x.dtype.name != "bfloat16":
+        raise ValueError(
+            f"Images must be floats in {list(pixel_range)}, got {x.dtype}. Scale uint8 "
+            "images by `keras_drmm.data.to_unit_range(x)`."
+        )
+    lowest, highest = x.min(), x.max()
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        raise ValueError("Images hold NaN or infinite values: clean or drop these rows.")
+    if lowest < pixel_range[0] or highest > pixel_range[1]:
+        raise ValueError(
+            f"Pixels must be in {list(pixel_range)}, got values from {lowest:g} to "
+            f"{highest:g}. Scale the images (`x / 255`), or give the model the "
+            "`pixel_range` that they have."
+        )
+
+
+def check_labels(y, rows, num_classes, needs_labels):
+    """Raise unless `y` are integers in -1..num_classes - 1, one for each row."""
+    y = _to_numpy(y)
+    if y.shape not in ((rows,), (rows, 1)):
+        raise ValueError(
+            f"Labels must be one integer for each of the {rows} images, got shape "
+            f"{y.shape}. Turn one-hot rows into classes by `y.argmax(-1)`."
+        )
+    if not np.issubdtype(y.dtype, np.integer):
+        raise ValueError(
+            f"Labels must be integers (-1: unlabelled), got dtype {y.dtype}."
+        )
+    if np.issubdtype(y.dtype, np.unsignedinteger):
+        y = y.astype("int64")
+    if y.min() < -1 or y.max() >= num_classes:
+        raise ValueError(
+            f"Labels must be -1 (unlabelled) to {num_classes - 1}, got values from "
+            f"{y.min()} to {y.max()}."
+        )
+    if needs_labels and y.max() < 0:
+        raise ValueError(
+            "No row is labelled (all labels are -1). Label some rows, or learn without "
+            "labels by `EG(cross_entropy=0)`."
+        )
+
+
+def _is_array(x):
+    return hasattr(x, "shape") and hasattr(x, "dtype")
+
+
+def _to_numpy(x):
+    return x if isinstance(x, np.ndarray) else ops.convert_to_numpy(x)
+
+
+def _first_batch(dataset):
+    """Return (images, labels or None) of the first batch, None if it can't be read."""
+    if isinstance(dataset, utils.PyDataset):
+        batch = dataset[0]
+    elif hasattr(dataset, "__iter__") and not hasattr(dataset, "__next__"):
+        batch = next(iter(dataset), None)
+        if batch is None:
+            raise ValueError("The data set is empty: give at least one batch.")
+    else:
+        return None
+    if not isinstance(batch, tuple | list):
+        batch = (batch,)
+    return batch[0], batch[1] if len(batch) > 1 else None

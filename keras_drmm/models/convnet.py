@@ -1,0 +1,72 @@
+"""The discriminative counterpart of a DRMM: a convnet of stock Keras layers."""
+
+import keras
+from keras import layers, ops
+
+
+def to_convnet(model):
+    """Build a functional convnet with the weights, and thus the logits, of a DRMM.
+
+    Dropping the top-down pass frees the weights from the generative constraints: the
+    discriminative relaxation (44). α and the top-down normalisation play no part in
+    classification and are left out.
+
+    Args:
+        model: a `DRMM`.
+
+    Returns:
+        A `keras.Model` of ZeroPadding2D, Conv2D, BatchNormalization, ReLU,
+        MaxPooling2D, GlobalAveragePooling2D or Flatten, and Dense.
+    """
+    image = keras.Input(model.image_shape, name="image")
+    x = image
+    for number, level in enumerate(model.levels, start=1):
+        x = _level(x, level, f"level_{number}")
+    data_format = model.templates.data_format
+    if model.templates.pooling == "mean":
+        x = layers.GlobalAveragePooling2D(data_format=data_format)(x)
+    else:
+        x = layers.Reshape((-1,), name="flatten")(x)
+    dense = layers.Dense(model.num_classes, name="logits")
+    convnet = keras.Model(image, dense(x), name=f"{model.name}_convnet")
+    # ln π_c adds to the logits as the bias does.
+    bias = model.templates.bias + ops.log(model.prior)
+    dense.set_weights([model.templates.templates.numpy(), ops.convert_to_numpy(bias)])
+    return convnet
+
+
+def _level(x, level, name):
+    """Stack the stock layers of one level on `x`, with its weights."""
+    conv, data_format = level.conv, level.data_format
+    padding = conv.padding
+    if padding == "full":
+        widths = [size - 1 for size in conv.kernel_size]
+        x = layers.ZeroPadding2D(widths, data_format, name=f"{name}_full")(x)
+        padding = "valid"
+    stock = layers.Conv2D(
+        conv.filters,
+        conv.kernel_size,
+        conv.strides,
+        padding,
+        data_format=data_format,
+        use_bias=conv.use_bias,
+        name=f"{name}_conv",
+    )
+    x = stock(x)
+    stock.set_weights(conv.get_weights())
+    if level.batch_norm is not None:
+        norm = level.batch_norm
+        stock = layers.BatchNormalization(
+            norm.axis, norm.momentum, norm.epsilon, name=f"{name}_norm"
+        )
+        x = stock(x)
+        stock.set_weights(norm.get_weights())
+    x = layers.ReLU(name=f"{name}_relu")(x)
+    if level.pool.pool_size == (1, 1):
+        return x
+    return layers.MaxPooling2D(
+        level.pool.pool_size,
+        padding="same",
+        data_format=data_format,
+        name=f"{name}_pool",
+    )(x)

@@ -1,0 +1,143 @@
+"""Level: one level of abstraction, matched bottom-up and rendered top-down."""
+
+import keras
+
+from keras_drmm.layers import RenderingConv2D, SwitchMaxPool, TopDownRender
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class Level(keras.layers.Layer):
+    r"""One level ℓ of a DRMM: convolution, switch and pool, and their rendering.
+
+    Bottom-up (9), (40):
+
+    $$I^{(\ell)} = \mathrm{MaxPool}(\mathrm{ReLU}(
+        \mathrm{BN}_\uparrow(\mathrm{conv}(I^{(\ell-1)}, \Gamma^{(\ell)}) + b)))$$
+
+    Top-down (36), with the same Γ and the switches that pooling inferred:
+
+    $$\hat z^{(\ell-1)} = \mathrm{BN}_\downarrow(
+        \Lambda_{\hat g}^{(\ell)} \hat z^{(\ell)} + \alpha^{(\ell)})$$
+
+    Args:
+        filters, kernel_size, strides, padding: of the level's `RenderingConv2D`.
+        pool_size: of the level's `SwitchMaxPool`; 1 switches without pooling.
+        batch_norm: whether matches are normalised bottom-up, over all rows of a
+            batch; this also absorbs the bias b.
+        top_down_batch_norm: whether rendered templates are normalised top-down, with
+            statistics of their own; this also absorbs α.
+        data_format: "channels_last", "channels_first" or None for Keras' default.
+        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+
+    Shapes:
+        `bottom_up`: (B, H, W, C) -> message and int8 switches (B, h, w, filters);
+        `top_down` goes back.
+
+    Example:
+
+    >>> level = Level(8, 3, pool_size=2)
+    >>> message, switches = level.bottom_up(np.ones((2, 6, 6, 1), "float32"))
+    >>> tuple(level.top_down(message, switches).shape)
+    (2, 6, 6, 1)
+
+    Source: Patel, Nguyen, Baraniuk (2016), equations (9), (36), (40).
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="same",
+        pool_size=1,
+        batch_norm=False,
+        top_down_batch_norm=False,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.conv = RenderingConv2D(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            use_bias=not batch_norm,
+            data_format=data_format,
+            kernel_initializer="he_normal",
+            dtype=self.dtype_policy,
+            name="conv",
+        )
+        self.pool = SwitchMaxPool(
+            pool_size, data_format=data_format, dtype=self.dtype_policy, name="pool"
+        )
+        self.render = TopDownRender(
+            self.conv, self.pool, dtype=self.dtype_policy, name="render"
+        )
+        self.data_format = self.conv.data_format
+        self.batch_norm = self._normalisation(batch_norm, "batch_norm")
+        self.top_down_batch_norm = self._normalisation(
+            top_down_batch_norm, "top_down_batch_norm"
+        )
+
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+        matched = self.conv.compute_output_shape(input_shape)
+        self.pool.build(matched)
+        self.render.build(self.pool.compute_output_shape(matched)[0])
+        if self.batch_norm is not None:
+            self.batch_norm.build(matched)
+        if self.top_down_batch_norm is not None:
+            self.top_down_batch_norm.build(input_shape)
+            self.alpha = None
+        else:
+            channels = input_shape[self._channel_axis]
+            shape = [1, 1, 1]
+            shape[self._channel_axis - 1] = channels
+            self.alpha = self.add_weight(
+                name="alpha", shape=shape, initializer="zeros"
+            )
+
+    def bottom_up(self, message, training=False):
+        """Infer the level's nuisances: I^(ℓ-1) -> I^(ℓ) and the switches ĝ^(ℓ)."""
+        u = self.conv(message)
+        if self.batch_norm is not None:
+            u = self.batch_norm(u, training=training)
+        return self.pool(u)
+
+    def top_down(self, z, switches, training=False):
+        """Render the level: ẑ^(ℓ) and ĝ^(ℓ) -> ẑ^(ℓ-1)."""
+        z = self.render(z, switches)
+        if self.top_down_batch_norm is not None:
+            return self.top_down_batch_norm(z, training=training)
+        return z + self.alpha
+
+    def call(self, message, training=False):
+        return self.bottom_up(message, training)[0]
+
+    def compute_output_shape(self, input_shape):
+        matched = self.conv.compute_output_shape(input_shape)
+        return self.pool.compute_output_shape(matched)[0]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.conv.filters,
+            "kernel_size": self.conv.kernel_size,
+            "strides": self.conv.strides,
+            "padding": self.conv.padding,
+            "pool_size": self.pool.pool_size,
+            "batch_norm": self.batch_norm is not None,
+            "top_down_batch_norm": self.top_down_batch_norm is not None,
+            "data_format": self.data_format,
+        }
+
+    @property
+    def _channel_axis(self):
+        return 3 if self.data_format == "channels_last" else 1
+
+    def _normalisation(self, wanted, name):
+        if not wanted:
+            return None
+        return keras.layers.BatchNormalization(
+            axis=self._channel_axis, dtype=self.dtype_policy, name=name
+        )

@@ -1,0 +1,67 @@
+"""The paper's 5-level DRMM."""
+
+import keras
+
+from keras_drmm.learning import EG
+from keras_drmm.models import DRMM, Level
+
+
+def drmm_conv_small(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
+    """Return the 5-level DRMM of the paper's MNIST tables, compiled for EG.
+
+    The Conv-Small configuration of Appendix I (Rasmus et al. 2015), with batch
+    normalisation bottom-up: 32 templates of 5x5 "full" and pooling by 2, 64 of 3x3
+    "valid", 64 of 3x3 "full" and pooling by 2, 128 of 3x3 "valid", `num_classes` of
+    1x1, and class templates over their means.
+
+    Args:
+        input_shape: (H, W, C) of an image.
+        num_classes: number of classes.
+        training_steps: steps of the whole training, over which the learning rate
+            falls to 0 along a cosine; None keeps it constant.
+
+    Returns:
+        A compiled `DRMM`, ready for `fit` on a semi-supervised data set.
+
+    Example:
+
+    >>> (x_train, y_train), _ = keras_drmm.data.load("mnist")
+    >>> dataset = keras_drmm.data.semi_supervised(x_train, y_train, num_labels=100)
+    >>> model = keras_drmm.zoo.drmm_conv_small()
+    >>> model.fit(dataset)
+
+    Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I; the settings are
+    those of `recipes/mnist_semi_supervised.py`, chosen on validation images.
+    """
+    levels = [
+        Level(32, 5, padding="full", pool_size=2, batch_norm=True),
+        Level(64, 3, padding="valid", batch_norm=True),
+        Level(64, 3, padding="full", pool_size=2, batch_norm=True),
+        Level(128, 3, padding="valid", batch_norm=True),
+        Level(num_classes, 1, batch_norm=True),
+    ]
+    model = DRMM(
+        levels,
+        num_classes,
+        input_shape,
+        # The top level has a channel a class: each starts as its class' template.
+        templates_initializer="identity",
+        name="drmm_conv_small",
+    )
+    learning_rate = 2e-3
+    if training_steps is not None:
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            learning_rate, training_steps
+        )
+    model.compile(
+        keras.optimizers.Adam(learning_rate),
+        algorithm=EG(
+            reconstruction=0.05,
+            entropy=0.5,
+            marginal_kl=1.0,
+            nonnegativity=0.01,
+            rows_per_render=4,
+            warmup_steps=1000,
+        ),
+    )
+    return model

@@ -1,0 +1,196 @@
+"""Semi-supervised MNIST: a 5-level DRMM learns from a few labels (Table 1).
+
+    python recipes/mnist_semi_supervised.py --labels 100 --draw 0
+    python recipes/mnist_semi_supervised.py --short
+
+Trains `drmm_conv_small` by EG on all 60,000 training images, of which `--labels` keep
+their label, and the stock convnet of the same configuration on these labels alone. 5,000
+of the images whose labels are hidden are scored after each epoch; nothing is selected
+by them. The test set is read once, at the end.
+
+Writes checkpoints, `history.csv` (a row an epoch) and `reconstructions.png` to
+`--output`, and a row for each of the two models to
+`recipes/results/mnist_semi_supervised.csv`. A run that was stopped goes on after its
+last whole epoch when it is started again.
+
+`--short` is one epoch, at most 6 minutes on 2 cores; its rows are not recorded.
+"""
+
+import argparse
+import csv
+import os
+import sys
+import time
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+
+VALIDATION_IMAGES = 5000
+
+
+def main():
+    """Train both models, report and record."""
+    options = parse()
+    # Keras reads the backend when it is imported.
+    os.environ["KERAS_BACKEND"] = options.backend
+    import keras
+
+    from keras_drmm import analysis, baselines, data, zoo
+    from recipes import results
+
+    finished = options.output / "finished.txt"
+    if finished.exists():
+        print(f"This run is finished:\n{finished.read_text()}")
+        return
+    options.output.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(options.seed)
+    (x, y), (x_test, y_test) = data.load("mnist", options.data_dir)
+    dataset = data.semi_supervised(
+        x,
+        y,
+        options.labels,
+        labelled_per_batch=16 if options.labels < 10_000 else None,
+        validation=VALIDATION_IMAGES,
+        validation_images_unlabelled=True,
+        seed=options.draw,
+    )
+    model = zoo.drmm_conv_small(training_steps=options.epochs * len(dataset))
+    convnet_epochs = max(10, 50_000 // options.labels)
+    convnet = baselines.convnet(model, convnet_epochs * -(-options.labels // 50))
+
+    seconds = train(model, dataset, options)
+    start = time.perf_counter()
+    shown = dataset.labelled_indices
+    convnet.fit(
+        data.to_unit_range(x[shown]),
+        y[shown],
+        batch_size=50,
+        epochs=convnet_epochs,
+        verbose=0,
+    )
+    convnet_seconds = time.perf_counter() - start
+
+    images, labels = (v[:500] for v in dataset.validation)
+    analysis.plot_reconstructions(
+        model, images, labels, options.output / "reconstructions.png"
+    )
+    # The test images are used here, for the first and only time.
+    x_test = data.to_unit_range(x_test)
+    lines = [f"{options.labels} labels, test error:"]
+    for table, setting, name, trained, epochs, took in (
+        (1, "semi-supervised", "drmm_conv_small", model, options.epochs, seconds),
+        (5, "labeled-only", "Convnet 5-layer", convnet, convnet_epochs, convnet_seconds),
+    ):
+        row = {
+            "table": table,
+            "setting": setting,
+            "model": name,
+            "labels": options.labels,
+            "draw": options.draw,
+            "seed": options.seed,
+            "epochs": epochs,
+            "seconds": round(took),
+            "machine": results.machine(),
+            "backend": options.backend,
+            "commit": results.commit(),
+            "command": results.command(),
+            "validation_error": error(trained, *dataset.validation),
+            "test_error": error(trained, x_test, y_test),
+        }
+        lines.append(
+            f"{row['test_error']:6.2f} %  {name}, {setting}, {row['seconds']} s"
+        )
+        if not options.short:
+            results.append_row(results.RESULTS / "mnist_semi_supervised.csv", row)
+    finished.write_text("\n".join(lines) + "\n")
+    print(finished.read_text())
+    print(f"Pictures: {options.output / 'reconstructions.png'}")
+
+
+def train(model, dataset, options):
+    """Fit `model`, from the last whole epoch if the run was stopped.
+
+    Returns:
+        Seconds of all epochs, those before a stop included.
+    """
+    import keras
+
+    history = options.output / "history.csv"
+    log = EpochLog(model, dataset, history)
+    model.fit(
+        dataset,
+        epochs=options.epochs,
+        # The data set shuffles itself, as a function of seed and epoch.
+        shuffle=False,
+        callbacks=[
+            keras.callbacks.BackupAndRestore(
+                options.output / "checkpoint",
+                double_checkpoint=True,
+                delete_checkpoint=False,
+            ),
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=log.begin, on_epoch_end=log.end
+            ),
+        ],
+    )
+    with history.open() as file:
+        return sum(float(row["seconds"]) for row in csv.DictReader(file))
+
+
+class EpochLog:
+    """Puts the data set at each epoch's order and logs what the epoch gave."""
+
+    def __init__(self, model, dataset, path):
+        self.model, self.dataset, self.path = model, dataset, path
+
+    def begin(self, epoch, logs=None):
+        """Start the clock and, after a stop, go on with this epoch's order."""
+        self.dataset.epoch = epoch
+        self.start = time.perf_counter()
+
+    def end(self, epoch, logs):
+        """Append epoch, seconds, validation error and the terms to the history."""
+        from recipes import results
+
+        seconds = time.perf_counter() - self.start
+        row = {
+            "epoch": epoch + 1,
+            "seconds": round(seconds, 1),
+            "validation_error": error(self.model, *self.dataset.validation),
+            **{name: f"{value:.5f}" for name, value in logs.items()},
+        }
+        results.append_row(self.path, row, tuple(row))
+        print(f" - validation error: {row['validation_error']:.2f} %")
+
+
+def error(model, images, labels):
+    """Return the share of wrong classes in percent."""
+    wrong = model.predict(images, batch_size=500, verbose=0).argmax(axis=1) != labels
+    return round(100 * float(wrong.mean()), 2)
+
+
+def parse():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--labels", type=int, default=100, help="how many labels")
+    parser.add_argument("--draw", type=int, default=0, help="which labels are drawn")
+    parser.add_argument("--seed", type=int, default=0, help="of the initial weights")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument(
+        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
+    )
+    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
+    parser.add_argument("--output", type=Path, help="default: runs/ and the settings")
+    parser.add_argument("--short", action="store_true", help="one epoch, not recorded")
+    options = parser.parse_args()
+    if options.short:
+        options.epochs = 1
+    if options.output is None:
+        name = "mnist_{labels}_{draw}_{seed}_{epochs}_{backend}".format(**vars(options))
+        options.output = PROJECT / "runs" / (name + "_short" * options.short)
+    return options
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Result rows: what was run, where, and what came out."""
+
+import csv
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+COLUMNS = (
+    "table",
+    "setting",
+    "model",
+    "labels",
+    "draw",
+    "seed",
+    "epochs",
+    "seconds",
+    "machine",
+    "backend",
+    "commit",
+    "command",
+    "validation_error",
+    "test_error",
+)
+
+
+def append_row(path, row, columns=COLUMNS):
+    """Append `row`, a dictionary of all `columns`, to the CSV file at `path`."""
+    if set(row) != set(columns):
+        raise ValueError(
+            f"A row has the columns {columns}; these differ: {set(row) ^ set(columns)}."
+        )
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def machine():
+    """Describe the processor and how many of its cores this process may use."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [v for v in info.read_text().splitlines() if v.startswith("model name")]
+        name = names[0].split(":", 1)[1].strip() if names else name
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    return f"{name}, {cores or os.cpu_count()} core(s)"
+
+
+def commit():
+    """Return the commit of the code, with + where files that matter were changed."""
+    folder = Path(__file__).parent
+    try:
+        head = _git(folder, "rev-parse", "--short", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--", "../keras_drmm", ".")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    code = [v for v in changed.splitlines() if not v.endswith((".csv", ".png"))]
+    return head + ("+" if code else "")
+
+
+def command():
+    """Return the command line that made the row, relative to the project."""
+    script = Path(sys.argv[0]).resolve().relative_to(Path(__file__).parents[1])
+    return shlex.join(["python", str(script), *sys.argv[1:]])
+
+
+def _git(folder, *arguments):
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()

@@ -1,0 +1,29 @@
+"""Gradients by whatever backend Keras runs on."""
+
+import keras
+from keras import ops
+
+
+def vector_jacobian(function, x, upstream):
+    """Return the gradient of <function(x), upstream> with respect to x, in NumPy."""
+
+    def loss(x):
+        return ops.sum(function(x) * ops.convert_to_tensor(upstream))
+
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.convert_to_tensor(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = loss(x)
+        gradient = tape.gradient(value, x)
+    elif keras.config.backend() == "jax":
+        import jax
+
+        gradient = jax.grad(loss)(ops.convert_to_tensor(x))
+    else:
+        x = ops.convert_to_tensor(x).requires_grad_()
+        loss(x).backward()
+        gradient = x.grad
+    return ops.convert_to_numpy(gradient)
