@@ -44,6 +44,8 @@ def main():
         print(f"This run is finished:\n{finished.read_text()}")
         return
     options.output.mkdir(parents=True, exist_ok=True)
+    # Asked now: the code may be edited while the run goes on.
+    commit = results.commit()
     keras.utils.set_random_seed(options.seed)
     (x, y), (x_test, y_test) = data.load("mnist", options.data_dir)
     dataset = data.semi_supervised(
@@ -93,7 +95,7 @@ def main():
             "seconds": round(took),
             "machine": results.machine(),
             "backend": options.backend,
-            "commit": results.commit(),
+            "commit": commit,
             "command": results.command(),
             "validation_error": error(trained, *dataset.validation),
             "test_error": error(trained, x_test, y_test),
