@@ -4,9 +4,9 @@
     python recipes/mnist_semi_supervised.py --short
 
 Trains `drmm_conv_small` by EG on all 60,000 training images, of which `--labels` keep
-their label, and the stock convnet of the same configuration on these labels alone. 5,000
-of the images whose labels are hidden are scored after each epoch; nothing is selected
-by them. The test set is read once, at the end.
+their label, and the stock convnet of the same configuration on these labels alone.
+5,000 of the images whose labels are hidden are scored after each epoch; nothing is
+selected by them. The test set is read once, at the end.
 
 Writes checkpoints, `history.csv` (a row an epoch) and `reconstructions.png` to
 `--output`, and a row for each of the two models to
@@ -82,7 +82,14 @@ def main():
     lines = [f"{options.labels} labels, test error:"]
     for table, setting, name, trained, epochs, took in (
         (1, "semi-supervised", "drmm_conv_small", model, options.epochs, seconds),
-        (5, "labeled-only", "Convnet 5-layer", convnet, convnet_epochs, convnet_seconds),
+        (
+            5,
+            "labeled-only",
+            "Convnet 5-layer",
+            convnet,
+            convnet_epochs,
+            convnet_seconds,
+        ),
     ):
         row = {
             "table": table,
@@ -195,4 +202,7 @@ def parse():
 
 
 if __name__ == "__main__":
+    from recipes.allocator import keep_memory
+
+    keep_memory()
     main()

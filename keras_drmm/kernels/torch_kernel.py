@@ -75,7 +75,8 @@ def _search(u, cell, rows):
 def _place(z, switches, cell, rows):
     """Do what `formula.unpool` does, a position at a time into one new map."""
     if cell == (1, 1):
-        return z.masked_fill(switches < 0, 0)
+        # Several times faster than `where` or `masked_fill`.
+        return z * (switches + 1)
     kh, kw = cell
     shape = list(z.shape)
     shape[rows : rows + 2] = shape[rows], kh, shape[rows + 1], kw

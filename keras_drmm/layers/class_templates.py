@@ -1,6 +1,7 @@
 """ClassTemplates: the top of a DRMM, where classes are matched and rendered."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -66,7 +67,7 @@ class ClassTemplates(ImageLayer):
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.pooling = pooling
         self.templates_initializer = keras.initializers.get(templates_initializer)
-        self.templates = None
+        self.templates: Any = None
 
     def build(self, input_shape):
         self._check_map(input_shape)

@@ -1,5 +1,7 @@
 """RenderingConv2D: template matching and, with the same kernel, rendering."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -77,7 +79,7 @@ class RenderingConv2D(ImageLayer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.kernel = None
+        self.kernel: Any = None
         self.bias = None
 
     def build(self, input_shape):

@@ -45,7 +45,8 @@ class SwitchMaxPool(ImageLayer):
     >>> pooled, switches = pool(u)
     >>> float(pooled[0, 0, 0, 0]), int(switches[0, 0, 0, 0])
     (3.0, 1)
-    >>> np.array(pool.unpool(pooled, switches))[0, :, :, 0].tolist()
+    >>> unpooled = keras.ops.convert_to_numpy(pool.unpool(pooled, switches))
+    >>> unpooled[0, :, :, 0].tolist()
     [[0.0, 3.0], [0.0, 0.0]]
 
     Source: Patel, Nguyen, Baraniuk (2016), equations (8), (9), (40), (42), (43).

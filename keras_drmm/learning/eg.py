@@ -8,7 +8,6 @@ from keras import ops
 
 from keras_drmm.learning import terms
 
-
 _TERMS = (
     "cross_entropy",
     "reconstruction",
@@ -24,8 +23,9 @@ _TERMS = (
 class EG:
     r"""The generalised EM of Algorithm 1: E-step, then a gradient step (G-step).
 
-    $$\textrm{E-step:}\ \hat c_n, \hat g_n = \arg\max_{c,g} \gamma_{ncg} \qquad
-    \textrm{G-step:}\ \Delta\Lambda \propto -\nabla_\Lambda \mathcal{L}(\hat c, \hat g)$$
+    $$\textrm{E-step:}\ \hat c_n, \hat g_n = \arg\max_{c,g} \gamma_{ncg}$$
+
+    $$\textrm{G-step:}\ \Delta\Lambda \propto -\nabla_\Lambda \mathcal{L}$$
 
     $$\mathcal{L} = \sum_k \beta_k \mathcal{L}_k$$
 
@@ -40,7 +40,7 @@ class EG:
         entropy: H(q(c|I)), which sharpens q: the other reading of the paper's KL.
         marginal_kl: KL(mean q(c|I) || π_c) over the batch, which keeps classes in use.
         nonnegativity: penalty on negative rendered templates.
-        rows_per_render: n renders the first ceil(B / n) of a batch's B rows in training,
+        rows_per_render: n renders the first ceil(B / n) of a training batch's B rows,
             from which reconstruction and nonnegativity are then estimated: the
             top-down pass costs as much as the bottom-up pass.
         warmup_steps: training steps over which the weights of the terms that need no

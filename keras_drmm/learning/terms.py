@@ -32,13 +32,13 @@ def reconstruction(e_step, labels, prior):
 
 
 def class_kl(e_step, labels, prior):
-    """Mean over rows of KL(q(c|I) || π_c), the ELBO's term: minimised, it flattens q."""
+    """Mean over rows of KL(q(c|I) || π_c), as in the ELBO: minimised, it flattens q."""
     log_q = _log_posterior(e_step)
     return ops.mean(ops.sum(ops.exp(log_q) * (log_q - ops.log(prior)), axis=-1))
 
 
 def entropy(e_step, labels, prior):
-    """Mean over rows of H(q(c|I)): minimised, it sharpens q; alone it empties classes."""
+    """Mean over rows of H(q(c|I)): minimised, it sharpens q, alone empties classes."""
     log_q = _log_posterior(e_step)
     return -ops.mean(ops.sum(ops.exp(log_q) * log_q, axis=-1))
 

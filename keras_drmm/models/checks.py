@@ -42,8 +42,8 @@ def check_images(x, image_shape, pixel_range):
     shape = tuple(x.shape)
     if len(shape) != 4 or shape[1:] != tuple(image_shape):
         raise ValueError(
-            f"The model takes images of shape (batch, {', '.join(map(str, image_shape))}"
-            f"), got {shape}. Add the channel axis of grey images by `x[..., None]`."
+            f"The model takes images of shape {('batch', *image_shape)}, got {shape}. "
+            "Add the channel axis of grey images by `x[..., None]`."
         )
     if shape[0] == 0:
         raise ValueError("The batch is empty: give at least one image.")
@@ -55,7 +55,9 @@ def check_images(x, image_shape, pixel_range):
         )
     lowest, highest = x.min(), x.max()
     if not (np.isfinite(lowest) and np.isfinite(highest)):
-        raise ValueError("Images hold NaN or infinite values: clean or drop these rows.")
+        raise ValueError(
+            "Images hold NaN or infinite values: clean or drop these rows."
+        )
     if lowest < pixel_range[0] or highest > pixel_range[1]:
         raise ValueError(
             f"Pixels must be in {list(pixel_range)}, got values from {lowest:g} to "

@@ -46,9 +46,8 @@ class DRMM(RenderingModel):
 
     Example:
 
-    >>> model = DRMM(
-    ...     [Level(8, 3, pool_size=2), Level(16, 3)], num_classes=3, input_shape=(8, 8, 1)
-    ... )
+    >>> levels = [Level(8, 3, pool_size=2), Level(16, 3)]
+    >>> model = DRMM(levels, num_classes=3, input_shape=(8, 8, 1))
     >>> model.compile("adam", algorithm=keras_drmm.EG())
     >>> images, labels = np.random.rand(6, 8, 8, 1), np.array([0, 1, 2, -1, -1, -1])
     >>> history = model.fit(images, labels, verbose=0)

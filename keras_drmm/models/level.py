@@ -93,9 +93,7 @@ class Level(keras.layers.Layer):
             channels = input_shape[self._channel_axis]
             shape = [1, 1, 1]
             shape[self._channel_axis - 1] = channels
-            self.alpha = self.add_weight(
-                name="alpha", shape=shape, initializer="zeros"
-            )
+            self.alpha = self.add_weight(name="alpha", shape=shape, initializer="zeros")
 
     def bottom_up(self, message, training=False):
         """Infer the level's nuisances: I^(ℓ-1) -> I^(ℓ) and the switches ĝ^(ℓ)."""

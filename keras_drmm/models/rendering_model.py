@@ -86,8 +86,8 @@ class RenderingModel(keras.Model):
         return self.classify(inputs, training=training)
 
     # The steps take (data) on TensorFlow and PyTorch, (state, data) on JAX. They read
-    # as Algorithm 1: `call` is the E-step, `compute_loss` the objective for the inferred
-    # (ĉ, ĝ), and Keras' optimizer step on it the G-step.
+    # as Algorithm 1: `call` is the E-step, `compute_loss` the objective for the
+    # inferred (ĉ, ĝ), and Keras' optimizer step on it the G-step.
 
     def train_step(self, *args):
         return super().train_step(*args[:-1], self._with_labels(args[-1]))
@@ -130,10 +130,12 @@ class RenderingModel(keras.Model):
         """Learn; see `keras.Model.fit`.
 
         Args:
-            x, y: arrays, or a data set of (images, labels) batches as x. Images are
-                floats in `pixel_range`; labels are integers, -1 for an unlabelled
-                row, or None where the algorithm needs none.
-            *args, **kwargs: further arguments of `keras.Model.fit`.
+            x: images, floats in `pixel_range`, or a data set of (images, labels)
+                batches.
+            y: integer labels, -1 for an unlabelled row; None with a data set, or where
+                the algorithm needs no labels.
+            *args: further arguments of `keras.Model.fit`.
+            **kwargs: further arguments of `keras.Model.fit`.
 
         Raises:
             ValueError: images or labels are not what the model takes, or no row is
@@ -172,7 +174,7 @@ class RenderingModel(keras.Model):
         )
 
     def _with_labels(self, data):
-        """Give the labels to `call` as well, so that labelled rows render their class."""
+        """Give `call` the labels as well: labelled rows render their class."""
         if self.algorithm is None:
             return data
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)

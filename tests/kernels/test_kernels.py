@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from differentiate import vector_jacobian
 from keras import ops
 
 from keras_drmm import kernels
 from keras_drmm.kernels import formula
+from tests.kernels.differentiate import vector_jacobian
 
 CELLS = [(1, 1), (2, 2), (3, 1), (2, 3)]
 LAYOUTS = [1, 2]
@@ -66,13 +66,3 @@ def test_pick_is_the_transpose_of_unpool(cell, rows):
     np.testing.assert_allclose(
         np.vdot(picked, z), np.vdot(x, unpooled), rtol=1e-5, atol=1e-5
     )
-
-
-@pytest.mark.parametrize("cell", [(1, 1), (2, 2)])
-def test_infinite_values_stay_where_they_are(cell):
-    _, switches, z = _maps(cell, rows=1)
-    z[0, 0, 0], z[1] = np.inf, -np.inf
-    unpooled = kernels.unpool(
-        ops.convert_to_tensor(z), ops.convert_to_tensor(switches), cell, 1
-    )
-    assert not np.isnan(ops.convert_to_numpy(unpooled)).any()

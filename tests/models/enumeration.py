@@ -70,7 +70,7 @@ def renderings(level, z):
 
 
 def configurations(levels, z):
-    """Return the bias scores (N,) and images (N, H, W, C0) that z renders under all g."""
+    """Return bias scores (N,) and images (N, H, W, C0) that z renders under all g."""
     *finer, coarsest = levels
     scores, maps = renderings(coarsest, z)
     if not finer:

@@ -61,7 +61,7 @@ def random_model(architecture, rng, signed):
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_nonnegative_inference_equals_enumeration(architecture, seed):
-    """7 architectures x 30 seeds: scores, class and rendered image of the best (c, g)."""
+    """7 architectures x 30 seeds: scores, class and image of the best (c, g)."""
     rng = np.random.default_rng(seed)
     model, image, (scores, images) = random_model(architecture, rng, signed=False)
     found = model.infer(image[None])

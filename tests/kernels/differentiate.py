@@ -21,7 +21,7 @@ def vector_jacobian(function, x, upstream):
     elif keras.config.backend() == "jax":
         import jax
 
-        gradient = jax.grad(loss)(ops.convert_to_tensor(x))
+        gradient = jax.jit(jax.grad(loss))(ops.convert_to_tensor(x))
     else:
         x = ops.convert_to_tensor(x).requires_grad_()
         loss(x).backward()

@@ -1,0 +1,1 @@
+"""Runnable scripts: one for each table and figure of the paper, and benchmarks."""

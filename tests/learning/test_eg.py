@@ -1,0 +1,166 @@
+"""EG: weights, schedule, and the G-step on the inferred configuration."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_drmm import DRMM, EG, Level
+
+RNG = np.random.default_rng(0)
+X = RNG.random((8, 6, 6, 1)).astype("float32")
+Y = np.array([0, 1, 2, -1, -1, -1, -1, -1])
+
+
+def small_model(algorithm, optimizer=None, **options):
+    model = DRMM(
+        [Level(4, 3, pool_size=2, **options), Level(3, 2, padding="valid", **options)],
+        num_classes=3,
+        input_shape=(6, 6, 1),
+        # Positive templates: those that the ReLU turns off render nothing.
+        templates_initializer=keras.initializers.RandomUniform(0.5, 1.5),
+    )
+    model.compile(optimizer or keras.optimizers.SGD(0.1), algorithm=algorithm)
+    return model
+
+
+def first_logs(algorithm, y=Y):
+    keras.utils.set_random_seed(1)
+    return small_model(algorithm).evaluate(X, y, verbose=0, return_dict=True)
+
+
+def test_loss_is_the_weighted_sum_of_the_logged_terms():
+    weights = {
+        "cross_entropy": 0.7,
+        "reconstruction": 0.3,
+        "class_kl": 0.2,
+        "entropy": 0.4,
+        "marginal_kl": 0.9,
+        "nonnegativity": 0.6,
+    }
+    logs = first_logs(EG(**weights))
+    total = sum(weight * logs[name] for name, weight in weights.items())
+    assert logs["loss"] == pytest.approx(total, rel=1e-5)
+
+
+def test_terms_of_weight_0_are_not_logged():
+    logs = first_logs(EG(entropy=0, nonnegativity=0))
+    assert "entropy" not in logs
+    assert "nonnegativity" not in logs
+    assert logs["reconstruction"] > 0
+
+
+def test_regularisers_add_to_the_loss():
+    keras.utils.set_random_seed(1)
+    model = small_model(EG())
+    plain = model.evaluate(X, Y, verbose=0, return_dict=True)["loss"]
+    kernel = model.levels[0].conv.kernel
+    kernel.regularizer = keras.regularizers.L2(0.5)
+    model.compile("sgd", algorithm=EG())
+    penalised = model.evaluate(X, Y, verbose=0, return_dict=True)["loss"]
+    expected = 0.5 * np.sum(np.square(keras.ops.convert_to_numpy(kernel)))
+    assert penalised - plain == pytest.approx(expected, rel=1e-4)
+
+
+def test_warmup_ramps_all_terms_but_cross_entropy():
+    """At step k of 4 the weight of the other terms is k/4 of its value."""
+    keras.utils.set_random_seed(1)
+    model = small_model(EG(warmup_steps=4), keras.optimizers.SGD(0.0))
+    losses, terms = [], None
+    for _ in range(6):
+        terms = model.fit(X, Y, batch_size=8, verbose=0).history
+        losses.append(terms["loss"][0])
+    rest = (
+        0.5 * terms["reconstruction"][0]
+        + 0.5 * terms["entropy"][0]
+        + terms["marginal_kl"][0]
+        + 0.1 * terms["nonnegativity"][0]
+    )
+    ramp = np.array([0, 0.25, 0.5, 0.75, 1, 1])
+    np.testing.assert_allclose(
+        losses, terms["cross_entropy"][0] + ramp * rest, rtol=1e-5
+    )
+    assert int(model.steps) == 6
+
+
+def test_labelled_rows_render_their_class():
+    """The reconstruction term of a labelled row is that of its true class."""
+    keras.utils.set_random_seed(1)
+    algorithm = EG(cross_entropy=0, entropy=0, marginal_kl=0, nonnegativity=0)
+    model = small_model(algorithm)
+    inferred = model.infer(X)
+    wrong = (inferred.classes + 1) % 3
+    loss = model.evaluate(X, wrong, verbose=0, return_dict=True)["reconstruction"]
+    rendered = model.render(wrong, inferred.switches)
+    assert loss == pytest.approx(np.mean((X - rendered) ** 2), rel=1e-5)
+    assert loss != pytest.approx(np.mean((X - inferred.reconstruction) ** 2), rel=1e-3)
+
+
+def test_reconstruction_reaches_what_renders_and_nothing_else():
+    """ĉ and ĝ carry no gradient: bottom-up bias and class bias must stay."""
+    model = small_model(
+        EG(cross_entropy=0, reconstruction=1, entropy=0, marginal_kl=0, nonnegativity=0)
+    )
+    before = {v.path: keras.ops.convert_to_numpy(v) for v in model.trainable_variables}
+    model.fit(X, batch_size=8, verbose=0)
+    stayed = {
+        v.path
+        for v in model.trainable_variables
+        if np.array_equal(keras.ops.convert_to_numpy(v), before[v.path])
+    }
+    biases = {level.conv.bias.path for level in model.levels}
+    assert stayed == biases | {model.templates.bias.path}
+
+
+def test_rows_per_render_looks_at_the_first_rows():
+    keras.utils.set_random_seed(1)
+    model = small_model(EG(rows_per_render=4), keras.optimizers.SGD(0.0))
+    expected = np.mean((X[:2] - model.infer(X[:2], Y[:2]).reconstruction) ** 2)
+    history = model.fit(X, Y, batch_size=8, shuffle=False, verbose=0).history
+    assert history["reconstruction"][0] == pytest.approx(expected, rel=1e-5)
+    # A test step renders all rows.
+    full = np.mean((X - model.infer(X, Y).reconstruction) ** 2)
+    logs = model.evaluate(X, Y, batch_size=8, verbose=0, return_dict=True)
+    assert logs["reconstruction"] == pytest.approx(full, rel=1e-5)
+
+
+def test_metrics_see_labelled_rows_only():
+    keras.utils.set_random_seed(1)
+    model = small_model(EG())
+    predicted = model.predict(X, verbose=0).argmax(1)
+    labels = np.where(np.arange(8) < 4, predicted, -1)
+    labels[0] = (labels[0] + 1) % 3
+    logs = model.evaluate(X, labels, verbose=0, return_dict=True)
+    assert logs["accuracy"] == pytest.approx(3 / 4)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_full_batch_objective_falls(batch_norm):
+    keras.utils.set_random_seed(1)
+    optimizer = keras.optimizers.Adam(0.01)
+    model = small_model(EG(), optimizer, batch_norm=batch_norm)
+    losses = model.fit(X, Y, batch_size=8, epochs=30, verbose=0).history["loss"]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"entropy": -1.0}, "`entropy` must be a finite weight"),
+        ({"reconstruction": float("nan")}, "`reconstruction` must be a finite weight"),
+        ({"rows_per_render": 0}, "`rows_per_render` must be an integer of at least 1"),
+        ({"warmup_steps": 2.5}, "`warmup_steps` must be an integer of at least 0"),
+        (
+            {
+                "cross_entropy": 0,
+                "reconstruction": 0,
+                "entropy": 0,
+                "marginal_kl": 0,
+                "nonnegativity": 0,
+            },
+            "nothing would be learned",
+        ),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        EG(**options)

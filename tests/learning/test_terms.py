@@ -1,0 +1,76 @@
+"""Each term against SciPy's and scikit-learn's formulas."""
+
+import numpy as np
+import pytest
+from keras import ops
+from scipy import special, stats
+from sklearn.metrics import log_loss
+
+from keras_drmm import EStep
+from keras_drmm.learning import terms
+
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(6, 4)).astype("float32") * 2
+Q = special.softmax(LOGITS.astype("float64"), axis=1)
+PRIOR = np.array([0.1, 0.2, 0.3, 0.4], "float32")
+LABELS = np.array([3, -1, 0, -1, 1, -1])
+IMAGES = RNG.random((6, 5, 5, 1)).astype("float32")
+RENDERED = [RNG.normal(size=(6, *s)).astype("float32") for s in [(5, 5, 1), (2, 2, 3)]]
+E_STEP = EStep(
+    logits=LOGITS,
+    classes=LOGITS.argmax(1),
+    switches=[],
+    messages=[IMAGES],
+    rendered=RENDERED,
+    reconstruction=RENDERED[0],
+)
+KL = stats.entropy(Q, PRIOR[None], axis=1).mean()
+
+EXPECTED = {
+    "cross_entropy": log_loss([3, 0, 1], Q[[0, 2, 4]], labels=range(4)),
+    "reconstruction": np.mean((IMAGES - RENDERED[0]) ** 2),
+    "class_kl": KL,
+    "entropy": stats.entropy(Q, axis=1).mean(),
+    "marginal_kl": stats.entropy(Q.mean(0), PRIOR),
+    "nonnegativity": np.mean(np.minimum(RENDERED[1], 0) ** 2),
+}
+
+
+def value(name, e_step=E_STEP, labels=LABELS):
+    term = getattr(terms, name)
+    labels = None if labels is None else ops.convert_to_tensor(labels)
+    return float(term(e_step, labels, ops.convert_to_tensor(PRIOR)))
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("name", EXPECTED)
+def test_equals_its_formula(name):
+    assert value(name) == pytest.approx(EXPECTED[name], rel=1e-5)
+
+
+def test_cross_entropy_without_labelled_rows_is_zero():
+    assert value("cross_entropy", labels=np.full(6, -1)) == 0
+    assert value("cross_entropy", labels=None) == 0
+
+
+def test_reconstruction_of_the_first_rows():
+    """After a step that renders 2 of 6 rows the first 2 images are compared."""
+    part = E_STEP._replace(reconstruction=RENDERED[0][:2])
+    expected = np.mean((IMAGES[:2] - RENDERED[0][:2]) ** 2)
+    assert value("reconstruction", part) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["class_kl", "entropy", "marginal_kl"])
+def test_certain_posteriors_give_finite_terms(name):
+    """Logits that saturate the softmax must not turn 0 · ln 0 into NaN."""
+    certain = E_STEP._replace(logits=np.eye(4, dtype="float32")[[0] * 6] * 1e4)
+    expected = 0 if name == "entropy" else -np.log(PRIOR[0])
+    assert value(name, certain) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_two_readings_of_the_kl_pull_apart():
+    """A flat q has the least class_kl (uniform prior) and the largest entropy."""
+    flat = E_STEP._replace(logits=np.zeros((6, 4), "float32"))
+    assert value("entropy", flat) > value("entropy")
+    uniform = ops.full((4,), 0.25)
+    assert terms.class_kl(flat, None, uniform) < terms.class_kl(E_STEP, None, uniform)
