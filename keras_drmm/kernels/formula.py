@@ -17,24 +17,8 @@ OFF = -1
 """The switch of a cell in which nothing is rendered."""
 
 
-def split_cells(x, cell, rows):
-    """Show each cell's positions as two axes: (.., H, W, ..) -> (.., h, kh, w, kw, ..).
-
-    Args:
-        x: map of shape (B, H, W, C) or (B, C, H, W).
-        cell: (kh, kw).
-        rows: axis of the rows.
-
-    Returns:
-        The same values with axes `rows + 1` and `rows + 3` of sizes kh and kw.
-    """
-    (kh, kw), shape = cell, ops.shape(x)
-    split = (shape[rows] // kh, kh, shape[rows + 1] // kw, kw)
-    return ops.reshape(x, (*shape[:rows], *split, *shape[rows + 2 :]))
-
-
 def join_cells(x, rows):
-    """Undo `split_cells`: (.., h, kh, w, kw, ..) -> (.., h * kh, w * kw, ..)."""
+    """Join the positions: (.., h, kh, w, kw, ..) -> (.., h * kh, w * kw, ..)."""
     shape = ops.shape(x)
     h, kh, w, kw = shape[rows : rows + 4]
     return ops.reshape(x, (*shape[:rows], h * kh, w * kw, *shape[rows + 4 :]))
@@ -42,11 +26,15 @@ def join_cells(x, rows):
 
 def _positions(x, cell, rows):
     """Yield (row-major index, the map of every cell's value at that position)."""
-    cells = split_cells(x, cell, rows)
-    for index in range(cell[0] * cell[1]):
-        at = [slice(None)] * len(cells.shape)
-        at[rows + 1], at[rows + 3] = divmod(index, cell[1])
-        yield index, cells[tuple(at)]
+    kh, kw = cell
+    for index in range(kh * kw):
+        # Strided and not reshaped: LiteRT slices no more than five axes.
+        at = [slice(None)] * 4
+        at[rows], at[rows + 1] = (
+            slice(index // kw, None, kh),
+            slice(index % kw, None, kw),
+        )
+        yield index, x[tuple(at)]
 
 
 def switch_pool(u, cell, rows):

@@ -1,5 +1,7 @@
 """RenderingModel: how a rendering model meets Keras' fit, evaluate and predict."""
 
+from types import SimpleNamespace
+
 import keras
 from keras import ops
 
@@ -33,7 +35,8 @@ class RenderingModel(keras.Model):
         Args:
             optimizer: a Keras optimizer or its name.
             algorithm: for example `EG()`; None for an ordinary Keras `loss`.
-            metrics: Keras metrics of labels and logits. They see labelled rows only.
+            metrics: Keras metrics of labels and logits. They see labelled rows only,
+                and are 0 where there is none.
             jit_compile: as in Keras; "auto" leaves TensorFlow on a CPU to its own
                 convolutions, which are faster there than XLA's.
             **kwargs: further arguments of `keras.Model.compile`.
@@ -55,7 +58,11 @@ class RenderingModel(keras.Model):
         }
         self.algorithm = algorithm
         names = [] if algorithm is None else algorithm.weights
-        self._term_metrics = {name: keras.metrics.Mean(name=name) for name in names}
+        # A namespace, not a dictionary: Keras would track its metrics for ever, those
+        # of an earlier `compile` too.
+        self._term_metrics = SimpleNamespace(
+            **{name: keras.metrics.Mean(name=name) for name in names}
+        )
         super().compile(
             optimizer,
             weighted_metrics=list(metrics),
@@ -102,7 +109,7 @@ class RenderingModel(keras.Model):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         total, terms = self.algorithm.objective(y_pred, y, self.prior, self.steps)
         for name, value in terms.items():
-            self._term_metrics[name].update_state(value)
+            getattr(self._term_metrics, name).update_state(value)
         if training:
             self.steps.assign_add(1)
         for penalty in self.losses:
@@ -112,7 +119,8 @@ class RenderingModel(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         logits = y_pred.logits if isinstance(y_pred, EStep) else y_pred
         if y is None:
-            return self.get_metrics_result()
+            # Keras builds metrics by their first labels: show it unlabelled ones.
+            y = ops.full(ops.shape(logits)[:1], -1)
         labelled = ops.cast(y >= 0, "float32")
         if sample_weight is not None:
             labelled = labelled * ops.cast(sample_weight, "float32")
@@ -121,10 +129,8 @@ class RenderingModel(keras.Model):
 
     @property
     def metrics(self):
-        terms = getattr(self, "_term_metrics", {})
-        # Assigned dictionaries of metrics are tracked by Keras too; name each once.
-        known = super().metrics
-        return known + [m for m in terms.values() if not any(m is k for k in known)]
+        terms = getattr(self, "_term_metrics", SimpleNamespace())
+        return super().metrics + list(vars(terms).values())
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """Learn; see `keras.Model.fit`.

@@ -89,7 +89,7 @@ def test_equals_loops_on_any_map(pool_size, u):
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, 2.0])
-@pytest.mark.parametrize("pool_size", [1, 2, 3])
+@pytest.mark.parametrize("pool_size", [1, 2])
 def test_flat_maps_have_one_winner_a_cell_or_none(pool_size, value):
     u = np.full((1, 6, 6, 1), value, "float32")
     pooled, switches = SwitchMaxPool(pool_size)(u)
@@ -100,7 +100,7 @@ def test_flat_maps_have_one_winner_a_cell_or_none(pool_size, value):
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize("pool_size", POOL_SIZES)
+@pytest.mark.parametrize("pool_size", [2, (2, 3)])
 def test_pooled_equals_stock_layers_and_layouts_agree(pool_size, data_format):
     size = (7, 5)
     u = np.random.default_rng(0).normal(size=(2, *size, 3)).astype("float32")

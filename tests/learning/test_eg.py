@@ -13,7 +13,7 @@ Y = np.array([0, 1, 2, -1, -1, -1, -1, -1])
 
 def small_model(algorithm, optimizer=None, **options):
     model = DRMM(
-        [Level(4, 3, pool_size=2, **options), Level(3, 2, padding="valid", **options)],
+        [Level(4, 3, pool_size=2, **options), Level(8, 2, padding="valid", **options)],
         num_classes=3,
         input_shape=(6, 6, 1),
         # Positive templates: those that the ReLU turns off render nothing.

@@ -155,7 +155,7 @@ def test_without_algorithm_it_is_a_keras_classifier():
     convnet = model.to_convnet()
     convnet.compile("sgd", loss=loss)
     ours = model.evaluate(X, labels, verbose=0, return_dict=True)["loss"]
-    stock = convnet.evaluate(X, labels, verbose=0, return_dict=True)
+    stock = convnet.evaluate(X, labels, verbose=0, return_dict=True)["loss"]
     assert ours == pytest.approx(stock, rel=1e-5)
 
 
