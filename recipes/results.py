@@ -60,7 +60,7 @@ def commit():
     folder = Path(__file__).parent
     try:
         head = _git(folder, "rev-parse", "--short", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--", "../keras_drmm", ".")
+        changed = _git(folder, "status", "--porcelain", "-uall", "../keras_drmm", ".")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     code = [v for v in changed.splitlines() if not v.endswith((".csv", ".png"))]

@@ -1,7 +1,8 @@
 """Switch pooling on JAX: the formula, with the known transposes as gradients.
 
-XLA fuses the formula, also where the caller is not compiled; the custom rules spare it
-the derivative of every comparison.
+XLA fuses the formula; the custom rules spare it the derivative of every comparison. A
+`jax.jit` around these functions would hinder that fusion in a caller that is compiled
+itself: cells of one position then take five times as long.
 """
 
 from functools import partial
@@ -11,14 +12,9 @@ import jax
 from keras_drmm.kernels import formula
 
 
-@partial(jax.jit, static_argnums=(1, 2))
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
 def switch_pool(u, cell, rows):
     """See `formula.switch_pool`."""
-    return _switch_pool(u, cell, rows)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
-def _switch_pool(u, cell, rows):
     return formula.switch_pool(u, cell, rows)
 
 
@@ -31,17 +27,12 @@ def _switch_pool_backward(cell, rows, switches, upstream):
     return (formula.unpool(upstream[0], switches, cell, rows),)
 
 
-_switch_pool.defvjp(_switch_pool_forward, _switch_pool_backward)
-
-
-@partial(jax.jit, static_argnums=(2, 3))
-def unpool(z, switches, cell, rows):
-    """See `formula.unpool`."""
-    return _unpool(z, switches, cell, rows)
+switch_pool.defvjp(_switch_pool_forward, _switch_pool_backward)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _unpool(z, switches, cell, rows):
+def unpool(z, switches, cell, rows):
+    """See `formula.unpool`."""
     return formula.unpool(z, switches, cell, rows)
 
 
@@ -53,4 +44,4 @@ def _unpool_backward(cell, rows, switches, upstream):
     return formula.pick(upstream, switches, cell, rows), None
 
 
-_unpool.defvjp(_unpool_forward, _unpool_backward)
+unpool.defvjp(_unpool_forward, _unpool_backward)

@@ -1,7 +1,16 @@
-"""Gradients by whatever backend Keras runs on."""
+"""Functions and their gradients by whatever backend Keras runs on."""
 
 import keras
 from keras import ops
+
+
+def compiled(function):
+    """Return `function`, on JAX as one program: many small ones compile slowly."""
+    if keras.config.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)
 
 
 def vector_jacobian(function, x, upstream):
@@ -21,7 +30,7 @@ def vector_jacobian(function, x, upstream):
     elif keras.config.backend() == "jax":
         import jax
 
-        gradient = jax.jit(jax.grad(loss))(ops.convert_to_tensor(x))
+        gradient = compiled(jax.grad(loss))(ops.convert_to_tensor(x))
     else:
         x = ops.convert_to_tensor(x).requires_grad_()
         loss(x).backward()

@@ -1,10 +1,11 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_drmm import kernels
 from keras_drmm.kernels import formula
-from tests.kernels.differentiate import vector_jacobian
+from tests.kernels.differentiate import compiled, vector_jacobian
 
 CELLS = [(1, 1), (2, 2), (3, 2)]
 LAYOUTS = [1, 2]
@@ -21,48 +22,53 @@ def _maps(cell, rows, seed=0):
     return u, switches, rng.normal(size=coarse).astype("float32")
 
 
+def _run(function, cell, rows, *arrays):
+    tensors = map(ops.convert_to_tensor, arrays)
+    results = compiled(lambda *tensors: function(*tensors, cell, rows))(*tensors)
+    return keras.tree.map_structure(ops.convert_to_numpy, results)
+
+
 @pytest.mark.parametrize("rows", LAYOUTS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_switch_pool_and_its_gradient_equal_the_formulas(cell, rows):
     u, _, upstream = _maps(cell, rows)
-    pooled, switches = kernels.switch_pool(ops.convert_to_tensor(u), cell, rows)
-    expected, expected_switches = formula.switch_pool(
-        ops.convert_to_tensor(u), cell, rows
+    for result, expected in zip(
+        _run(kernels.switch_pool, cell, rows, u),
+        _run(formula.switch_pool, cell, rows, u),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(result, expected)
+    # The formula is differentiated by the backend.
+    gradient, expected = (
+        vector_jacobian(lambda u, f=f: f(u, cell, rows)[0], u, upstream)
+        for f in (kernels.switch_pool, formula.switch_pool)
     )
-    np.testing.assert_array_equal(pooled, expected)
-    np.testing.assert_array_equal(switches, expected_switches)
-    gradient = vector_jacobian(
-        lambda u: kernels.switch_pool(u, cell, rows)[0], u, upstream
-    )
-    np.testing.assert_array_equal(
-        gradient,
-        formula.unpool(ops.convert_to_tensor(upstream), switches, cell, rows),
-    )
+    np.testing.assert_array_equal(gradient, expected)
 
 
 @pytest.mark.parametrize("rows", LAYOUTS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_unpool_and_its_gradient_equal_the_formulas(cell, rows):
     x, switches, z = _maps(cell, rows)
+    np.testing.assert_array_equal(
+        _run(kernels.unpool, cell, rows, z, switches),
+        _run(formula.unpool, cell, rows, z, switches),
+    )
     switches = ops.convert_to_tensor(switches)
-    np.testing.assert_array_equal(
-        kernels.unpool(ops.convert_to_tensor(z), switches, cell, rows),
-        formula.unpool(ops.convert_to_tensor(z), switches, cell, rows),
+    gradient, expected = (
+        vector_jacobian(lambda z, f=f: f(z, switches, cell, rows), z, x)
+        for f in (kernels.unpool, formula.unpool)
     )
-    np.testing.assert_array_equal(
-        vector_jacobian(lambda z: kernels.unpool(z, switches, cell, rows), z, x),
-        formula.pick(ops.convert_to_tensor(x), switches, cell, rows),
-    )
+    np.testing.assert_array_equal(gradient, expected)
 
 
 @pytest.mark.parametrize("rows", LAYOUTS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_pick_is_the_transpose_of_unpool(cell, rows):
     _, switches, z = _maps(cell, rows)
-    switches = ops.convert_to_tensor(switches)
-    unpooled = formula.unpool(ops.convert_to_tensor(z), switches, cell, rows)
-    x = np.random.default_rng(1).normal(size=tuple(unpooled.shape)).astype("float32")
-    picked = formula.pick(ops.convert_to_tensor(x), switches, cell, rows)
+    unpooled = _run(formula.unpool, cell, rows, z, switches)
+    x = np.random.default_rng(1).normal(size=unpooled.shape).astype("float32")
+    picked = _run(formula.pick, cell, rows, x, switches)
     np.testing.assert_allclose(
         np.vdot(picked, z), np.vdot(x, unpooled), rtol=1e-5, atol=1e-5
     )

@@ -119,7 +119,7 @@ def test_render_of_a_layer_built_for_any_size(padding, expected):
 
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_output_shape_is_the_real_one(padding):
-    for size, kernel, stride in itertools.product((4, 6), (1, 2, 3, 4), (1, 2, 3)):
+    for size, kernel, stride in itertools.product((4, 6), (1, 2, 4), (1, 2, 3)):
         layer = RenderingConv2D(2, kernel, stride, padding)
         x = np.zeros((1, size, size + 1, 1), "float32")
         assert layer.compute_output_shape(x.shape) == tuple(layer(x).shape)

@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from keras import ops
 
 from keras_drmm.layers import SwitchMaxPool
-from tests.kernels.differentiate import vector_jacobian
+from tests.kernels.differentiate import compiled, vector_jacobian
 
 POOL_SIZES = [1, 2, 3, (2, 3)]
 
@@ -54,7 +54,7 @@ def _place(z, winners, shape):
 def _check(u, pool_size):
     """Compare pooling, unpooling and both gradients with loops."""
     pool = SwitchMaxPool(pool_size)
-    pooled, switches = pool(u)
+    pooled, switches = compiled(pool)(u)
     expected, expected_switches, winners = _reference(u, pool.pool_size)
     np.testing.assert_array_equal(ops.convert_to_numpy(pooled), expected)
     assert keras.backend.standardize_dtype(switches.dtype) == "int8"
@@ -62,7 +62,7 @@ def _check(u, pool_size):
     z = np.random.default_rng(1).normal(size=expected.shape).astype("float32")
     placed = _place(z, winners, u.shape)
     np.testing.assert_array_equal(
-        ops.convert_to_numpy(pool.unpool(z, switches)), placed
+        ops.convert_to_numpy(compiled(pool.unpool)(z, switches)), placed
     )
     np.testing.assert_array_equal(vector_jacobian(lambda u: pool(u)[0], u, z), placed)
     read = vector_jacobian(lambda z: pool.unpool(z, switches), z, u)
@@ -74,9 +74,9 @@ def _check(u, pool_size):
 
 
 @pytest.mark.parametrize("pool_size", POOL_SIZES)
-@pytest.mark.parametrize("size", [(6, 6), (7, 5)])
-def test_equals_loops(size, pool_size):
-    _check(_ties(size), pool_size)
+def test_equals_loops(pool_size):
+    # Sizes that some cells divide and others do not.
+    _check(_ties((6, 5)), pool_size)
 
 
 @pytest.mark.parametrize("pool_size", [1, (2, 3)])
