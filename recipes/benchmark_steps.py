@@ -156,6 +156,13 @@ def measure(runs):
             lambda: fit(model, few), lambda: fit(convnet, classes), runs
         )
         rows.append(compared(name, seconds, STEPS, backend))
+    if has_bfloat16():
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        half = zoo.drmm_conv_small()
+        keras.config.set_dtype_policy("float32")
+        half.compile(keras.optimizers.Adam(2e-3), algorithm=EG())
+        seconds = alternate(lambda: fit(half, few), lambda: fit(convnet, classes), runs)
+        rows.append(compared("EG step, bfloat16", seconds, STEPS, backend))
     seconds = alternate(
         lambda: model.predict(x, batch_size=BATCH, verbose=0),
         lambda: convnet.predict(x, batch_size=BATCH, verbose=0),
@@ -173,6 +180,13 @@ def measure(runs):
         | {"ours": round(peak), "unit": "MiB"}
     )
     return rows
+
+
+def has_bfloat16():
+    """Return whether the processor computes in bfloat16."""
+    info = Path("/proc/cpuinfo")
+    flags = info.read_text().split() if info.exists() else []
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def pooling(runs, backend):
