@@ -58,7 +58,7 @@ def main():
         seed=options.draw,
     )
     model = zoo.drmm_conv_small(training_steps=options.epochs * len(dataset))
-    convnet_epochs = max(10, 50_000 // options.labels)
+    convnet_epochs = max(10, (15_000 if options.short else 50_000) // options.labels)
     convnet = baselines.convnet(model, convnet_epochs * -(-options.labels // 50))
 
     seconds = train(model, dataset, options)
