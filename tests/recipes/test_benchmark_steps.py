@@ -19,5 +19,22 @@ def test_flops_of_two_levels_by_hand():
 @pytest.mark.smoke
 def test_calls_alternate_and_the_first_is_not_counted():
     calls = []
-    benchmark_steps.alternate(lambda: calls.append("a"), lambda: calls.append("b"), 2)
-    assert calls == ["a", "b"] * 3
+    seconds = iter([100.0, 900.0, 1.0, 20.0, 3.0, 50.0, 2.0, 30.0])
+
+    def call(name):
+        calls.append(name)
+        return [next(seconds)]
+
+    medians = benchmark_steps.alternate([lambda: call("a"), lambda: call("b")], 3)
+    assert calls == ["a", "b"] * 4
+    assert medians == [2.0, 30.0]
+
+
+@pytest.mark.smoke
+def test_row_has_ratio_and_the_goal_of_its_backend():
+    row = benchmark_steps.compared("EG step", "jax", (30.0, 20.0), "ms", 5)
+    assert (row["ratio"], row["goal"]) == (1.5, 2.0)
+    row = benchmark_steps.compared("predict", "jax", (30.0, 20.0), "ms", 5)
+    assert row["goal"] == 1.05
+    row = benchmark_steps.compared("peak memory", "jax", (30.0, 20.0), "MiB", 1)
+    assert row["goal"] == ""
