@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_drmm import kernels
 from keras_drmm.layers.arguments import standardize_integer, standardize_pair
 from keras_drmm.layers.geometry import Windows, crop, pad
 from keras_drmm.layers.image_layer import ImageLayer
@@ -142,9 +143,7 @@ class RenderingConv2D(ImageLayer):
         # Without padding the transpose of a strided window is a full overlap-add;
         # what fell on the padding is then cut off again.
         # (B, H', W', filters) -> (B, before + H + after, .., C)
-        x = ops.conv_transpose(
-            z, kernel, self.strides, "valid", data_format=self.data_format
-        )
+        x = kernels.overlap_add(z, kernel, self.strides, self.data_format)
         if self.padding != "same":
             # The last rows and columns, which no window reaches.
             x = pad(x, tuple((0, stride - 1) for stride in self.strides), self.rows)

@@ -109,8 +109,10 @@ class DRMM(RenderingModel):
 
     def classify(self, images, training=False):
         """Return the logits (8): the bottom-up pass of a convnet."""
-        messages, _ = self.bottom_up(images, training)
-        return self.templates(messages[-1])
+        message = images
+        for level in self.levels:
+            message = level(message, training=training)
+        return self.templates(message)
 
     def bottom_up(self, images, training=False):
         """Pass messages from fine to coarse (40): I^(0..L) and ĝ^(1..L)."""

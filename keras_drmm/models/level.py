@@ -1,6 +1,7 @@
 """Level: one level of abstraction, matched bottom-up and rendered top-down."""
 
 import keras
+from keras import ops
 
 from keras_drmm.layers import RenderingConv2D, SwitchMaxPool, TopDownRender
 
@@ -97,10 +98,7 @@ class Level(keras.layers.Layer):
 
     def bottom_up(self, message, training=False):
         """Infer the level's nuisances: I^(ℓ-1) -> I^(ℓ) and the switches ĝ^(ℓ)."""
-        u = self.conv(message)
-        if self.batch_norm is not None:
-            u = self.batch_norm(u, training=training)
-        return self.pool(u)
+        return self.pool(self._match(message, training))
 
     def top_down(self, z, switches, training=False):
         """Render the level: ẑ^(ℓ) and ĝ^(ℓ) -> ẑ^(ℓ-1)."""
@@ -110,7 +108,12 @@ class Level(keras.layers.Layer):
         return z + self.alpha
 
     def call(self, message, training=False):
-        return self.bottom_up(message, training)[0]
+        # The message without the switches is stock pooling, which costs less.
+        message = ops.relu(self._match(message, training))
+        if self.pool.pool_size == (1, 1):
+            return message
+        cell = self.pool.pool_size
+        return ops.max_pool(message, cell, cell, "same", self.data_format)
 
     def compute_output_shape(self, input_shape):
         matched = self.conv.compute_output_shape(input_shape)
@@ -128,6 +131,13 @@ class Level(keras.layers.Layer):
             "top_down_batch_norm": self.top_down_batch_norm is not None,
             "data_format": self.data_format,
         }
+
+    def _match(self, message, training):
+        """Return u, the normalised match of each template at each position."""
+        u = self.conv(message)
+        if self.batch_norm is not None:
+            u = self.batch_norm(u, training=training)
+        return u
 
     @property
     def _channel_axis(self):
