@@ -234,8 +234,10 @@ def measure(runs):
         values = milliseconds(seconds)
         rows.append(compared("EG step, bfloat16", backend, values, "ms", step_runs))
 
-    seconds = alternate([predicting(model), predicting(convnet)], runs)
-    rows.append(compared("predict", backend, milliseconds(seconds), "ms", runs))
+    # `predict` was seen to run at full or at half speed from call to call, for either
+    # model: that needs more calls for a median that means something.
+    seconds = alternate([predicting(model), predicting(convnet)], 5 * runs)
+    rows.append(compared("predict", backend, milliseconds(seconds), "ms", 5 * runs))
     rows.append(pooling(runs, backend))
     library = importlib.import_module(backend)
     versions = f"keras {keras.__version__}, {backend} {library.__version__}"
