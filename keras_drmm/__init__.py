@@ -8,13 +8,15 @@ from keras_drmm.layers import (
     TopDownRender,
 )
 from keras_drmm.learning import EG
-from keras_drmm.models import DRMM, EStep, Level
+from keras_drmm.models import DRFM, DRMM, RFM, EStep, Level
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DRFM",
     "DRMM",
     "EG",
+    "RFM",
     "ClassTemplates",
     "EStep",
     "Level",

@@ -23,7 +23,8 @@ class ClassTemplates(ImageLayer):
     channel: flatten and dense.
 
     The bias b_c is the free natural parameter of the discriminative relaxation (44).
-    The prior π_c is not learned by gradients; it starts uniform.
+    The prior π_c is not learned by gradients; it starts uniform, and `update_prior`
+    counts labels.
 
     Args:
         num_classes: number of classes, at least 2.
@@ -99,21 +100,25 @@ class ClassTemplates(ImageLayer):
         )
 
     def call(self, message):
-        self._check_map(message.shape, self._map_shape[self.channel_axis - 1])
-        if self.pooling == "mean":
-            # (B, H, W, C) -> (B, C)
-            features = ops.mean(message, axis=(self.rows, self.rows + 1))
-        elif self._sizes(message.shape) == self._sizes((None, *self._map_shape)):
-            # (B, H, W, C) -> (B, H * W * C)
-            features = ops.reshape(message, (-1, self.templates.shape[0]))
-        else:
-            raise ValueError(
-                f"`{self.name}` has templates of shape {self._map_shape}, got "
-                f"{tuple(message.shape)}. Give maps of this size, or use "
-                "pooling='mean' for maps of any size."
-            )
         # -> (B, num_classes)
-        return ops.matmul(features, self.templates) + self.bias + ops.log(self.prior)
+        return self._logits(ops.matmul(self._features(message), self.templates))
+
+    def match_signed(self, plus, minus):
+        r"""Match with the message that fits each template value's sign.
+
+        $$\langle \max(\mu_c, 0), I_+ \rangle + \langle \min(\mu_c, 0), I_- \rangle$$
+
+        Args:
+            plus: message for positive template values, (B, H, W, C).
+            minus: message for negative ones, of the same shape.
+
+        Returns:
+            Logits (B, num_classes).
+        """
+        return self._logits(
+            ops.matmul(self._features(plus), ops.maximum(self.templates, 0.0))
+            + ops.matmul(self._features(minus), ops.minimum(self.templates, 0.0))
+        )
 
     def render(self, classes):
         """Return the templates of `classes`, one-hot rows, at the top level's size.
@@ -154,6 +159,24 @@ class ClassTemplates(ImageLayer):
         # (B, C) -> (B, H, W, C)
         return ops.broadcast_to(z, (ops.shape(z)[0], *self._map_shape))
 
+    def update_prior(self, labels, rate):
+        """Move π_c towards the classes' shares among labels, by `rate` of the way.
+
+        Args:
+            labels: integers (B,), -1 for an unlabelled row. One more row counts for all
+                classes alike, so that none becomes impossible.
+            rate: between 0 and 1.
+        """
+        # The -1 of unlabelled rows matches no class.
+        classes = ops.arange(self.num_classes, dtype=labels.dtype)
+        counts = ops.sum(ops.cast(labels[:, None] == classes, "float32"), axis=0)
+        total = ops.sum(counts)
+        shares = (counts + 1 / self.num_classes) / (total + 1)
+        old = ops.convert_to_tensor(self.prior)
+        # A batch without labels says nothing.
+        rate = ops.where(total > 0, rate, 0.0)
+        self.prior.assign(old + rate * (shares - old))
+
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.num_classes)
 
@@ -166,3 +189,21 @@ class ClassTemplates(ImageLayer):
                 self.templates_initializer
             ),
         }
+
+    def _logits(self, matches):
+        return matches + self.bias + ops.log(self.prior)
+
+    def _features(self, message):
+        """Return what a template is matched with, (B, templates.shape[0])."""
+        self._check_map(message.shape, self._map_shape[self.channel_axis - 1])
+        if self.pooling == "mean":
+            # (B, H, W, C) -> (B, C)
+            return ops.mean(message, axis=(self.rows, self.rows + 1))
+        if self._sizes(message.shape) != self._sizes((None, *self._map_shape)):
+            raise ValueError(
+                f"`{self.name}` has templates of shape {self._map_shape}, got "
+                f"{tuple(message.shape)}. Give maps of this size, or use "
+                "pooling='mean' for maps of any size."
+            )
+        # (B, H, W, C) -> (B, H * W * C)
+        return ops.reshape(message, (-1, self.templates.shape[0]))

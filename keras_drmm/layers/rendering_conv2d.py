@@ -106,18 +106,24 @@ class RenderingConv2D(ImageLayer):
         self._built_sizes = self._sizes(input_shape)
 
     def call(self, x):
-        self._check_map(x.shape, self.kernel.shape[2])
-        padding = self.padding
-        if padding == "full":
-            x = pad(x, self.windows.paddings(self._sizes(x.shape)), self.rows)
-            padding = "valid"
-        # (B, H, W, C) -> (B, H', W', filters)
-        u = ops.conv(x, self.kernel, self.strides, padding, self.data_format)
+        u = self.match(x)
         if self.bias is not None:
             shape = [1, 1, 1, 1]
             shape[self.channel_axis] = self.filters
             u = u + ops.reshape(self.bias, shape)
         return u
+
+    def match(self, x):
+        """Return the bias-free `call`, of which `render` is the transpose."""
+        self._check_map(x.shape, self.kernel.shape[2])
+        # Outside of `call` Keras does not cast for mixed precision.
+        x, kernel = (ops.cast(v, self.compute_dtype) for v in (x, self.kernel))
+        padding = self.padding
+        if padding == "full":
+            x = pad(x, self.windows.paddings(self._sizes(x.shape)), self.rows)
+            padding = "valid"
+        # (B, H, W, C) -> (B, H', W', filters)
+        return ops.conv(x, kernel, self.strides, padding, self.data_format)
 
     def render(self, z, output_shape=None):
         """Apply the transpose of the bias-free `call` to `z`.

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_drmm import kernels
+from keras_drmm.kernels.formula import pick
 from keras_drmm.layers.arguments import standardize_pair
 from keras_drmm.layers.geometry import Windows, crop, pad
 from keras_drmm.layers.image_layer import ImageLayer
@@ -105,6 +106,36 @@ class SwitchMaxPool(ImageLayer):
         unpooled = kernels.unpool(z, switches, self.pool_size, self.rows)
         # -> (B, H, W, C)
         return crop(unpooled, self.windows.paddings(sizes), sizes, self.rows)
+
+    def pick(self, u, switches):
+        """Read `u` at each cell's winner, 0 where OFF: the transpose of `unpool`.
+
+        Args:
+            u: tensor of shape (B, H, W, C).
+            switches: int8 tensor of shape (B, h, w, C), from `call`.
+
+        Returns:
+            Tensor of shape (B, h, w, C).
+        """
+        u = pad(u, self.windows.paddings(self._sizes(ops.shape(u))), self.rows)
+        # (B, H, W, C) -> (B, h, w, C)
+        return pick(u, switches, self.pool_size, self.rows)
+
+    def spread(self, z, output_shape=None):
+        """Give every position of a cell the cell's value.
+
+        Args:
+            z: tensor of shape (B, h, w, C).
+            output_shape: as in `unpool`.
+
+        Returns:
+            Tensor of shape (B, H, W, C).
+        """
+        sizes = self._unpooled_sizes(ops.shape(z), output_shape)
+        fine = z
+        for axis, length in enumerate(self.pool_size, start=self.rows):
+            fine = ops.repeat(fine, length, axis)
+        return crop(fine, self.windows.paddings(sizes), sizes, self.rows)
 
     def compute_output_shape(self, input_shape):
         self._check_map(input_shape)

@@ -78,6 +78,23 @@ class TopDownRender(keras.layers.Layer):
         # -> (B, H, W, C)
         return ops.cast(self.rendering.render(z), self.compute_dtype)
 
+    def adjoint(self, x, switches=None):
+        r"""Return Λ_gᵀ x: the match of each template at the position its switch names.
+
+        For fixed switches, $\langle \Lambda_g z, x \rangle = \langle z, \Lambda_g^T x
+        \rangle$.
+
+        Args:
+            x: tensor of shape (B, H, W, C).
+            switches: int8 tensor of shape (B, h, w, filters), or None without
+                `pooling`.
+
+        Returns:
+            Tensor of shape (B, h, w, filters).
+        """
+        u = self.rendering.match(x)
+        return u if self.pooling is None else self.pooling.pick(u, switches)
+
     def compute_output_shape(self, z_shape, switches_shape=None):
         if self.pooling is not None:
             z_shape = self.pooling.compute_unpooled_shape(z_shape)

@@ -1,19 +1,25 @@
 """DRMM: the Deep Rendering Mixture Model."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_drmm.layers import ClassTemplates
+from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import checks
 from keras_drmm.models.convnet import to_convnet
 from keras_drmm.models.e_step import EStep
+from keras_drmm.models.free_parameters import count_free_parameters
+from keras_drmm.models.nuisance_prior import NuisancePrior
 from keras_drmm.models.rendering_model import RenderingModel
+from keras_drmm.models.signed_inference import infer_signed
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class DRMM(RenderingModel):
-    r"""The nonnegative Deep Rendering Mixture Model.
+    r"""The Deep Rendering Mixture Model.
 
     A class renders an image level by level, each level's nuisances g = (t, a) choosing
     where its templates go and which are on (5)-(7):
@@ -26,13 +32,23 @@ class DRMM(RenderingModel):
     probable class and nuisances, `top_down` renders the image they explain. That
     `infer` finds the best (c, g) is exact for z >= 0 without α and normalisation.
 
+    With `nonnegative=False` templates of both signs render, and where z < 0 the best
+    nuisances are those of the most negative match: a signed convnet (28)-(39). The
+    signs are known from above only, so the E-step alternates: top-down finds s =
+    sgn(z), bottom-up the best (c, g) for them. No alternation lowers the score of
+    (ĉ, ĝ), the largest logit; the best of all it may miss.
+
+    The priors of class and nuisances and the noise are learned by counting, as running
+    means over training steps: π_c of the labels, π_g and σ² of the rows rendered.
+
     Args:
         levels: list of `Level`, the finest first.
         num_classes: number of classes.
         input_shape: (H, W, C) of an image, (C, H, W) for channels_first levels.
         pooling: of the `ClassTemplates` on top, "mean" or None.
-        rectify: whether z^(ℓ) >= 0 is enforced by a ReLU as z^(ℓ) enters level ℓ
-            top-down (11).
+        nonnegative: whether z^(ℓ) >= 0 (11), which a ReLU enforces as z^(ℓ) enters
+            level ℓ top-down; False for the signed DRMM.
+        alternations: how often the signed E-step looks top-down for signs.
         pixel_range: (lowest, highest) value of a pixel. Images outside are refused.
         templates_initializer: of the class templates μ_c.
         **kwargs: `name`, `dtype` of `keras.Model`.
@@ -63,7 +79,8 @@ class DRMM(RenderingModel):
         num_classes,
         input_shape,
         pooling="mean",
-        rectify=True,
+        nonnegative=True,
+        alternations=3,
         pixel_range=(0.0, 1.0),
         templates_initializer="glorot_uniform",
         **kwargs,
@@ -73,7 +90,8 @@ class DRMM(RenderingModel):
             raise ValueError("`levels` is empty: a DRMM has at least one `Level`.")
         self.levels = list(levels)
         self.image_shape = tuple(input_shape)
-        self.rectify = rectify
+        self.nonnegative = nonnegative
+        self.alternations = standardize_integer(alternations, "alternations")
         self.pixel_range = tuple(pixel_range)
         self.templates = ClassTemplates(
             num_classes,
@@ -86,12 +104,25 @@ class DRMM(RenderingModel):
         # Everything is built here: a model made by `from_config` has its weights, and
         # no variable is created inside a compiled step.
         shape = (None, *self.image_shape)
-        for level in self.levels:
+        self.nuisance_priors = []
+        for number, level in enumerate(self.levels, start=1):
             # A level that was saved comes back built.
             if not level.built:
                 level.build(shape)
             shape = level.compute_output_shape(shape)
+            prior = NuisancePrior(
+                math.prod(level.pool.pool_size), name=f"nuisance_prior_{number}"
+            )
+            prior.build(shape)
+            self.nuisance_priors.append(prior)
         self.templates.build(shape)
+        self.noise_variance = self.add_weight(
+            name="noise_variance",
+            shape=(),
+            dtype="float32",
+            initializer="ones",
+            trainable=False,
+        )
         self.steps = self.add_weight(
             name="steps", shape=(), dtype="int", initializer="zeros", trainable=False
         )
@@ -109,6 +140,8 @@ class DRMM(RenderingModel):
 
     def classify(self, images, training=False):
         """Return the logits (8): the bottom-up pass of a convnet."""
+        if not self.nonnegative:
+            return infer_signed(self, images, training=training).logits
         message = images
         for level in self.levels:
             message = level(message, training=training)
@@ -126,12 +159,14 @@ class DRMM(RenderingModel):
     def top_down(self, classes, switches, training=False):
         """Render from coarse to fine (35), (36): ẑ^(0..L) of one-hot classes and ĝ."""
         rendered = [self.templates.render(classes)]
-        for level, inferred in zip(
-            reversed(self.levels), reversed(switches), strict=True
-        ):
-            z = ops.relu(rendered[0]) if self.rectify else rendered[0]
+        for level, inferred in self._from_the_top(switches):
+            z = ops.relu(rendered[0]) if self.nonnegative else rendered[0]
             rendered.insert(0, level.top_down(z, inferred, training))
         return rendered
+
+    def explain(self, images, classes, switches, training=False):
+        """Render what was inferred: (ẑ^(0..L), None, as there are no factors)."""
+        return self.top_down(classes, switches, training), None
 
     def e_step(self, images, labels=None, training=False, rows_per_render=1):
         """Infer ĉ, ĝ and what they render, on tensors, inside a graph or step.
@@ -140,7 +175,8 @@ class DRMM(RenderingModel):
             images: (B, H, W, C).
             labels: integers (B,), -1 for an unlabelled row; a labelled row renders
                 its class instead of ĉ.
-            training: whether batch normalisation uses the batch's statistics.
+            training: whether batch normalisation uses the batch's statistics and the
+                priors are learned.
             rows_per_render: n renders only the first ceil(B / n) rows, as many as
                 `rendered` and `reconstruction` then have. 0 renders none: `rendered`
                 is empty and `reconstruction` None.
@@ -148,18 +184,22 @@ class DRMM(RenderingModel):
         Returns:
             An `EStep` of tensors.
         """
-        messages, switches = self.bottom_up(images, training)
-        logits = self.templates(messages[-1])
-        classes = ops.argmax(logits, axis=-1)
-        if labels is not None:
-            labels = ops.cast(labels, classes.dtype)
-            classes = ops.where(labels >= 0, labels, classes)
-        rendered = []
+        if self.nonnegative:
+            messages, switches = self.bottom_up(images, training)
+            logits = self.templates(messages[-1])
+            classes = self.choose(logits, labels)
+        else:
+            logits, classes, switches, messages = infer_signed(
+                self, images, labels, training
+            )
+        rendered, factors = [], None
         if rows_per_render:
             rows = -(-ops.shape(images)[0] // rows_per_render)
-            chosen = self._one_hot(classes[:rows])
+            chosen = self.one_hot(classes[:rows])
             seen = [inferred[:rows] for inferred in switches]
-            rendered = self.top_down(chosen, seen, training)
+            rendered, factors = self.explain(images[:rows], chosen, seen, training)
+            if training:
+                self._learn_priors(images[:rows], labels, seen, rendered[0])
         return EStep(
             logits=logits,
             classes=classes,
@@ -167,7 +207,20 @@ class DRMM(RenderingModel):
             messages=messages,
             rendered=rendered,
             reconstruction=rendered[0] if rendered else None,
+            factors=factors,
         )
+
+    def one_hot(self, classes):
+        """Return classes (B,) as one-hot rows (B, num_classes)."""
+        return ops.one_hot(classes, self.num_classes, dtype=self.compute_dtype)
+
+    def choose(self, logits, labels=None):
+        """Return the classes to render: the label where there is one, else ĉ."""
+        classes = ops.argmax(logits, axis=-1)
+        if labels is None:
+            return classes
+        labels = ops.cast(labels, classes.dtype)
+        return ops.where(labels >= 0, labels, classes)
 
     def infer(self, x, y=None):
         """Run the E-step on a batch of images.
@@ -187,16 +240,13 @@ class DRMM(RenderingModel):
         if y is not None:
             y = ops.reshape(ops.convert_to_tensor(y), (-1,))
         e_step = self.e_step(ops.convert_to_tensor(x, self.compute_dtype), y)
-        return keras.tree.map_structure(ops.convert_to_numpy, e_step)
+        return keras.tree.map_structure(
+            lambda v: None if v is None else ops.convert_to_numpy(v), e_step
+        )
 
     def reconstruct(self, x, batch_size=100):
         """Return Î = ẑ^(0) of images (N, H, W, C), in batches, as a NumPy array."""
-        checks.check_images(x, self.image_shape, self.pixel_range)
-        parts = [
-            self.infer(x[start : start + batch_size]).reconstruction
-            for start in range(0, len(x), batch_size)
-        ]
-        return np.concatenate(parts)
+        return self._batched(lambda x: self.infer(x).reconstruction, x, batch_size)
 
     def render(self, classes, switches):
         """Render images of chosen classes with chosen nuisances (5)-(7).
@@ -211,22 +261,131 @@ class DRMM(RenderingModel):
         Raises:
             ValueError: a class is out of range.
         """
-        classes = np.asarray(classes)
-        checks.check_labels(classes, len(switches[0]), self.num_classes, True)
-        switches = [ops.convert_to_tensor(s) for s in switches]
-        rendered = self.top_down(self._one_hot(classes), switches)
-        return ops.convert_to_numpy(rendered[0])
+        return self._rendered(classes, switches)
+
+    def sample_switches(self, n, seed=None):
+        """Draw the nuisances of `n` images from their priors.
+
+        Args:
+            n: how many images.
+            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+
+        Returns:
+            ĝ^(1..L), a list of int8 arrays, as `render` takes them.
+        """
+        random = _random(seed)
+        return [prior.sample(n, random) for prior in self.nuisance_priors]
+
+    def sample(self, n, classes=None, seed=None):
+        """Draw images from the model (5)-(7), pixel noise included.
+
+        Args:
+            n: how many.
+            classes: integers (n,); None draws them from π_c.
+            seed: as in `sample_switches`.
+
+        Returns:
+            (images (n, H, W, C), classes (n,)), NumPy arrays. Pixels may leave
+            `pixel_range`, as the noise is Gaussian.
+
+        Raises:
+            ValueError: a class is out of range, or there are not `n`.
+        """
+        random = _random(seed)
+        if classes is None:
+            prior = ops.convert_to_numpy(self.prior).astype("float64")
+            classes = random.choice(self.num_classes, n, p=prior / prior.sum())
+        switches = [prior.sample(n, random) for prior in self.nuisance_priors]
+        images = self._draw(classes, switches, random)
+        deviation = np.sqrt(ops.convert_to_numpy(self.noise_variance))
+        noise = random.normal(size=images.shape) * deviation
+        return images + noise.astype(images.dtype), np.asarray(classes)
+
+    def max_sum_score(self, x, batch_size=100):
+        r"""Return ln p(I, ĉ, ĝ) of images, in nats.
+
+        $$-\frac{D}{2} \ln 2\pi\sigma^2 - \frac{\|I - \hat I\|^2}{2\sigma^2} + \ln
+        \pi_{\hat c} + \sum_\ell \sum_x \ln \pi_{\hat g_x^{(\ell)}}$$
+
+        One configuration's share of p(I): a lower bound of ln p(I), no likelihood.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`.
+            batch_size: images at a time.
+
+        Returns:
+            (N,), a NumPy array.
+        """
+        return self._batched(lambda x: self._score(x)[1], x, batch_size)
+
+    def count_free_parameters(self):
+        """Count the parameters of the deep and of the shallow form; see there."""
+        return count_free_parameters(self)
 
     def to_convnet(self):
         """Return the convnet that classifies as this model does, with its weights.
 
         The discriminative counterpart (44): a functional model of stock Keras layers
         that gives the same logits and shares no variable with this model.
+
+        Raises:
+            ValueError: the model is signed.
         """
+        if not self.nonnegative:
+            raise ValueError(
+                "A signed DRMM alternates passes, which no chain of stock layers does. "
+                "Only a model with nonnegative=True has a convnet."
+            )
         return to_convnet(self)
 
-    def _one_hot(self, classes):
-        return ops.one_hot(classes, self.num_classes, dtype=self.compute_dtype)
+    def _learn_priors(self, images, labels, switches, reconstruction):
+        """Move π_c, π_g and σ² towards what a training batch has."""
+        # The mean over all batches so far at first, a running mean later.
+        rate = ops.maximum(1 / (ops.cast(self.steps, "float32") + 2), 0.01)
+        for prior, inferred in zip(self.nuisance_priors, switches, strict=True):
+            prior.update(inferred, rate)
+        residual = ops.cast(images, "float32") - ops.cast(reconstruction, "float32")
+        variance = ops.convert_to_tensor(self.noise_variance)
+        self.noise_variance.assign(
+            variance + rate * (ops.mean(ops.square(residual)) - variance)
+        )
+        if labels is not None:
+            self.templates.update_prior(labels, rate)
+
+    def _from_the_top(self, switches):
+        """Return (level, its switches) pairs, the coarsest first."""
+        return zip(reversed(self.levels), reversed(switches), strict=True)
+
+    def _rendered(self, classes, switches, **factors):
+        classes = np.asarray(classes)
+        checks.check_labels(classes, len(switches[0]), self.num_classes, True)
+        if classes.min() < 0:
+            raise ValueError("Classes to render must be 0 or more, got -1.")
+        switches = [ops.convert_to_tensor(s) for s in switches]
+        rendered = self.top_down(self.one_hot(classes), switches, **factors)
+        return ops.convert_to_numpy(rendered[0])
+
+    def _draw(self, classes, switches, random):
+        """Render a sample of all that is random beside class and switches: nothing."""
+        return self.render(classes, switches)
+
+    def _score(self, x):
+        """Return (the E-step, ln p(I, ĉ, ĝ)) of images."""
+        e_step = self.infer(x)
+        variance = float(ops.convert_to_numpy(self.noise_variance))
+        squares = np.square(np.float64(x) - e_step.reconstruction).sum(axis=(1, 2, 3))
+        pixels = math.prod(self.image_shape)
+        score = -0.5 * (pixels * np.log(2 * np.pi * variance) + squares / variance)
+        score += np.log(ops.convert_to_numpy(self.prior))[e_step.classes]
+        for prior, switches in zip(self.nuisance_priors, e_step.switches, strict=True):
+            score += prior.log_prob(switches)
+        return e_step, score
+
+    def _batched(self, function, x, batch_size):
+        """Join what `function` returns for parts of x, of `batch_size` rows."""
+        checks.check_images(x, self.image_shape, self.pixel_range)
+        starts = range(0, len(x), batch_size)
+        return np.concatenate([function(x[s : s + batch_size]) for s in starts])
 
     def get_config(self):
         return {
@@ -235,7 +394,8 @@ class DRMM(RenderingModel):
             "num_classes": self.num_classes,
             "input_shape": self.image_shape,
             "pooling": self.templates.pooling,
-            "rectify": self.rectify,
+            "nonnegative": self.nonnegative,
+            "alternations": self.alternations,
             "pixel_range": self.pixel_range,
             "templates_initializer": keras.initializers.serialize(
                 self.templates.templates_initializer
@@ -249,3 +409,10 @@ class DRMM(RenderingModel):
             keras.saving.deserialize_keras_object(level) for level in config["levels"]
         ]
         return cls(**config)
+
+
+def _random(seed):
+    """Return a NumPy generator; without a seed Keras' global one gives it."""
+    if seed is None:
+        seed = keras.random.randint((), 0, 2**31 - 1)
+    return np.random.default_rng(int(seed))

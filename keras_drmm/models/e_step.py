@@ -17,6 +17,7 @@ class EStep(NamedTuple):
         rendered: ẑ^(0..L), the top-down net inputs (35), (36), before the ReLU that
             enforces z >= 0; ẑ^(L) is the class template.
         reconstruction: ẑ^(0), the image that (ĉ, ĝ) renders.
+        factors: ẑ^(L+1), (B, d), of a factor model; None otherwise.
 
     Source: Patel, Nguyen, Baraniuk (2016), Appendix B.
     """
@@ -27,3 +28,4 @@ class EStep(NamedTuple):
     messages: list
     rendered: list
     reconstruction: Any
+    factors: Any = None

@@ -96,9 +96,31 @@ class Level(keras.layers.Layer):
             shape[self._channel_axis - 1] = channels
             self.alpha = self.add_weight(name="alpha", shape=shape, initializer="zeros")
 
-    def bottom_up(self, message, training=False):
-        """Infer the level's nuisances: I^(ℓ-1) -> I^(ℓ) and the switches ĝ^(ℓ)."""
-        return self.pool(self._match(message, training))
+    def bottom_up(self, message, training=False, signs=None):
+        r"""Infer the level's nuisances: I^(ℓ-1) -> I^(ℓ) and the switches ĝ^(ℓ).
+
+        Args:
+            message: I^(ℓ-1), (B, H, W, C).
+            training: whether batch normalisation uses the batch's statistics.
+            signs: s = sgn(z^(ℓ)), 1 or -1, (B, h, w, filters), None where z^(ℓ) >= 0.
+                A negative z is best rendered where the match is most negative
+                (30)-(33): $I^{(\ell)} = s \odot \mathrm{MaxPool}(\mathrm{ReLU}(s
+                \odot u))$.
+
+        Returns:
+            (I^(ℓ), ĝ^(ℓ)), both (B, h, w, filters), the switches int8.
+        """
+        u = self._match(message, training)
+        if signs is None:
+            return self.pool(u)
+        message, switches = self.pool(self.pool.spread(signs) * u)
+        return signs * message, switches
+
+    def both_signs(self, message, training=False):
+        """Return `bottom_up` for s = 1 and for s = -1 everywhere, of one match."""
+        u = self._match(message, training)
+        minus, switches = self.pool(-u)
+        return self.pool(u), (-minus, switches)
 
     def top_down(self, z, switches, training=False):
         """Render the level: ẑ^(ℓ) and ĝ^(ℓ) -> ẑ^(ℓ-1)."""

@@ -51,7 +51,7 @@ def test_infer_is_the_paper_s_e_step():
 
 def test_off_paths_render_alpha_alone():
     """Without an active path an image is the rendering of the biases α."""
-    model = build(rectify=False)
+    model = build(nonnegative=False)
     switches = [np.full_like(s, -1) for s in model.infer(X[:1]).switches]
     image = model.render([1], switches)
     alpha = float(ops.convert_to_numpy(model.levels[0].alpha).squeeze())

@@ -1,0 +1,197 @@
+"""DRFM: the Deep Rendering Factor Model."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.models.conjugate_gradients import conjugate_gradients
+from keras_drmm.models.drmm import DRMM
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class DRFM(DRMM):
+    r"""The Deep Rendering Factor Model: a DRMM with Gaussian factors on top.
+
+    A class no longer has one template but a Gaussian family of them, around its own:
+
+    $$z^{(L+1)} \sim \mathcal{N}(0, 1_d), \qquad
+    z^{(L)} = \Lambda^{(L+1)} z^{(L+1)} + \mu_c$$
+
+    and z^(L) renders as in `DRMM`, without the ReLU on z, so that given class and
+    switches the image is Gaussian. The switches are inferred bottom-up (42), (43), and
+    then the factors by their posterior mean, with A = Λ_ĝ^(1) .. Λ_ĝ^(L) Λ^(L+1):
+
+    $$\hat z^{(L+1)} = (A^T A + \sigma^2 1)^{-1} A^T
+    (I - \Lambda_{\hat g} \mu_{\hat c})$$
+
+    A is applied by rendering and Aᵀ by matching at the switches, never built: the
+    system is solved by conjugate gradients. Like ĝ, ẑ^(L+1) carries no gradient.
+
+    Λ^(L+1) is the same for all classes. Gaussian classes that share a covariance are
+    told apart by a linear function of the message, so classification stays as in
+    `DRMM`.
+
+    Args:
+        levels: list of `Level`, the finest first, without `top_down_batch_norm`.
+        num_classes: number of classes.
+        input_shape: (H, W, C) of an image.
+        factors: d, the number of factors.
+        solver_steps: steps of conjugate gradients; d steps are exact.
+        pooling: of the `ClassTemplates` on top, "mean" or None.
+        pixel_range: (lowest, highest) value of a pixel.
+        templates_initializer: of the class templates μ_c.
+        **kwargs: `name`, `dtype` of `keras.Model`.
+
+    Raises:
+        ValueError: an argument is out of range, or a level normalises top-down, which
+            would not be linear.
+
+    Example:
+
+    >>> levels = [Level(8, 3, pool_size=2), Level(16, 3)]
+    >>> model = DRFM(levels, num_classes=3, input_shape=(8, 8, 1), factors=4)
+    >>> model.infer(np.random.rand(2, 8, 8, 1)).factors.shape
+    (2, 4)
+
+    Source: Patel, Nguyen, Baraniuk (2016), section 3.2, "Factor Model".
+    """
+
+    def __init__(
+        self,
+        levels,
+        num_classes,
+        input_shape,
+        factors=32,
+        solver_steps=8,
+        pooling=None,
+        pixel_range=(0.0, 1.0),
+        templates_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(
+            levels,
+            num_classes,
+            input_shape,
+            pooling=pooling,
+            pixel_range=pixel_range,
+            templates_initializer=templates_initializer,
+            **kwargs,
+        )
+        for level in self.levels:
+            if level.top_down_batch_norm is not None:
+                raise ValueError(
+                    f"Level `{level.name}` has `top_down_batch_norm`: a factor model "
+                    "renders linearly. Leave it off."
+                )
+        self.factors = standardize_integer(factors, "factors")
+        self.solver_steps = standardize_integer(solver_steps, "solver_steps")
+        shape = (None, *self.image_shape)
+        for level in self.levels:
+            shape = level.compute_output_shape(shape)
+        self._top_shape = shape[1:]
+        self.loadings = self.add_weight(
+            name="loadings",
+            shape=(math.prod(self._top_shape), self.factors),
+            initializer="glorot_uniform",
+        )
+
+    def top_down(self, classes, switches, training=False, factors=None):
+        """Render ẑ^(0..L) of one-hot classes, ĝ and factors (B, d), None for 0."""
+        z = self.templates.render(classes)
+        if factors is not None:
+            z = z + self._load(factors)
+        rendered = [z]
+        for level, inferred in self._from_the_top(switches):
+            rendered.insert(0, level.top_down(rendered[0], inferred, training))
+        return rendered
+
+    def infer_factors(self, images, classes, switches):
+        """Return the posterior mean ẑ^(L+1) given one-hot classes and switches, (B, d).
+
+        Args:
+            images: (B, H, W, C).
+            classes: one-hot, (B, num_classes).
+            switches: ĝ^(1..L).
+        """
+        variance = ops.convert_to_tensor(self.noise_variance)
+
+        def render(factors):
+            z = self._load(ops.cast(factors, self.compute_dtype))
+            for level, inferred in self._from_the_top(switches):
+                z = level.render(z, inferred)
+            return z
+
+        def match(x):
+            for level, inferred in zip(self.levels, switches, strict=True):
+                x = level.render.adjoint(x, inferred)
+            x = ops.reshape(x, (-1, self.loadings.shape[0]))
+            # (B, H_L * W_L * C_L) -> (B, d)
+            return ops.cast(ops.matmul(x, self._loadings), "float32")
+
+        residual = images - self.top_down(classes, switches)[0]
+        factors = conjugate_gradients(
+            lambda z: match(render(z)) + variance * z,
+            match(residual),
+            self.solver_steps,
+        )
+        return ops.stop_gradient(ops.cast(factors, self.compute_dtype))
+
+    def explain(self, images, classes, switches, training=False):
+        """Infer the factors and render: (ẑ^(0..L), ẑ^(L+1))."""
+        factors = self.infer_factors(images, classes, switches)
+        return self.top_down(classes, switches, training, factors), factors
+
+    def render(self, classes, switches, factors=None):
+        """Render images of chosen classes, nuisances and factors.
+
+        Args:
+            classes: integers (B,).
+            switches: ĝ^(1..L) as `infer` returns them, of B images.
+            factors: z^(L+1), (B, d), None for 0, the middle of each class.
+
+        Returns:
+            z^(0), images (B, H, W, C), a NumPy array.
+
+        Raises:
+            ValueError: a class is out of range.
+        """
+        if factors is None:
+            factors = np.zeros((len(classes), self.factors))
+        return self._rendered(
+            classes,
+            switches,
+            factors=ops.convert_to_tensor(factors, self.compute_dtype),
+        )
+
+    def get_config(self):
+        config = super().get_config()
+        # A factor model has no signs to alternate for.
+        del config["nonnegative"], config["alternations"]
+        return {
+            **config,
+            "factors": self.factors,
+            "solver_steps": self.solver_steps,
+        }
+
+    @property
+    def _loadings(self):
+        # Outside of `call` Keras does not cast for mixed precision.
+        return ops.cast(self.loadings, self.compute_dtype)
+
+    def _load(self, factors):
+        """Λ^(L+1) z: (B, d) -> (B, H_L, W_L, C_L)."""
+        z = ops.matmul(factors, ops.transpose(self._loadings))
+        return ops.reshape(z, (-1, *self._top_shape))
+
+    def _draw(self, classes, switches, random):
+        factors = random.normal(size=(len(switches[0]), self.factors))
+        return self.render(classes, switches, factors)
+
+    def _score(self, x):
+        # The density of ẑ^(L+1) joins those of (ĉ, ĝ).
+        e_step, score = super()._score(x)
+        squares = np.square(np.float64(e_step.factors)).sum(axis=1)
+        return e_step, score - 0.5 * (self.factors * np.log(2 * np.pi) + squares)

@@ -1,0 +1,106 @@
+"""NuisancePrior: how often each switch of a level is on, and where."""
+
+import keras
+import numpy as np
+from keras import ops
+
+# Added to each probability: a switch that training never saw stays possible.
+SMOOTHING = 1e-6
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class NuisancePrior(keras.layers.Layer):
+    r"""The prior of a level's nuisances g = (t, a), which is learned by counting.
+
+    $$p(g_x) = \pi_{a,x} \pi_{t,x}(t)\ \textrm{if ON}, \quad 1 - \pi_{a,x}\ \textrm{if
+    OFF}$$
+
+    independently for each location x and channel, as in (5). Nothing here has a
+    gradient: `update` takes a running mean of what E-steps inferred.
+
+    Args:
+        positions: number of positions of a cell.
+        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+
+    Shapes:
+        switches (B, h, w, C); `probabilities` (1 + positions, h, w, C), OFF first.
+
+    Example:
+
+    >>> prior = NuisancePrior(4)
+    >>> prior.build((None, 2, 2, 3))
+    >>> prior.sample(5, np.random.default_rng(0)).shape
+    (5, 2, 2, 3)
+
+    Source: Patel, Nguyen, Baraniuk (2016), equations (1), (5), Definition B.1.
+    """
+
+    def __init__(self, positions, **kwargs):
+        super().__init__(**kwargs)
+        self.positions = positions
+
+    def build(self, map_shape):
+        states = 1 + self.positions
+        self.probabilities = self.add_weight(
+            name="probabilities",
+            shape=(states, *map_shape[1:]),
+            dtype="float32",
+            initializer=keras.initializers.Constant(1 / states),
+            trainable=False,
+        )
+
+    @property
+    def on(self):
+        """π_a, the probability of ON, (h, w, C), a NumPy array."""
+        return 1 - self._smoothed()[0]
+
+    @property
+    def position(self):
+        """π_t, the probability of each position if ON, (positions, h, w, C)."""
+        return self._smoothed()[1:] / self.on
+
+    def update(self, switches, rate):
+        """Move towards the frequencies in a batch, by `rate` of the way.
+
+        Args:
+            switches: int8 (B, h, w, C).
+            rate: between 0 and 1.
+        """
+        seen = [
+            ops.mean(ops.cast(switches == ops.cast(state, "int8"), "float32"), axis=0)
+            for state in range(-1, self.positions)
+        ]
+        old = ops.convert_to_tensor(self.probabilities)
+        self.probabilities.assign(old + rate * (ops.stack(seen) - old))
+
+    def log_prob(self, switches):
+        """Return Σ_x ln p(g_x) in nats, (B,), a NumPy array.
+
+        Args:
+            switches: int8 (B, h, w, C), a NumPy array.
+        """
+        h, w, channels = np.ogrid[tuple(map(slice, switches.shape[1:]))]
+        log_p = np.log(self._smoothed())
+        return log_p[switches + 1, h, w, channels].sum(axis=(1, 2, 3))
+
+    def sample(self, n, random):
+        """Draw the switches of `n` images, int8 (n, h, w, C).
+
+        Args:
+            n: how many.
+            random: a `numpy.random.Generator`.
+        """
+        # The state drawn is the number of cumulative probabilities below the draw.
+        cumulative = np.cumsum(self._smoothed(), axis=0)[:-1]
+        draws = random.random((n, *cumulative.shape[1:]))
+        switches = np.full(draws.shape, -1, "int8")
+        for below in cumulative:
+            switches += draws > below
+        return switches
+
+    def get_config(self):
+        return {**super().get_config(), "positions": self.positions}
+
+    def _smoothed(self):
+        p = ops.convert_to_numpy(self.probabilities).astype("float64") + SMOOTHING
+        return p / p.sum(axis=0)

@@ -1,0 +1,39 @@
+"""RFM: the Rendering Factor Model."""
+
+import keras
+
+from keras_drmm.models.drfm import DRFM
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class RFM(DRFM):
+    r"""The Rendering Factor Model: the shallow `DRFM`, of one level.
+
+    $$I = \Lambda_g^{(1)} (\Lambda^{(2)} z + \mu_c) + \alpha + \textrm{noise}, \qquad
+    z \sim \mathcal{N}(0, 1_d)$$
+
+    Args:
+        level: the `Level`.
+        num_classes: number of classes.
+        input_shape: (H, W, C) of an image.
+        **kwargs: the further arguments of `DRFM`.
+
+    Example:
+
+    >>> model = RFM(Level(8, 3, pool_size=2), num_classes=3, input_shape=(8, 8, 1))
+
+    Source: Patel, Nguyen, Baraniuk (2016), section 3.2 and Appendix C.
+    """
+
+    def __init__(self, level, num_classes, input_shape, **kwargs):
+        super().__init__([level], num_classes, input_shape, **kwargs)
+
+    def get_config(self):
+        config = super().get_config()
+        (level,) = config.pop("levels")
+        return {**config, "level": level}
+
+    @classmethod
+    def from_config(cls, config):
+        level = keras.saving.deserialize_keras_object(config["level"])
+        return cls(**{**config, "level": level})
