@@ -1,16 +1,17 @@
-"""Semi-supervised MNIST: a 5-level DRMM learns from a few labels (Table 1).
+"""Semi-supervised MNIST: a DRMM learns from a few labels (Table 1).
 
     python recipes/mnist_semi_supervised.py --labels 100 --draw 0
+    python recipes/mnist_semi_supervised.py --model rfm
     python recipes/mnist_semi_supervised.py --short
 
-Trains `drmm_conv_small` by EG on all 60,000 training images, of which `--labels` keep
+Trains a model of the zoo by EG on all 60,000 training images, of which `--labels` keep
 their label, and the stock convnet of the same configuration on these labels alone.
 5,000 of the images whose labels are hidden are scored after each epoch; nothing is
 selected by them. The test set is read once, at the end.
 
-Writes checkpoints, `history.csv` (a row an epoch) and `reconstructions.png` to
-`--output`, and a row for each of the two models to
-`recipes/results/mnist_semi_supervised.csv`. A run that was stopped goes on after its
+Writes checkpoints, `history.csv` (a row an epoch), the model and pictures of what it
+reconstructs, transfers and samples to `--output`, and a row for each of the two models
+to `recipes/results/mnist_semi_supervised.csv`. A run that was stopped goes on after its
 last whole epoch when it is started again.
 
 `--short` is one epoch, at most 6 minutes on 2 cores; its rows are not recorded.
@@ -57,7 +58,7 @@ def main():
         validation_images_unlabelled=True,
         seed=options.draw,
     )
-    model = zoo.drmm_conv_small(training_steps=options.epochs * len(dataset))
+    model = getattr(zoo, options.model)(training_steps=options.epochs * len(dataset))
     convnet_epochs = max(10, (15_000 if options.short else 50_000) // options.labels)
     convnet = baselines.convnet(model, convnet_epochs * -(-options.labels // 50))
 
@@ -74,18 +75,20 @@ def main():
     convnet_seconds = time.perf_counter() - start
 
     images, labels = (v[:500] for v in dataset.validation)
-    analysis.plot_reconstructions(
-        model, images, labels, options.output / "reconstructions.png"
-    )
+    folder = options.output
+    analysis.plot_reconstructions(model, images, labels, folder / "reconstructions.png")
+    analysis.plot_nuisance_transfer(model, images, labels, folder / "transfer.png")
+    analysis.plot_samples(model, folder / "samples.png")
+    model.save(folder / "model.keras")
     # The test images are used here, for the first and only time.
     x_test = data.to_unit_range(x_test)
     lines = [f"{options.labels} labels, test error:"]
     for table, setting, name, trained, epochs, took in (
-        (1, "semi-supervised", "drmm_conv_small", model, options.epochs, seconds),
+        (1, "semi-supervised", options.model, model, options.epochs, seconds),
         (
             5,
             "labeled-only",
-            "Convnet 5-layer",
+            f"Convnet {len(model.levels)}-layer",
             convnet,
             convnet_epochs,
             convnet_seconds,
@@ -114,7 +117,7 @@ def main():
             results.append_row(results.RESULTS / "mnist_semi_supervised.csv", row)
     finished.write_text("\n".join(lines) + "\n")
     print(finished.read_text())
-    print(f"Pictures: {options.output / 'reconstructions.png'}")
+    print(f"Pictures: {options.output}/*.png")
 
 
 def train(model, dataset, options):
@@ -182,6 +185,11 @@ def error(model, images, labels):
 def parse():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--model",
+        choices=("drmm_conv_small", "drmm_lenet", "drfm_lenet", "rfm"),
+        default="drmm_conv_small",
+    )
     parser.add_argument("--labels", type=int, default=100, help="how many labels")
     parser.add_argument("--draw", type=int, default=0, help="which labels are drawn")
     parser.add_argument("--seed", type=int, default=0, help="of the initial weights")
@@ -196,7 +204,9 @@ def parse():
     if options.short:
         options.epochs = 1
     if options.output is None:
-        name = "mnist_{labels}_{draw}_{seed}_{epochs}_{backend}".format(**vars(options))
+        name = "mnist_{model}_{labels}_{draw}_{seed}_{epochs}_{backend}".format(
+            **vars(options)
+        )
         options.output = PROJECT / "runs" / (name + "_short" * options.short)
     return options
 

@@ -1,5 +1,7 @@
 """What a trained model holds, as pictures."""
 
+from keras_drmm.analysis.nuisance_transfer import plot_nuisance_transfer
 from keras_drmm.analysis.reconstructions import plot_reconstructions
+from keras_drmm.analysis.samples import plot_samples
 
-__all__ = ["plot_reconstructions"]
+__all__ = ["plot_nuisance_transfer", "plot_reconstructions", "plot_samples"]

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from keras_drmm.analysis.classes import first_of_each_class
+from keras_drmm.analysis.grid import save_grid
+
 
 def plot_reconstructions(model, images, labels, path):
     """Draw images, their reconstructions and the appearance of each class.
@@ -21,17 +24,8 @@ def plot_reconstructions(model, images, labels, path):
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
         ValueError: a class has no image.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "Pictures need matplotlib: `pip install keras-drmm[plots]`."
-        ) from error
     classes = np.arange(model.num_classes)
-    missing = np.setdiff1d(classes, labels)
-    if len(missing):
-        raise ValueError(f"There is no image of the classes {missing.tolist()}.")
-    first = [int(np.argmax(labels == c)) for c in classes]
+    first = first_of_each_class(labels, model.num_classes)
     e_step = model.infer(images, labels)
     switches = [s[first[:1]].repeat(len(classes), axis=0) for s in e_step.switches]
     rows = {
@@ -42,14 +36,4 @@ def plot_reconstructions(model, images, labels, path):
         ),
         "class, nuisances\nof first image": model.render(classes, switches),
     }
-    figure = Figure(figsize=(1.1 * (len(classes) + 1), 1.1 * len(rows)))
-    axes = figure.subplots(len(rows), len(classes))
-    for row, (name, pictures) in zip(axes, rows.items(), strict=True):
-        row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-        for axis, picture in zip(row, pictures, strict=True):
-            low, high = model.pixel_range
-            axis.imshow(picture.clip(low, high).squeeze(), "gray", vmin=low, vmax=high)
-            axis.set_xticks([])
-            axis.set_yticks([])
-    figure.tight_layout(pad=0.3)
-    figure.savefig(path, dpi=120)
+    save_grid(rows, model.pixel_range, path)

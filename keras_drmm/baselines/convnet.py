@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_drmm.learning.schedule import falling
 from keras_drmm.models.jit import resolve_jit
 
 
@@ -19,14 +20,9 @@ def convnet(model, training_steps=None):
     Returns:
         A compiled functional `keras.Model` that returns logits.
     """
-    learning_rate = 2e-3
-    if training_steps is not None:
-        learning_rate = keras.optimizers.schedules.CosineDecay(
-            learning_rate, training_steps
-        )
     stock = model.to_convnet()
     stock.compile(
-        keras.optimizers.Adam(learning_rate),
+        keras.optimizers.Adam(falling(2e-3, training_steps)),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=resolve_jit("auto"),

@@ -1,5 +1,9 @@
 """The models of the paper: one function each."""
 
+from keras_drmm.zoo.drfm_lenet import drfm_lenet
+from keras_drmm.zoo.drmm_conv_large import drmm_conv_large
 from keras_drmm.zoo.drmm_conv_small import drmm_conv_small
+from keras_drmm.zoo.drmm_lenet import drmm_lenet
+from keras_drmm.zoo.rfm import rfm
 
-__all__ = ["drmm_conv_small"]
+__all__ = ["drfm_lenet", "drmm_conv_large", "drmm_conv_small", "drmm_lenet", "rfm"]

@@ -3,6 +3,7 @@
 import keras
 
 from keras_drmm.learning import EG
+from keras_drmm.learning.schedule import falling
 from keras_drmm.models import DRMM, Level
 
 
@@ -48,13 +49,8 @@ def drmm_conv_small(input_shape=(28, 28, 1), num_classes=10, training_steps=None
         templates_initializer="identity",
         name="drmm_conv_small",
     )
-    learning_rate = 2e-3
-    if training_steps is not None:
-        learning_rate = keras.optimizers.schedules.CosineDecay(
-            learning_rate, training_steps
-        )
     model.compile(
-        keras.optimizers.Adam(learning_rate),
+        keras.optimizers.Adam(falling(2e-3, training_steps)),
         algorithm=EG(
             reconstruction=0.05,
             entropy=0.5,

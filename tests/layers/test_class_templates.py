@@ -135,3 +135,33 @@ def test_bad_classes_are_refused(shape):
 def test_render_needs_to_be_built():
     with pytest.raises(ValueError, match="`build` it first"):
         ClassTemplates(3).render(np.eye(3))
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_signed_matching_takes_the_message_of_each_sign(pooling):
+    """One template value and location at a time, in NumPy."""
+    top, plus = _built(pooling)
+    rng = np.random.default_rng(5)
+    top.templates.assign(rng.normal(size=top.templates.shape))
+    minus = -rng.random(plus.shape).astype("float32")
+    logits = ops.convert_to_numpy(top.match_signed(plus, minus))
+    bias = ops.convert_to_numpy(top.bias) + np.log(ops.convert_to_numpy(top.prior))
+    for c, row in enumerate(np.eye(3, dtype="float32")):
+        template = ops.convert_to_numpy(top.render(row[None]))[0]
+        message = np.where(template > 0, plus, minus)
+        expected = (template * message).sum(axis=(1, 2, 3))
+        if pooling == "mean":
+            expected /= template.shape[0] * template.shape[1]
+        np.testing.assert_allclose(logits[:, c], expected + bias[c], rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_prior_counts_labels(dtype):
+    top, _ = _built("mean")
+    top.prior.assign([0.2, 0.2, 0.6])
+    top.update_prior(ops.convert_to_tensor(np.array([1, 1, -1, 0], dtype)), 0.25)
+    shares = (np.array([1, 2, 0]) + 1 / 3) / 4
+    expected = 0.75 * np.array([0.2, 0.2, 0.6]) + 0.25 * shares
+    np.testing.assert_allclose(ops.convert_to_numpy(top.prior), expected, rtol=1e-6)
+    top.update_prior(ops.convert_to_tensor(np.array([-1, -1], dtype)), 0.25)
+    np.testing.assert_allclose(ops.convert_to_numpy(top.prior), expected, rtol=1e-6)

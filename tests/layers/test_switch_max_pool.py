@@ -192,3 +192,16 @@ def test_bad_maps_are_refused(z, switches, output_shape, message):
         SwitchMaxPool(2).unpool(np.ones(z), np.zeros(switches, "int8"), output_shape)
     with pytest.raises(ValueError, match="Add the missing axis"):
         SwitchMaxPool(2)(np.ones((4, 4, 1), "float32"))
+
+
+@pytest.mark.parametrize("size", [(4, 6), (5, 5)])
+def test_spread_fills_cells_as_upsampling_does(size):
+    z = np.random.default_rng(0).normal(size=(2, 3, 3, 2)).astype("float32")
+    if size == (4, 6):
+        z = z[:, :2]
+    pool = SwitchMaxPool(2)
+    pool.build((None, *size, 2))
+    spread = ops.convert_to_numpy(pool.spread(z, size if size == (5, 5) else None))
+    fine = z.repeat(2, axis=1).repeat(2, axis=2)
+    # "same" padding adds its odd row and column after.
+    np.testing.assert_array_equal(spread, fine[:, : size[0], : size[1]])

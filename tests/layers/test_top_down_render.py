@@ -193,3 +193,24 @@ def test_bad_calls_are_refused(built, pool, switches, message):
         conv.build((None, 8, 8, 1))
     with pytest.raises(ValueError, match=message):
         TopDownRender(conv, pool)(np.ones((1, 4, 4, 3), "float32"), switches)
+
+
+@pytest.mark.parametrize("pool_size", [1, 2, (2, 3), None])
+@pytest.mark.parametrize("padding", ["same", "valid", "full"])
+def test_adjoint_of_rendering_for_fixed_switches(padding, pool_size):
+    """<Λ_g z, x> = <z, Λ_gᵀ x>, of sizes that neither stride nor cell divides."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 9, 8, 2)).astype("float32")
+    conv = RenderingConv2D(3, 3, padding=padding, bias_initializer="ones")
+    pool = None if pool_size is None else SwitchMaxPool(pool_size)
+    down = TopDownRender(conv, pool)
+    u = conv(rng.normal(size=x.shape).astype("float32"))
+    switches = () if pool is None else (pool(u)[1],)
+    shape = u.shape if pool is None else switches[0].shape
+    z = rng.normal(size=shape).astype("float32")
+    rendered = ops.convert_to_numpy(down(z, *switches))
+    matched = ops.convert_to_numpy(down.adjoint(x, *switches))
+    assert rendered.shape == x.shape
+    np.testing.assert_allclose(
+        np.vdot(rendered, x), np.vdot(z, matched), rtol=1e-4, atol=1e-3
+    )

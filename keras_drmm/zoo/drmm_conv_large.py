@@ -1,0 +1,60 @@
+"""The paper's 9-level DRMM."""
+
+import keras
+
+from keras_drmm.learning import EG
+from keras_drmm.learning.schedule import falling
+from keras_drmm.models import DRMM, Level
+
+
+def drmm_conv_large(input_shape=(32, 32, 3), num_classes=10, training_steps=None):
+    """Return the 9-level DRMM of the paper's CIFAR-10 table, compiled for EG.
+
+    The Conv-Large configuration of Appendix I (Rasmus et al. 2015), with batch
+    normalisation bottom-up: three levels of 96 templates of 3x3, the last pooling by 2,
+    three of 192 of 3x3, the last pooling by 2, then 192 of 3x3 "valid", 192 of 1x1,
+    `num_classes` of 1x1, and class templates over their means.
+
+    Args:
+        input_shape: (H, W, C) of an image, at least 12x12.
+        num_classes: number of classes.
+        training_steps: steps of the whole training, over which the learning rate falls
+            to 0; None keeps it constant.
+
+    Returns:
+        A compiled `DRMM`.
+
+    Example:
+
+    >>> model = keras_drmm.zoo.drmm_conv_large()
+
+    Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I.
+    """
+    levels = [
+        Level(filters, 3, pool_size=pool_size, batch_norm=True)
+        for filters in (96, 192)
+        for pool_size in (1, 1, 2)
+    ]
+    levels += [
+        Level(192, 3, padding="valid", batch_norm=True),
+        Level(192, 1, batch_norm=True),
+        Level(num_classes, 1, batch_norm=True),
+    ]
+    model = DRMM(
+        levels,
+        num_classes,
+        input_shape,
+        # The top level has a channel a class: each starts as its class' template.
+        templates_initializer="identity",
+        name="drmm_conv_large",
+    )
+    model.compile(
+        keras.optimizers.Adam(falling(2e-3, training_steps)),
+        algorithm=EG(
+            reconstruction=0.05,
+            nonnegativity=0.01,
+            rows_per_render=4,
+            warmup_steps=1000,
+        ),
+    )
+    return model

@@ -1,0 +1,12 @@
+"""The levels that the LeNet-like models share."""
+
+from keras_drmm.models import Level
+
+
+def lenet_levels(number):
+    """Return the first `number` levels of LeNet-5's kind: 20, then 50 of 5x5."""
+    filters = (20, 50)[:number]
+    return [
+        Level(count, 5, padding="valid", pool_size=2, batch_norm=True)
+        for count in filters
+    ]

@@ -1,0 +1,40 @@
+"""The paper's RFM."""
+
+import keras
+
+from keras_drmm.learning import EG
+from keras_drmm.learning.schedule import falling
+from keras_drmm.models import RFM
+from keras_drmm.zoo.lenet import lenet_levels
+
+
+def rfm(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
+    """Return the Rendering Factor Model, compiled for EG.
+
+    The first level of LeNet (Appendix I), with batch normalisation bottom-up: 20
+    templates of 5x5 "valid" and pooling by 2, 32 factors and class templates with a
+    value for each position and channel.
+
+    Args:
+        input_shape: (H, W, C) of an image, at least 6x6.
+        num_classes: number of classes.
+        training_steps: steps of the whole training, over which the learning rate falls
+            to 0; None keeps it constant.
+
+    Returns:
+        A compiled `RFM`.
+
+    Example:
+
+    >>> model = keras_drmm.zoo.rfm()
+
+    Source: Patel, Nguyen, Baraniuk (2016), section 4, Appendices C and I.
+    """
+    (level,) = lenet_levels(1)
+    model = RFM(level, num_classes, input_shape, name="rfm")
+    model.compile(
+        keras.optimizers.Adam(falling(2e-3, training_steps)),
+        # z may be negative in a factor model.
+        algorithm=EG(nonnegativity=0, rows_per_render=4, warmup_steps=1000),
+    )
+    return model

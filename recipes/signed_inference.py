@@ -1,0 +1,158 @@
+"""Signed max-sum inference: does its score ever fall, how often does it find the best?
+
+    python recipes/signed_inference.py --models 1000
+
+Random signed DRMMs small enough to render every (c, g). For each: the score <z^(0), I>
+of the configuration that inference finds after 0 to 3 alternations, beside the largest
+of all. Writes a row for each architecture to `recipes/results/signed_inference.csv`; 5
+minutes on one core. `--models 10` is a check in seconds.
+"""
+
+import argparse
+import itertools
+import os
+import sys
+import time
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+
+CLASSES = 3
+ALTERNATIONS = (0, 1, 2, 3)
+# (image shape, levels as arguments of Level)
+ARCHITECTURES = {
+    "1 level, 3 channels": (
+        (3, 3, 2),
+        [{"filters": 3, "kernel_size": 2, "padding": "valid", "pool_size": 2}],
+    ),
+    "2 levels, 1 + 1 channels": (
+        (4, 4, 1),
+        [
+            {"filters": 1, "kernel_size": 3, "pool_size": 2},
+            {"filters": 1, "kernel_size": 1, "pool_size": 2},
+        ],
+    ),
+    "2 levels, 1 + 3 channels": (
+        (3, 3, 1),
+        [
+            {"filters": 1, "kernel_size": 2, "padding": "valid", "pool_size": 2},
+            {"filters": 3, "kernel_size": 1},
+        ],
+    ),
+    "3 levels, 1 + 1 + 2 channels": (
+        (4, 2, 1),
+        [
+            {"filters": 1, "kernel_size": 2, "pool_size": (2, 1)},
+            {"filters": 1, "kernel_size": 2, "pool_size": 2},
+            {"filters": 2, "kernel_size": 1},
+        ],
+    ),
+}
+
+
+def main():
+    """Measure every architecture and record a row for each."""
+    options = parse()
+    os.environ["KERAS_BACKEND"] = options.backend
+    from recipes import results
+
+    for name, (image_shape, levels) in ARCHITECTURES.items():
+        start = time.perf_counter()
+        falls, found = measure(image_shape, levels, options.models, options.seed)
+        row = {
+            "architecture": name,
+            "models": options.models,
+            "seed": options.seed,
+            "falls": falls,
+            **{
+                f"best_found_percent_{alternations}": round(100 * float(share), 1)
+                for alternations, share in zip(ALTERNATIONS, found, strict=True)
+            },
+            "seconds": round(time.perf_counter() - start),
+            "machine": results.machine(),
+            "backend": options.backend,
+            "commit": results.commit(),
+            "command": results.command(),
+        }
+        print(row)
+        if options.models >= 1000:
+            path = results.RESULTS / "signed_inference.csv"
+            results.append_row(path, row, tuple(row))
+
+
+def measure(image_shape, levels, models, seed):
+    """Count falls of the score, and how often the best of all is found.
+
+    Returns:
+        (falls, share of the models whose best configuration is found, for each of
+        ALTERNATIONS).
+    """
+    import keras
+    import numpy as np
+
+    from keras_drmm import DRMM, Level
+
+    random = np.random.default_rng(seed)
+    keras.utils.set_random_seed(seed)
+    model = DRMM(
+        [Level(**level) for level in levels],
+        CLASSES,
+        image_shape,
+        nonnegative=False,
+        pixel_range=(-10, 10),
+    )
+    switches = all_switches(model)
+    count = len(switches[0])
+    falls, found = 0, np.zeros(len(ALTERNATIONS))
+    for _ in range(models):
+        for variable in [level.conv.kernel for level in model.levels]:
+            variable.assign(random.normal(size=variable.shape))
+        templates = model.templates.templates
+        templates.assign(random.normal(size=templates.shape))
+        image = random.normal(size=(1, *image_shape)).astype("float32")
+        scores = []
+        for model.alternations in ALTERNATIONS:
+            e_step = model.infer(image)
+            scores.append(np.vdot(e_step.reconstruction, image))
+        tolerance = 1e-4 * max(1, abs(scores[-1]))
+        falls += np.sum(np.diff(scores) < -tolerance)
+        best = max(
+            np.tensordot(model.render(np.full(count, c), switches), image[0], 3).max()
+            for c in range(CLASSES)
+        )
+        found += np.array(scores) > best - tolerance
+    return int(falls), found / models
+
+
+def all_switches(model):
+    """Return every choice of ĝ^(1..L): for each level an array with a row a choice."""
+    import numpy as np
+
+    shapes = [prior.probabilities.shape[1:] for prior in model.nuisance_priors]
+    states = [
+        range(-1, prior.positions)
+        for prior, shape in zip(model.nuisance_priors, shapes, strict=True)
+        for _ in range(np.prod(shape))
+    ]
+    choices = np.array(list(itertools.product(*states)), "int8")
+    ends = np.cumsum([np.prod(shape) for shape in shapes])[:-1]
+    return [
+        part.reshape(-1, *shape)
+        for part, shape in zip(np.split(choices, ends, axis=1), shapes, strict=True)
+    ]
+
+
+def parse():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--models", type=int, default=1000, help="per architecture")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--backend", choices=("tensorflow", "jax", "torch"), default="torch"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Grids hold what they say, where they say it."""
+
+import numpy as np
+import pytest
+
+from keras_drmm import DRMM, Level, analysis
+from keras_drmm.analysis import grid
+
+X = np.random.default_rng(0).random((6, 8, 8, 1)).astype("float32")
+LABELS = np.array([2, 0, 1, 0, 1, 2])
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What is drawn instead of a file: {path: rows}."""
+    rows = {}
+
+    def keep(pictures, pixel_range, path):
+        rows[path] = pictures
+
+    for module in ("nuisance_transfer", "samples"):
+        monkeypatch.setattr(f"keras_drmm.analysis.{module}.save_grid", keep)
+    return rows
+
+
+def build():
+    model = DRMM([Level(4, 3, pool_size=2), Level(5, 3)], 3, (8, 8, 1))
+    model.noise_variance.assign(0.01)
+    return model
+
+
+def test_transfer_has_the_image_s_switches_in_rows_and_classes_in_columns(drawn):
+    model = build()
+    analysis.plot_nuisance_transfer(model, X, LABELS, "path")
+    rows = list(drawn["path"].values())
+    for row, index in zip(rows, (1, 2, 0), strict=True):
+        np.testing.assert_array_equal(row[0], X[index])
+        switches = model.infer(X[index : index + 1]).switches
+        for c in range(3):
+            expected = model.render([c], switches)[0]
+            np.testing.assert_allclose(row[1 + c], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_samples_are_shown_without_and_with_noise(drawn):
+    model = build()
+    analysis.plot_samples(model, "path", columns=4, seed=1)
+    images, classes = model.sample(12, np.arange(3).repeat(4), seed=1)
+    for c, row in enumerate(drawn["path"].values()):
+        np.testing.assert_array_equal(row[4:], images[classes == c])
+        noise = row[4:] - row[:4]
+        assert noise.std() == pytest.approx(0.1, rel=0.15)
+    # The model keeps its noise.
+    assert float(model.noise_variance) == pytest.approx(0.01)
+
+
+def test_grid_puts_pictures_in_order(tmp_path):
+    """Flat pictures, three a row: read from left to right, their brightness."""
+    image = pytest.importorskip("matplotlib.image")
+    levels = np.array([[0.2, 0.5, 0.8], [0.8, 0.2, 0.5]])
+    rows = {
+        f"row {i}": np.tile(v[:, None, None, None], (4, 4, 1))
+        for i, v in enumerate(levels)
+    }
+    path = tmp_path / "grid.png"
+    grid.save_grid(rows, (0, 1), path)
+    picture = image.imread(path)[..., 0]
+    for i, expected in enumerate(levels):
+        line = picture[int((i + 0.5) * len(picture) / 2)]
+        # Runs of equal pixels, wider than any letter or frame and not the white ground.
+        ends = np.flatnonzero(np.abs(np.diff(line, append=-1)) > 0.01)
+        runs = [
+            line[e]
+            for e, length in zip(ends, np.diff(ends, prepend=-1), strict=True)
+            if length > 40
+        ]
+        seen = [v for v in runs if v < 0.99]
+        np.testing.assert_allclose(seen, expected, atol=0.01)
