@@ -7,8 +7,17 @@ from keras_drmm.layers import (
     SwitchMaxPool,
     TopDownRender,
 )
-from keras_drmm.learning import EG
-from keras_drmm.models import DRFM, DRMM, RFM, EStep, Level
+from keras_drmm.learning import EG, HardEM, SoftEM
+from keras_drmm.models import (
+    DRFM,
+    DRMM,
+    RFM,
+    RMM,
+    EStep,
+    EvolutionaryDRMM,
+    EvolutionaryForest,
+    Level,
+)
 
 __version__ = "0.1.0"
 
@@ -17,10 +26,15 @@ __all__ = [
     "DRMM",
     "EG",
     "RFM",
+    "RMM",
     "ClassTemplates",
     "EStep",
+    "EvolutionaryDRMM",
+    "EvolutionaryForest",
+    "HardEM",
     "Level",
     "RenderingConv2D",
+    "SoftEM",
     "SwitchMaxPool",
     "TopDownRender",
     "analysis",

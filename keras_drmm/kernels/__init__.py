@@ -2,22 +2,33 @@
 
 `switch_pool(u, cell, rows)` and `unpool(z, switches, cell, rows)` are defined in
 `formula.py`, `overlap_add(z, kernel, strides, data_format)` in `rendering.py`; a
-backend without a kernel of its own runs these definitions.
+backend without a kernel of its own runs these definitions. Within `exporting()`
+switches are pooled and unpooled by `portable.py`.
 """
 
 import keras
 
+from keras_drmm.kernels import portable
+from keras_drmm.kernels.portable import exporting
+
 if keras.backend.backend() == "tensorflow":
     from keras_drmm.kernels.rendering import overlap_add
-    from keras_drmm.kernels.tensorflow_kernel import switch_pool, unpool
+    from keras_drmm.kernels.tensorflow_kernel import switch_pool as _switch_pool
+    from keras_drmm.kernels.tensorflow_kernel import unpool as _unpool
 elif keras.backend.backend() == "jax":
-    from keras_drmm.kernels.jax_kernel import switch_pool, unpool
+    from keras_drmm.kernels.jax_kernel import switch_pool as _switch_pool
+    from keras_drmm.kernels.jax_kernel import unpool as _unpool
     from keras_drmm.kernels.jax_rendering import overlap_add
 elif keras.backend.backend() == "torch":
     from keras_drmm.kernels.rendering import overlap_add
-    from keras_drmm.kernels.torch_kernel import switch_pool, unpool
+    from keras_drmm.kernels.torch_kernel import switch_pool as _switch_pool
+    from keras_drmm.kernels.torch_kernel import unpool as _unpool
 else:
-    from keras_drmm.kernels.formula import switch_pool, unpool
+    from keras_drmm.kernels.formula import switch_pool as _switch_pool
+    from keras_drmm.kernels.formula import unpool as _unpool
     from keras_drmm.kernels.rendering import overlap_add
 
-__all__ = ["overlap_add", "switch_pool", "unpool"]
+switch_pool = portable.unless_exporting(_switch_pool, portable.switch_pool)
+unpool = portable.unless_exporting(_unpool, portable.unpool)
+
+__all__ = ["exporting", "overlap_add", "switch_pool", "unpool"]

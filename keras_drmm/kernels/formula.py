@@ -37,7 +37,7 @@ def _positions(x, cell, rows):
         yield index, x[tuple(at)]
 
 
-def switch_pool(u, cell, rows):
+def switch_pool(u, cell, rows, dtype="int8"):
     """Return (max(ReLU(u)), winner) of each cell; the winner is OFF where u <= 0.
 
     A strict comparison lets the first of equal values win.
@@ -46,19 +46,19 @@ def switch_pool(u, cell, rows):
         u: map of shape (B, H, W, C) or (B, C, H, W).
         cell: (kh, kw).
         rows: axis of the rows.
+        dtype: of the switches.
 
     Returns:
-        (pooled, switches) of shape (B, H/kh, W/kw, C) or (B, C, H/kh, W/kw);
-        switches are int8.
+        (pooled, switches) of shape (B, H/kh, W/kw, C) or (B, C, H/kh, W/kw).
     """
     positions = _positions(u, cell, rows)
     _, first = next(positions)
     pooled = ops.relu(first)
-    switches = ops.where(first > 0, ops.cast(0, "int8"), ops.cast(OFF, "int8"))
+    switches = ops.where(first > 0, ops.cast(0, dtype), ops.cast(OFF, dtype))
     for index, candidate in positions:
         wins = candidate > pooled
         pooled = ops.where(wins, candidate, pooled)
-        switches = ops.where(wins, ops.cast(index, "int8"), switches)
+        switches = ops.where(wins, ops.cast(index, dtype), switches)
     return pooled, switches
 
 

@@ -1,5 +1,7 @@
 """How the parameters of a rendering model change: objectives and algorithms."""
 
 from keras_drmm.learning.eg import EG
+from keras_drmm.learning.hard_em import HardEM
+from keras_drmm.learning.soft_em import SoftEM
 
-__all__ = ["EG"]
+__all__ = ["EG", "HardEM", "SoftEM"]

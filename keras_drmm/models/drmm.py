@@ -9,16 +9,18 @@ from keras import ops
 from keras_drmm.layers import ClassTemplates
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import checks
-from keras_drmm.models.convnet import to_convnet
+from keras_drmm.models.drmm_em import LearnsByEM
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.free_parameters import count_free_parameters
+from keras_drmm.models.from_convnet import from_convnet
 from keras_drmm.models.nuisance_prior import NuisancePrior
-from keras_drmm.models.rendering_model import RenderingModel
+from keras_drmm.models.numpy_generator import numpy_generator
 from keras_drmm.models.signed_inference import infer_signed
+from keras_drmm.models.to_convnet import to_convnet
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class DRMM(RenderingModel):
+class DRMM(LearnsByEM):
     r"""The Deep Rendering Mixture Model.
 
     A class renders an image level by level, each level's nuisances g = (t, a) choosing
@@ -273,7 +275,7 @@ class DRMM(RenderingModel):
         Returns:
             ĝ^(1..L), a list of int8 arrays, as `render` takes them.
         """
-        random = _random(seed)
+        random = numpy_generator(seed)
         return [prior.sample(n, random) for prior in self.nuisance_priors]
 
     def sample(self, n, classes=None, seed=None):
@@ -291,7 +293,7 @@ class DRMM(RenderingModel):
         Raises:
             ValueError: a class is out of range, or there are not `n`.
         """
-        random = _random(seed)
+        random = numpy_generator(seed)
         if classes is None:
             prior = ops.convert_to_numpy(self.prior).astype("float64")
             classes = random.choice(self.num_classes, n, p=prior / prior.sum())
@@ -321,6 +323,14 @@ class DRMM(RenderingModel):
     def count_free_parameters(self):
         """Count the parameters of the deep and of the shallow form; see there."""
         return count_free_parameters(self)
+
+    @staticmethod
+    def from_convnet(convnet, pixel_range=(0.0, 1.0)):
+        """Return a DRMM that classifies as a stock convnet does, with its weights.
+
+        See `keras_drmm.models.from_convnet`.
+        """
+        return from_convnet(convnet, pixel_range)
 
     def to_convnet(self):
         """Return the convnet that classifies as this model does, with its weights.
@@ -409,10 +419,3 @@ class DRMM(RenderingModel):
             keras.saving.deserialize_keras_object(level) for level in config["levels"]
         ]
         return cls(**config)
-
-
-def _random(seed):
-    """Return a NumPy generator; without a seed Keras' global one gives it."""
-    if seed is None:
-        seed = keras.random.randint((), 0, 2**31 - 1)
-    return np.random.default_rng(int(seed))

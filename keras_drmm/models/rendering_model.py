@@ -1,13 +1,17 @@
 """RenderingModel: how a rendering model meets Keras' fit, evaluate and predict."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_drmm.models import checks
-from keras_drmm.models.e_step import EStep
 from keras_drmm.models.jit import resolve_jit
+
+# Rows of a data set that an algorithm's starting point is made from.
+INITIAL_ROWS = 5000
 
 
 class RenderingModel(keras.Model):
@@ -16,7 +20,8 @@ class RenderingModel(keras.Model):
     A subclass defines `e_step`, `num_classes`, `image_shape`, `pixel_range` and
     `prior`. `compile(algorithm=...)` says how it learns; the algorithm names its
     objective and its terms (see `keras_drmm.learning.EG`). Without an algorithm the
-    model is a Keras classifier that returns logits.
+    model is a Keras classifier that returns logits. A subclass that also has the
+    methods named in `keras_drmm.learning.em` learns by closed forms.
 
     Keras' training step is kept for all backends, so that JAX's state, loss scaling,
     gradient accumulation, weight averaging, jit and callbacks work as in any model.
@@ -33,7 +38,7 @@ class RenderingModel(keras.Model):
         """Configure learning.
 
         Args:
-            optimizer: a Keras optimizer or its name.
+            optimizer: a Keras optimizer or its name; closed forms do not use it.
             algorithm: for example `EG()`; None for an ordinary Keras `loss`.
             metrics: Keras metrics of labels and logits. They see labelled rows only,
                 and are 0 where there is none.
@@ -42,13 +47,21 @@ class RenderingModel(keras.Model):
             **kwargs: further arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: both or neither of `algorithm` and `loss` are given.
+            ValueError: both or neither of `algorithm` and `loss` are given, or the
+                model has no closed forms for an algorithm that learns by them.
         """
         if (algorithm is None) == (kwargs.get("loss") is None):
             raise ValueError(
                 "Give either `algorithm`, for example "
                 "`compile('adam', algorithm=keras_drmm.EG())`, or a Keras `loss`."
             )
+        self.closed_form = getattr(algorithm, "closed_form", False)
+        if self.closed_form and not hasattr(self, "m_step"):
+            raise ValueError(
+                f"{type(self).__name__} has no closed-form M-step, which {algorithm} "
+                "needs. Learn by gradients: `algorithm=keras_drmm.EG()`."
+            )
+        self._accumulates = False
         self._arguments = {
             "optimizer": optimizer,
             "algorithm": algorithm,
@@ -71,6 +84,8 @@ class RenderingModel(keras.Model):
         )
 
     def get_compile_config(self):
+        if not self.compiled:
+            return None
         return {
             name: keras.saving.serialize_keras_object(value)
             for name, value in self._arguments.items()
@@ -97,10 +112,34 @@ class RenderingModel(keras.Model):
     # inferred (ĉ, ĝ), and Keras' optimizer step on it the G-step.
 
     def train_step(self, *args):
+        if self.closed_form:
+            return self._sweep_step(*args)
         return super().train_step(*args[:-1], self._with_labels(args[-1]))
 
     def test_step(self, *args):
         return super().test_step(*args[:-1], self._with_labels(args[-1]))
+
+    def _sweep_step(self, *args):
+        """Run the E-step on a batch and add its statistics to the sweep's.
+
+        Learning by closed forms has no gradient: this is Keras' test step, which also
+        writes the model's non-trainable weights. The M-step follows the sweep.
+        """
+        *state, data = args
+        self._accumulates = True
+        try:
+            with _no_graph():
+                data = self._with_labels(data)
+                if not state:
+                    return super().test_step(data)
+                trainable, non_trainable, optimizer, metrics = state[0]
+                logs, (trainable, non_trainable, metrics) = super().test_step(
+                    (trainable, non_trainable, metrics), data
+                )
+                return logs, (trainable, non_trainable, optimizer, metrics)
+        finally:
+            # A graph is traced for training or for testing: it keeps its choice.
+            self._accumulates = False
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -110,6 +149,8 @@ class RenderingModel(keras.Model):
         total, terms = self.algorithm.objective(y_pred, y, self.prior, self.steps)
         for name, value in terms.items():
             getattr(self._term_metrics, name).update_state(value)
+        if self._accumulates:
+            self.accumulate(y_pred.statistics)
         if training:
             self.steps.assign_add(1)
         for penalty in self.losses:
@@ -117,7 +158,7 @@ class RenderingModel(keras.Model):
         return _mean(total)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        logits = y_pred.logits if isinstance(y_pred, EStep) else y_pred
+        logits = getattr(y_pred, "logits", y_pred)
         if y is None:
             # Keras builds metrics by their first labels: show it unlabelled ones.
             y = ops.full(ops.shape(logits)[:1], -1)
@@ -132,7 +173,19 @@ class RenderingModel(keras.Model):
         terms = getattr(self, "_term_metrics", SimpleNamespace())
         return super().metrics + list(vars(terms).values())
 
-    def fit(self, x=None, y=None, *args, **kwargs):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        *args,
+        **kwargs,
+    ):
         """Learn; see `keras.Model.fit`.
 
         Args:
@@ -140,6 +193,12 @@ class RenderingModel(keras.Model):
                 batches.
             y: integer labels, -1 for an unlabelled row; None with a data set, or where
                 the algorithm needs no labels.
+            batch_size: as in Keras, like the following.
+            epochs: with closed forms, the number of sweeps over all rows.
+            verbose: what is printed.
+            callbacks: a callback or a list.
+            validation_split: fraction of the rows, the last ones, kept for validation.
+            validation_data: (images, labels) or a data set.
             *args: further arguments of `keras.Model.fit`.
             **kwargs: further arguments of `keras.Model.fit`.
 
@@ -149,12 +208,27 @@ class RenderingModel(keras.Model):
                 before any weight changes.
         """
         self._check(x, y, learning=True)
-        validation = kwargs.get("validation_data")
-        if isinstance(validation, tuple):
-            self._check(*validation[:2])
-        elif validation is not None:
-            self._check(validation)
-        return super().fit(x, y, *args, **kwargs)
+        if isinstance(validation_data, tuple):
+            self._check(*validation_data[:2])
+        elif validation_data is not None:
+            self._check(validation_data)
+        if self.closed_form:
+            if not self.initialized:
+                self.initialize(*_initial_rows(x, y, validation_split))
+            callbacks = keras.tree.flatten(callbacks) if callbacks else []
+            callbacks = callbacks + self.algorithm.callbacks()
+        return super().fit(
+            x,
+            y,
+            batch_size,
+            epochs,
+            verbose,
+            callbacks,
+            validation_split,
+            validation_data,
+            *args,
+            **kwargs,
+        )
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Measure objective and metrics; see `keras.Model.evaluate` and `fit`."""
@@ -165,6 +239,12 @@ class RenderingModel(keras.Model):
         """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
         self._check(x, None)
         return super().predict(x, *args, **kwargs)
+
+    def export(self, filepath, format="tf_saved_model", **kwargs):
+        """Write a file that computes the logits; see `keras.Model.export`."""
+        # A functional model knows its input, and shows PyTorch its weights.
+        images = keras.Input(self.image_shape, name="images")
+        keras.Model(images, self(images)).export(filepath, format, **kwargs)
 
     def _check(self, x, y=None, learning=False):
         needs_labels = (
@@ -205,3 +285,42 @@ class _Mean(keras.losses.Loss):
 def _mean(total):
     total = ops.reshape(total, (1,))
     return _Mean(name="objective")(total, total)
+
+
+def _no_graph():
+    """Return a context in which PyTorch records no operation for gradients."""
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.no_grad()
+
+
+def _initial_rows(x, y, validation_split):
+    """Return training rows (images, labels or None) to initialize from, as arrays.
+
+    Of arrays all that are not kept for validation, of a data set the first
+    `INITIAL_ROWS` or, if a batch has more, its first batch.
+    """
+    if hasattr(x, "shape"):
+        rows = int(len(x) * (1 - validation_split))
+        return x[:rows], None if y is None else y[:rows]
+    if hasattr(x, "__next__"):
+        raise ValueError(
+            "A generator's rows can be read only once: call `model.initialize(x, y)` "
+            "on some of them before `fit`."
+        )
+    if isinstance(x, keras.utils.PyDataset):
+        # An endless data set has no number of batches.
+        batches = (x[index] for index in range(x.num_batches or INITIAL_ROWS))
+    else:
+        batches = iter(x)
+    images, labels = [], []
+    for batch in batches:
+        batch = batch if isinstance(batch, tuple | list) else (batch,)
+        images.append(ops.convert_to_numpy(batch[0]))
+        if len(batch) > 1 and batch[1] is not None:
+            labels.append(ops.convert_to_numpy(batch[1]).reshape(-1))
+        if sum(map(len, images)) >= INITIAL_ROWS:
+            break
+    return np.concatenate(images), np.concatenate(labels) if labels else None

@@ -1,0 +1,38 @@
+"""HardEM: learning by the most probable configuration and closed forms."""
+
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from keras_drmm.learning.em import EM
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+@dataclass(frozen=True)
+class HardEM(EM):
+    r"""Hard EM (Algorithm 1): an image belongs to its best configuration alone.
+
+    $$\textrm{E-step:}\ \hat c_n, \hat g_n = \arg\max_{c,g} \gamma_{ncg}, \qquad
+    \textrm{M-step:}\ \theta = \arg\max_\theta \sum_n \ln p(I_n, \hat c_n, \hat g_n;
+    \theta)$$
+
+    An epoch of `fit` is a sweep over all rows with the M-step at its end. The loss is
+    the mean of -max ln p(I, c, g), in nats an image; it never rises from epoch to
+    epoch. A labelled row has the class of its label, and no label is needed. The
+    optimizer and `batch_size` do not matter, but for the memory of a batch.
+
+    Example:
+
+    >>> model = RMM(num_classes=3, num_nuisances=2, input_shape=(4, 4, 1))
+    >>> model.compile(algorithm=HardEM())
+    >>> history = model.fit(np.random.rand(50, 4, 4, 1), epochs=3, verbose=0)
+
+    Source: Patel, Nguyen, Baraniuk (2016), Algorithm 1 and equation (13).
+    """
+
+    def posterior(self, scores, axis=-1):
+        """Return the best score and its one-hot row, the first of equal ones."""
+        best = ops.argmax(scores, axis=axis)
+        shares = ops.one_hot(best, scores.shape[axis], axis=axis, dtype=scores.dtype)
+        return ops.max(scores, axis=axis), shares

@@ -1,0 +1,55 @@
+"""SoftEM: learning by responsibilities and closed forms."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from keras_drmm.learning.em import EM
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+@dataclass(frozen=True)
+class SoftEM(EM):
+    r"""Soft EM: an image is shared by all configurations, as (12) says.
+
+    $$\textrm{E-step:}\ \gamma_{ncg} = \frac{p(I_n, c, g)^{1/T}}{\sum_{c' g'} p(I_n,
+    c', g')^{1/T}}, \qquad \textrm{M-step:}\ \theta = \arg\max_\theta \sum_{ncg}
+    \gamma_{ncg} \ln p(I_n, c, g; \theta)$$
+
+    An epoch of `fit` is a sweep over all rows with the M-step at its end. The loss is
+    the mean of $-T \ln \sum_{cg} p(I, c, g)^{1/T}$, in nats an image, for T = 1 the
+    negative log-likelihood; it never rises from epoch to epoch. A labelled row has the
+    class of its label, and no label is needed. The optimizer and `batch_size` do not
+    matter, but for the memory of a batch.
+
+    Args:
+        temperature: T; 1 is exact EM, T -> 0 is hard EM (13).
+
+    Raises:
+        ValueError: the temperature is not a finite number above 0.
+
+    Example:
+
+    >>> model = RMM(num_classes=3, num_nuisances=2, input_shape=(4, 4, 1))
+    >>> model.compile(algorithm=SoftEM())
+    >>> history = model.fit(np.random.rand(50, 4, 4, 1), epochs=3, verbose=0)
+
+    Source: Patel, Nguyen, Baraniuk (2016), equation (12) and section 3.3.
+    """
+
+    temperature: float = 1.0
+
+    def __post_init__(self):
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(
+                "`temperature` must be a finite number above 0, got "
+                f"{self.temperature!r}. For the limit 0 use `HardEM()`."
+            )
+
+    def posterior(self, scores, axis=-1):
+        """Return the tempered log-sum and the responsibilities."""
+        scores = scores / self.temperature
+        evidence = self.temperature * ops.logsumexp(scores, axis=axis)
+        return evidence, ops.softmax(scores, axis=axis)

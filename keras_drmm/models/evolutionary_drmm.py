@@ -1,0 +1,492 @@
+"""EvolutionaryDRMM: a tree of mutating templates, and a decision tree."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.models import checks
+from keras_drmm.models.e_step import EStep
+from keras_drmm.models.evolutionary_em import (
+    batches,
+    join_labels,
+    label_shares,
+    log_shares,
+    mean_square,
+    split,
+)
+from keras_drmm.models.evolutionary_inputs import (
+    check_arrays,
+    check_classes,
+    choose,
+    random_generator,
+)
+from keras_drmm.models.rendering_model import RenderingModel
+
+# σ² where every image has a leaf of its own.
+_LEAST_VARIANCE = 1e-4
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class EvolutionaryDRMM(RenderingModel):
+    r"""The Evolutionary DRMM: templates mutate from one ancestor down to the leaves.
+
+    Each of `depth` levels adds one of `branching` mutations (47); a leaf adds noise:
+
+    $$\mu_{c^{(\ell)}} = \mu_{c^{(\ell+1)}} + \alpha_{g^{(\ell+1)}}, \quad g^{(\ell)}
+    \sim \mathrm{Cat}(\pi_{c^{(\ell)}}), \quad I \sim \mathcal{N}(\mu_{c^{(0)}},
+    \sigma^2 1), \quad c \sim \mathrm{Cat}(\pi_{c | c^{(0)}})$$
+
+    Inference filters an image by the children's templates and chooses one, level by
+    level (48), (49): a decision tree, whose leaves hold the shares of the labels.
+
+    $$\hat g = \arg\max_g \langle \mu_{cg} | I \rangle - \|\mu_{cg}\|^2 / 2 + \sigma^2
+    \ln \pi_g$$
+
+    It is exact where sub-trees are well separated, and may else miss the best leaf.
+
+    `fit` grows the tree from the root by hard EM: the images of a node are shared out
+    among its children, and each child becomes the mean of its images. Unlabelled rows
+    take part; the shares of labels are counted on labelled rows.
+
+    Args:
+        num_classes: number of classes.
+        input_shape: (H, W, C) of an image.
+        depth: L, the number of levels below the root.
+        branching: |G|, the children of a node, at least 2.
+        shared_mutations: whether the nodes of a level have the same mutations, which
+            then "do not depend on the parent": the paper's letter, with `depth *
+            branching` free templates. False gives each node its own.
+        label_weight: while a level grows, one-hot labels of this times the images'
+            variance are joined to the images, so that children differ in class, too.
+            Inference sees the images alone.
+        smoothing: how many labelled rows of a node its parent's shares count for.
+        pixel_range: (lowest, highest) value of a pixel. Images outside are refused.
+        **kwargs: `name` of `keras.Model`. It computes in float32.
+
+    Attributes:
+        templates: μ of all nodes, (nodes, H W C), the root first, then level by level.
+        log_prior: ln π_g of each node among its siblings, (nodes,).
+        noise_variance: σ².
+        log_posteriors: ln p(c | leaf), (leaves, num_classes).
+
+    Shapes:
+        `call`: images (B, H, W, C) -> logits (B, num_classes), ln p(c | leaf).
+
+    Raises:
+        ValueError: an argument is out of range; images or labels are not what the
+            model takes.
+
+    Example:
+
+    >>> model = EvolutionaryDRMM(3, (8, 8, 1), depth=2, branching=2)
+    >>> images, labels = np.random.rand(50, 8, 8, 1), np.arange(50) % 4 - 1
+    >>> history = model.fit(images, labels, verbose=0)
+    >>> model.infer(images).reconstruction.shape
+    (50, 8, 8, 1)
+
+    Source: Patel, Nguyen, Baraniuk (2016), Appendix F, equations (47)-(49).
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        input_shape,
+        depth,
+        branching=2,
+        shared_mutations=False,
+        label_weight=0.0,
+        smoothing=1.0,
+        pixel_range=(0.0, 1.0),
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_classes = standardize_integer(num_classes, "num_classes")
+        self.depth = standardize_integer(depth, "depth")
+        self.branching = standardize_integer(branching, "branching", minimum=2)
+        if not (math.isfinite(label_weight) and label_weight >= 0):
+            raise ValueError(
+                f"`label_weight` must be a finite number from 0 on, got {label_weight}."
+            )
+        if not (math.isfinite(smoothing) and smoothing > 0):
+            raise ValueError(
+                f"`smoothing` must be a finite number above 0, got {smoothing}."
+            )
+        self.image_shape = tuple(input_shape)
+        self.num_pixels = math.prod(self.image_shape)
+        self.shared_mutations = shared_mutations
+        self.label_weight = label_weight
+        self.smoothing = smoothing
+        self.pixel_range = tuple(pixel_range)
+        # The first node of each level, the root's first; one more for the end.
+        sizes = [self.branching**level for level in range(self.depth + 1)]
+        self._first = [sum(sizes[:level]) for level in range(self.depth + 2)]
+        nodes = self._first[-1]
+        self.templates = self._add_state("templates", (nodes, self.num_pixels), 0.0)
+        self.log_prior = self._add_state(
+            "log_prior", (nodes,), -math.log(self.branching)
+        )
+        self.noise_variance = self._add_state("noise_variance", (), 1.0)
+        self.log_posteriors = self._add_state(
+            "log_posteriors",
+            (self.num_leaves, self.num_classes),
+            -math.log(self.num_classes),
+        )
+        self.built = True
+        # `evaluate` needs a loss; `fit` needs no optimizer, and SGD has no state.
+        self.compile(
+            "sgd",
+            loss=keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, ignore_class=-1
+            ),
+        )
+
+    @property
+    def num_leaves(self):
+        """Number of leaves, those that no training image reached included."""
+        return self.branching**self.depth
+
+    @property
+    def leaf_prior(self):
+        """p(leaf), the product of π_g on its path, (leaves,), a NumPy array."""
+        log_prior = ops.convert_to_numpy(self.log_prior).astype("float64")
+        prior = np.ones(1)
+        for level in range(1, self.depth + 1):
+            shares = np.exp(log_prior[self._level(level)])
+            prior = np.repeat(prior, self.branching) * shares
+        return prior / prior.sum()
+
+    @property
+    def prior(self):
+        """π_c, the classes' shares of all leaves, (num_classes,), a NumPy array."""
+        return self.leaf_prior @ self._posteriors()
+
+    @property
+    def mutations(self):
+        """α_g of every node, the finest level first: (nodes, |G|, H, W, C) each."""
+        templates = ops.convert_to_numpy(self.templates)
+        return [
+            templates[self._level(level)].reshape(-1, self.branching, *self.image_shape)
+            - templates[self._level(level - 1)].reshape(-1, 1, *self.image_shape)
+            for level in range(self.depth, 0, -1)
+        ]
+
+    def choose_children(self, images):
+        """Find an image's path from the root (49), on tensors.
+
+        Args:
+            images: (B, H, W, C).
+
+        Returns:
+            The chosen child's number within its level, (B,) int32, for each level, the
+            coarsest first. The last is the leaf.
+        """
+        flat = ops.reshape(ops.cast(images, "float32"), (-1, self.num_pixels))
+        child = ops.arange(self.branching, dtype="int32")
+        node = ops.zeros_like(flat[:, 0], dtype="int32")
+        path = []
+        for first in self._first[1:-1]:
+            nodes = first + self.branching * node[:, None] + child  # (B, |G|)
+            templates = ops.take(self.templates, nodes, axis=0)  # (B, |G|, D)
+            # Filter(I), less ||I||²/2, which all children have in common.
+            filtered = -ops.sum(ops.square(flat[:, None] - templates), axis=-1) / 2
+            prior = ops.take(self.log_prior, nodes, axis=0)
+            scores = filtered + self.noise_variance * prior
+            best = ops.equal(scores, ops.max(scores, axis=-1, keepdims=True))
+            # The first of the best, without `ops.argmax`, which ONNX cannot export
+            # from TensorFlow.
+            chosen = ops.min(ops.where(best, child, self.branching), axis=-1)
+            node = self.branching * node + chosen
+            path.append(node)
+        return path
+
+    def classify(self, images, training=False):
+        """Return ln p(c | leaf) of the leaf that the image falls into."""
+        leaf = self.choose_children(images)[-1]
+        return ops.take(self.log_posteriors, leaf, axis=0)
+
+    def infer(self, x, y=None):
+        """Run the E-step on a batch of images.
+
+        Args:
+            x: images (B, H, W, C), floats in `pixel_range`.
+            y: integer labels (B,), -1 for an unlabelled row, or None. A labelled row
+                has the class of its label; its path is that of its image.
+
+        Returns:
+            An `EStep` of NumPy arrays. `switches` are the choices ĝ^(1..L), (B,) each,
+            and `rendered` the templates μ on the path, the leaf's first and the root's
+            last.
+
+        Raises:
+            ValueError: images or labels are not what the model takes.
+        """
+        self._check(x, y)
+        images = ops.convert_to_tensor(x, "float32")
+        path = [ops.convert_to_numpy(node) for node in self.choose_children(images)]
+        templates = ops.convert_to_numpy(self.templates)
+        nodes = [np.zeros(len(x), "int32")] + [
+            first + node for first, node in zip(self._first[1:-1], path, strict=True)
+        ]
+        rendered = [templates[node].reshape(-1, *self.image_shape) for node in nodes]
+        logits = ops.convert_to_numpy(self.log_posteriors)[path[-1]]
+        return EStep(
+            logits=logits,
+            classes=choose(logits, y),
+            switches=[node % self.branching for node in reversed(path)],
+            messages=[ops.convert_to_numpy(images)],
+            rendered=rendered[::-1],
+            reconstruction=rendered[-1],
+        )
+
+    def reconstruct(self, x, batch_size=100):
+        """Return Î, the leaf's template, of images (N, H, W, C), a NumPy array."""
+        return self._batched(lambda x: self.infer(x).reconstruction, x, batch_size)
+
+    def render(self, classes, switches):
+        """Render the leaves at the ends of chosen paths (47), without noise.
+
+        Args:
+            classes: integers (B,). Leaves of one class differ by their paths alone:
+                the class adds nothing to the image.
+            switches: g^(1..L), integers (B,) each, as `infer` returns them.
+
+        Returns:
+            Images (B, H, W, C), a NumPy array.
+
+        Raises:
+            ValueError: a class or choice is out of range.
+        """
+        classes, choices = np.asarray(classes), np.asarray(switches)
+        check_classes(classes, len(classes), self.num_classes)
+        wanted = (self.depth, len(classes))
+        if choices.shape != wanted or not (
+            choices.min() >= 0 and choices.max() < self.branching
+        ):
+            raise ValueError(
+                f"`switches` must be {self.depth} arrays of {len(classes)} integers, 0 "
+                f"to {self.branching - 1}, got shape {choices.shape} with "
+                f"{choices!r}. Take those that `infer` returns."
+            )
+        leaves = np.zeros(len(classes), "int64")
+        for chosen in choices[::-1]:
+            leaves = self.branching * leaves + chosen
+        return self._render_leaves(leaves)
+
+    def sample(self, n, classes=None, seed=None):
+        """Draw images from the model, pixel noise included.
+
+        Args:
+            n: how many.
+            classes: integers (n,); None draws them with the leaves.
+            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+
+        Returns:
+            (images (n, H, W, C), classes (n,)), NumPy arrays. Pixels may leave
+            `pixel_range`, as the noise is Gaussian.
+
+        Raises:
+            ValueError: a class is out of range, or there are not `n`.
+        """
+        random = random_generator(seed)
+        prior = self.leaf_prior
+        posteriors = self._posteriors()
+        if classes is None:
+            leaves = random.choice(self.num_leaves, n, p=prior)
+            passed = posteriors[leaves].cumsum(axis=1)
+            passed = passed > random.random((n, 1)) * passed[:, -1:]
+            classes = passed.argmax(axis=1)
+        else:
+            classes = np.asarray(classes)
+            check_classes(classes, n, self.num_classes)
+            leaves = np.zeros(n, "int64")
+            for c in np.unique(classes):
+                joint, rows = prior * posteriors[:, c], np.flatnonzero(classes == c)
+                leaves[rows] = random.choice(
+                    self.num_leaves, len(rows), p=joint / joint.sum()
+                )
+        images = self._render_leaves(leaves)
+        deviation = np.sqrt(ops.convert_to_numpy(self.noise_variance))
+        noise = random.normal(size=images.shape) * deviation
+        return images + noise.astype(images.dtype), classes
+
+    def max_sum_score(self, x, batch_size=100):
+        r"""Return ln p(I, ĝ) of images and their paths, in nats.
+
+        $$-\frac{D}{2} \ln 2\pi\sigma^2 - \frac{\|I - \mu_{\hat g}\|^2}{2\sigma^2} +
+        \sum_\ell \ln \pi_{\hat g^{(\ell)}}$$
+
+        One path's share of p(I): a lower bound of ln p(I), no likelihood.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`.
+            batch_size: images at a time.
+
+        Returns:
+            (N,), a NumPy array.
+        """
+        return self._batched(self._score, x, batch_size)
+
+    def fit(  # type: ignore[override]  # a tree has no callbacks to call
+        self, x=None, y=None, batch_size=256, epochs=10, verbose="auto", seed=None
+    ):
+        """Grow the tree from the root, by hard EM at each level.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`, an array.
+            y: integer labels (N,), -1 for an unlabelled row; None for no labels.
+            batch_size: images at a time, which has no other effect.
+            epochs: sweeps of hard EM at a level. Nodes where nothing changes stop.
+            verbose: 0 prints nothing, otherwise a line a level.
+            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+
+        Returns:
+            A Keras `History`: `history["residual"]` is the mean squared pixel of I - μ
+            at the root and after each level. It never rises.
+
+        Raises:
+            ValueError: images or labels are not what the model takes, or not arrays.
+        """
+        check_arrays(x)
+        self._check(x, y)
+        batch_size = standardize_integer(batch_size, "batch_size")
+        epochs = standardize_integer(epochs, "epochs")
+        random = random_generator(seed)
+        images = ops.convert_to_numpy(x).reshape(len(x), -1).astype("float32")
+        labels = np.full(len(images), -1)
+        if y is not None:
+            labels = ops.convert_to_numpy(y).reshape(-1).astype("int64")
+
+        # Images that every level takes its mutations from, joined with their labels.
+        residuals = join_labels(images, labels, self.num_classes, self.label_weight)
+        node = np.zeros(len(images), "int64")
+        templates = [images.mean(axis=0, dtype="float64")[None]]
+        log_prior = [np.zeros(1)]
+        history = keras.callbacks.History()
+        history.set_model(self)
+        history.epoch = list(range(self.depth + 1))
+        history.history = {"residual": [mean_square(residuals, self.num_pixels)]}
+        for level in range(self.depth):
+            parent = np.zeros_like(node) if self.shared_mutations else node
+            parents = 1 if self.shared_mutations else len(templates[-1])
+            mutations, counts, chosen = split(
+                residuals,
+                parent,
+                (parents, self.branching),
+                self.num_pixels,
+                epochs,
+                batch_size,
+                random,
+            )
+            for rows in batches(np.arange(len(images)), batch_size):
+                residuals[rows] -= mutations[parent[rows], chosen[rows]]
+            # A missing label is as far as known what its node has.
+            residuals[labels < 0, self.num_pixels :] = 0
+            children = templates[-1][:, None] + mutations[..., : self.num_pixels]
+            templates.append(children.reshape(-1, self.num_pixels))
+            log_prior.append(np.resize(log_shares(counts), len(templates[-1])))
+            node = self.branching * node + chosen
+            history.history["residual"].append(mean_square(residuals, self.num_pixels))
+            if verbose:
+                residual = history.history["residual"][-1]
+                print(f"Level {level + 1}/{self.depth} - residual: {residual:.5f}")
+
+        self.templates.assign(np.concatenate(templates))
+        self.log_prior.assign(np.concatenate(log_prior))
+        variance = max(history.history["residual"][-1], _LEAST_VARIANCE)
+        self.noise_variance.assign(variance)
+        self.count_labels(x, labels, batch_size)
+        return history
+
+    def count_labels(self, x, y, batch_size=256):
+        """Set ln p(c | leaf) by the labels of images in the leaves; the tree stays.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`, an array.
+            y: integer labels (N,), -1 for an unlabelled row.
+            batch_size: images at a time, which has no other effect.
+
+        Raises:
+            ValueError: images or labels are not what the model takes, or not arrays.
+        """
+        check_arrays(x)
+        self._check(x, y)
+        known = ops.convert_to_numpy(y).reshape(-1).astype("int64")
+        x = ops.convert_to_numpy(x)
+        labelled = np.flatnonzero(known >= 0)
+        # Where inference sends the images, which is not always where they grew.
+        leaves = [
+            ops.convert_to_numpy(
+                self.choose_children(ops.convert_to_tensor(x[rows]))[-1]
+            )
+            for rows in batches(labelled, batch_size)
+        ]
+        shares = label_shares(
+            np.concatenate([np.zeros(0, "int64"), *leaves]),
+            known[labelled],
+            self.log_posteriors.shape,
+            self.branching,
+            self.smoothing,
+        )
+        self.log_posteriors.assign(np.log(shares))
+
+    def _score(self, x):
+        e_step = self.infer(x)
+        variance = float(ops.convert_to_numpy(self.noise_variance))
+        squares = np.square(np.float64(x) - e_step.reconstruction).sum(axis=(1, 2, 3))
+        score = np.log(2 * np.pi * variance) * self.num_pixels + squares / variance
+        log_prior, node = ops.convert_to_numpy(self.log_prior), 0
+        score = -score / 2
+        for first, chosen in zip(
+            self._first[1:-1], reversed(e_step.switches), strict=True
+        ):
+            node = self.branching * node + chosen
+            score += log_prior[first + node]
+        return score
+
+    def _posteriors(self):
+        log_posteriors = ops.convert_to_numpy(self.log_posteriors)
+        return np.exp(log_posteriors.astype("float64"))
+
+    def _render_leaves(self, leaves):
+        templates = ops.convert_to_numpy(self.templates)[self._level(self.depth)]
+        return templates[leaves].reshape(-1, *self.image_shape)
+
+    def _level(self, level):
+        """Return where the nodes of a level are; 0 is the root's."""
+        return slice(self._first[level], self._first[level + 1])
+
+    def _batched(self, function, x, batch_size):
+        """Join what `function` returns for parts of x, of `batch_size` rows."""
+        checks.check_images(x, self.image_shape, self.pixel_range)
+        return np.concatenate(
+            [
+                function(x[start : start + batch_size])
+                for start in range(0, len(x), batch_size)
+            ]
+        )
+
+    def _add_state(self, name, shape, value):
+        """Add a weight that `fit` sets by counting, not by gradients."""
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            dtype="float32",
+            initializer=keras.initializers.Constant(value),
+            trainable=False,
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "input_shape": self.image_shape,
+            "depth": self.depth,
+            "branching": self.branching,
+            "shared_mutations": self.shared_mutations,
+            "label_weight": self.label_weight,
+            "smoothing": self.smoothing,
+            "pixel_range": self.pixel_range,
+        }

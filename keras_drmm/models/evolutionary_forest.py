@@ -1,0 +1,287 @@
+"""EvolutionaryForest: bagged evolutionary trees, a random decision forest."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.models.e_step import EStep
+from keras_drmm.models.evolutionary_drmm import EvolutionaryDRMM
+from keras_drmm.models.evolutionary_inputs import (
+    check_arrays,
+    check_classes,
+    choose,
+    random_generator,
+)
+from keras_drmm.models.rendering_model import RenderingModel
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class EvolutionaryForest(RenderingModel):
+    r"""Bagging of T evolutionary trees: what the trees say of an image is averaged.
+
+    $$p(c | I) = \frac{1}{T} \sum_t p(c | \hat c^{(0)}_t(I)), \quad \hat I =
+    \frac{1}{T} \sum_t \mu_{\hat c^{(0)}_t(I)}$$
+
+    Each tree grows from as many rows as there are, drawn with replacement, and from
+    other children to start with; its leaves hold the labels of all rows. To draw from
+    the forest is to draw a tree and then from it.
+
+    Args:
+        num_trees: T.
+        num_classes: number of classes.
+        input_shape: (H, W, C) of an image.
+        depth: levels of a tree below its root.
+        branching: children of a node, at least 2.
+        label_weight: see `EvolutionaryDRMM`.
+        smoothing: see `EvolutionaryDRMM`.
+        pixel_range: (lowest, highest) value of a pixel. Images outside are refused.
+        **kwargs: `name` of `keras.Model`. It computes in float32.
+
+    Attributes:
+        trees: T `EvolutionaryDRMM`.
+
+    Shapes:
+        `call`: images (B, H, W, C) -> logits (B, num_classes), ln p(c | I).
+
+    Raises:
+        ValueError: an argument is out of range; images or labels are not what the
+            model takes.
+
+    Example:
+
+    >>> forest = EvolutionaryForest(5, 3, (8, 8, 1), depth=2)
+    >>> images, labels = np.random.rand(50, 8, 8, 1), np.arange(50) % 4 - 1
+    >>> history = forest.fit(images, labels, verbose=0)
+    >>> forest.predict(images, verbose=0).shape
+    (50, 3)
+
+    Source: Patel, Nguyen, Baraniuk (2016), Appendix F; Breiman (2001) for forests.
+    """
+
+    def __init__(
+        self,
+        num_trees,
+        num_classes,
+        input_shape,
+        depth,
+        branching=2,
+        label_weight=0.0,
+        smoothing=1.0,
+        pixel_range=(0.0, 1.0),
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_trees = standardize_integer(num_trees, "num_trees")
+        self.trees = [
+            EvolutionaryDRMM(
+                num_classes,
+                input_shape,
+                depth,
+                branching,
+                label_weight=label_weight,
+                smoothing=smoothing,
+                pixel_range=pixel_range,
+                name=f"tree_{number}",
+            )
+            for number in range(1, self.num_trees + 1)
+        ]
+        self.num_classes = self.trees[0].num_classes
+        self.image_shape = self.trees[0].image_shape
+        self.pixel_range = self.trees[0].pixel_range
+        self.built = True
+        # As in a tree.
+        self.compile(
+            "sgd",
+            loss=keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, ignore_class=-1
+            ),
+        )
+
+    @property
+    def prior(self):
+        """π_c, the mean of the trees', (num_classes,), a NumPy array."""
+        return np.mean([tree.prior for tree in self.trees], axis=0)
+
+    def classify(self, images, training=False):
+        """Return ln p(c | I), the posterior that is the mean of the trees'."""
+        logits = ops.stack([tree.classify(images) for tree in self.trees])
+        return ops.logsumexp(logits, axis=0) - float(np.log(self.num_trees))
+
+    def infer(self, x, y=None):
+        """Run the E-step of all trees on a batch of images.
+
+        Args:
+            x: images (B, H, W, C), floats in `pixel_range`.
+            y: integer labels (B,), -1 for an unlabelled row, or None. A labelled row
+                has the class of its label.
+
+        Returns:
+            An `EStep` of NumPy arrays, in which each of `switches`, ĝ^(1..L), is
+            (B, T), and each of `rendered` the mean of the trees' templates.
+
+        Raises:
+            ValueError: images or labels are not what the model takes.
+        """
+        self._check(x, y)
+        found = [tree.infer(x) for tree in self.trees]
+        logits = np.logaddexp.reduce([f.logits for f in found]) - np.log(self.num_trees)
+        rendered = [
+            np.mean(levels, axis=0)
+            for levels in zip(*(f.rendered for f in found), strict=True)
+        ]
+        return EStep(
+            logits=logits.astype("float32"),
+            classes=choose(logits, y),
+            switches=[
+                np.stack(levels, axis=1)
+                for levels in zip(*(f.switches for f in found), strict=True)
+            ],
+            messages=found[0].messages,
+            rendered=rendered,
+            reconstruction=rendered[0],
+        )
+
+    def reconstruct(self, x, batch_size=100):
+        """Return Î, the mean of the trees', of images (N, H, W, C): a NumPy array."""
+        return np.mean([tree.reconstruct(x, batch_size) for tree in self.trees], axis=0)
+
+    def render(self, classes, switches):
+        """Render the mean of the leaves at the ends of chosen paths, one in each tree.
+
+        Args:
+            classes: integers (B,), see `EvolutionaryDRMM.render`.
+            switches: g^(1..L), integers (B, T) each, as `infer` returns them.
+
+        Returns:
+            Images (B, H, W, C), a NumPy array.
+
+        Raises:
+            ValueError: a class or choice is out of range.
+        """
+        choices = np.asarray(switches)
+        if choices.ndim != 3 or choices.shape[2] != self.num_trees:
+            raise ValueError(
+                f"`switches` must hold a choice for each of {self.num_trees} trees, "
+                f"got shape {choices.shape}. Take those that `infer` returns."
+            )
+        return np.mean(
+            [
+                tree.render(classes, choices[..., number])
+                for number, tree in enumerate(self.trees)
+            ],
+            axis=0,
+        )
+
+    def sample(self, n, classes=None, seed=None):
+        """Draw images, each from a tree that is drawn first, pixel noise included.
+
+        Args:
+            n: how many.
+            classes: integers (n,); None draws them with the leaves.
+            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+
+        Returns:
+            (images (n, H, W, C), classes (n,)), NumPy arrays. Pixels may leave
+            `pixel_range`, as the noise is Gaussian.
+
+        Raises:
+            ValueError: a class is out of range, or there are not `n`.
+        """
+        random = random_generator(seed)
+        images = np.zeros((n, *self.image_shape), "float32")
+        if classes is None:
+            drawn = random.integers(self.num_trees, size=n)
+            classes = np.full(n, -1)
+        else:
+            classes = np.array(classes)
+            check_classes(classes, n, self.num_classes)
+            # Trees where a class is more frequent render more of it.
+            shares = np.stack([tree.prior[classes] for tree in self.trees])
+            passed = shares.cumsum(axis=0)
+            drawn = (passed > random.random(n) * passed[-1]).argmax(axis=0)
+        for number in np.unique(drawn):
+            rows = np.flatnonzero(drawn == number)
+            given = None if (classes[rows] < 0).any() else classes[rows]
+            images[rows], classes[rows] = self.trees[number].sample(
+                len(rows), given, seed=random.integers(2**31)
+            )
+        return images, classes
+
+    def max_sum_score(self, x, batch_size=100):
+        """Return ln p(I, t, ĝ) of the best tree for each image, in nats.
+
+        A tree is drawn with probability 1/T. No likelihood: see `EvolutionaryDRMM`.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`.
+            batch_size: images at a time.
+
+        Returns:
+            (N,), a NumPy array.
+        """
+        scores = [tree.max_sum_score(x, batch_size) for tree in self.trees]
+        return np.max(scores, axis=0) - np.log(self.num_trees)
+
+    def fit(  # type: ignore[override]  # as of a tree
+        self, x=None, y=None, batch_size=256, epochs=10, verbose="auto", seed=None
+    ):
+        """Grow each tree from rows drawn with replacement.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`, an array.
+            y: integer labels (N,), -1 for an unlabelled row; None for no labels.
+            batch_size: images at a time, which has no other effect.
+            epochs: sweeps of hard EM at a level.
+            verbose: 0 prints nothing, otherwise a line a tree.
+            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+
+        Returns:
+            A Keras `History`: `history["residual"]` is each tree's mean squared pixel
+            of I - μ in its leaves, of the rows that it grew from.
+
+        Raises:
+            ValueError: images or labels are not what the model takes, or not arrays.
+        """
+        check_arrays(x)
+        self._check(x, y)
+        random = random_generator(seed)
+        images = ops.convert_to_numpy(x)
+        labels = np.full(len(images), -1)
+        if y is not None:
+            labels = ops.convert_to_numpy(y).reshape(-1).astype("int64")
+        history = keras.callbacks.History()
+        history.set_model(self)
+        history.epoch = list(range(self.num_trees))
+        history.history = {"residual": []}
+        for tree in self.trees:
+            rows = random.integers(len(images), size=len(images))
+            grown = tree.fit(
+                images[rows],
+                labels[rows],
+                batch_size,
+                epochs,
+                verbose=0,
+                seed=random.integers(2**31),
+            )
+            # No tree goes without a label where there are few.
+            tree.count_labels(images, labels, batch_size)
+            history.history["residual"].append(grown.history["residual"][-1])
+            if verbose:
+                residual = history.history["residual"][-1]
+                print(f"{tree.name}/{self.num_trees} - residual: {residual:.5f}")
+        return history
+
+    def get_config(self):
+        tree = self.trees[0]
+        return {
+            **super().get_config(),
+            "num_trees": self.num_trees,
+            "num_classes": self.num_classes,
+            "input_shape": self.image_shape,
+            "depth": tree.depth,
+            "branching": tree.branching,
+            "label_weight": tree.label_weight,
+            "smoothing": tree.smoothing,
+            "pixel_range": self.pixel_range,
+        }

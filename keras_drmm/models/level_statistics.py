@@ -1,0 +1,268 @@
+"""LevelStatistics: what the M-step of a level needs to know about the data."""
+
+import itertools
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_drmm.layers.geometry import pad
+from keras_drmm.models.correlation import correlate
+
+
+class LevelStatistics(keras.metrics.Metric):
+    r"""The normal equations of a level's templates, summed over a sweep.
+
+    The M-step of Algorithm 1 fits the level below by what the level renders:
+
+    $$\Lambda^{(\ell)} = \mathrm{GLS}(I^{(\ell-1)} \sim \hat z^{(\ell)} \mid \hat g)
+    \ \Rightarrow\ \Big(\sum_x \varphi_x \varphi_x^T\Big) \Delta\Gamma = \sum_x
+    \varphi_x \epsilon_x^T$$
+
+    with $\varphi_x$ the patch of the unpooled, masked $\hat z^{(\ell)}$ that a pixel x
+    is rendered from, and a 1 for α; ε the residual of the templates in use, so that
+    float32 adds up small numbers and not the images themselves.
+
+    Away from the border the Gram matrix depends on the difference of two offsets alone:
+    it is a correlation of the unpooled map with itself (`correlate`). Rendering over
+    the whole canvas that templates can reach, that would be all. The pixels of the
+    canvas outside of the image, where padding cut it, are taken off again: strips whose
+    one axis is still a correlation, and corners.
+
+    A metric, as it is a sum over an epoch's batches that belongs to no saved model:
+    replicas add theirs up. Its memory depends on the level's templates only.
+
+    Args:
+        level: a `Level`, built, channels_last, without `top_down_batch_norm`.
+        input_shape: (H, W, C) of the level below.
+        name: of the metric.
+
+    Source: Patel, Nguyen, Baraniuk (2016), Algorithm 1.
+    """
+
+    def __init__(self, level, input_shape, name):
+        super().__init__(name=name, dtype="float32")
+        conv = level.conv
+        self.kernel_size, self.strides = conv.kernel_size, conv.strides
+        self.channels, self.filters = input_shape[-1], conv.filters
+        matched = conv.compute_output_shape((None, *input_shape))
+        axes = [
+            _Axis(size, (count - 1) * stride + 1, length, before)
+            for size, count, stride, length, (before, _) in zip(
+                input_shape[:2],
+                matched[1:3],
+                self.strides,
+                self.kernel_size,
+                conv.windows.paddings(input_shape[:2]),
+                strict=True,
+            )
+        ]
+        self.rows, self.columns = axes
+        # The canvas, less strips, plus the corners that were taken off twice.
+        self.regions = [
+            (down, right)
+            for down, right in itertools.product(self.rows.parts, self.columns.parts)
+        ]
+        self.grams = [
+            self.add_variable(
+                (
+                    len(down.shifts),
+                    len(right.shifts),
+                    down.depth * right.depth * self.filters,
+                    down.depth * right.depth * self.filters,
+                ),
+                initializer="zeros",
+                name=f"gram_{number}",
+            )
+            for number, (down, right) in enumerate(self.regions)
+        ]
+        # The last channel is the 1 of α.
+        self.moments = self.add_variable(
+            (*self.kernel_size, self.filters, self.channels + 1),
+            initializer="zeros",
+            name="moments",
+        )
+        self.sums = self.add_variable(
+            (self.channels,), initializer="zeros", name="sums"
+        )
+        self.squares = self.add_variable((), initializer="zeros", name="squares")
+        self.pixels = self.add_variable((), initializer="zeros", name="pixels")
+
+    def update_state(self, unpooled, residual):
+        """Add a batch.
+
+        Args:
+            unpooled: the unpooled, masked ẑ^(ℓ), (B, H', W', filters).
+            residual: I^(ℓ-1) minus what the level renders, (B, H, W, C).
+        """
+        unpooled, residual = (ops.cast(v, "float32") for v in (unpooled, residual))
+        unpooled = _dilate(unpooled, self.strides)
+        for gram, (down, right) in zip(self.grams, self.regions, strict=True):
+            part = down.fold(right.fold(unpooled, 2), 1)
+            gram.assign_add(correlate(part, part, down.shifts, right.shifts))
+        canvas = ops.concatenate([residual, ops.ones_like(residual[..., :1])], axis=-1)
+        canvas = canvas[:, : self.rows.seen, : self.columns.seen]
+        canvas = pad(canvas, (self.rows.around, self.columns.around), 1)
+        offsets = [range(length) for length in self.kernel_size]
+        self.moments.assign_add(correlate(unpooled, canvas, *offsets))
+        self.sums.assign_add(ops.sum(residual, axis=(0, 1, 2)))
+        self.squares.assign_add(ops.sum(ops.square(residual)))
+        count = ops.shape(residual)[0] * residual.shape[1] * residual.shape[2]
+        self.pixels.assign_add(ops.cast(count, "float32"))
+
+    def reset_state(self):
+        """Do nothing: `fit` resets metrics before validation, inside of a sweep."""
+
+    def result(self):
+        # An empty dictionary: Keras logs nothing under the metric's name.
+        return {}
+
+    @property
+    def mean_square(self):
+        """The residual's mean square."""
+        total, pixels = map(ops.convert_to_numpy, (self.squares, self.pixels))
+        return float(total) / (float(pixels) * self.channels)
+
+    def solve(self, kernel, ridge):
+        """Return the change of Γ and α that fits best, and the residual it leaves.
+
+        Args:
+            kernel: Γ in use, (kh, kw, C, filters), a NumPy array.
+            ridge: λ of the penalty λ ||Γ||², relative to the mean of the Gram matrix'
+                diagonal.
+
+        Returns:
+            (ΔΓ of the shape of `kernel`, Δα (C,), the sum of squares that remains).
+        """
+        gram, moments = self._equations()
+        size = len(gram) - 1
+        penalty = ridge * np.trace(gram) / size
+        flat = kernel.astype("float64").transpose(0, 1, 3, 2).reshape(size, -1)
+        target = moments.copy()
+        target[:-1] -= penalty * flat
+        # Templates that never rendered have no equation: their change is 0.
+        floor = 1e-9 * np.trace(gram) / len(gram)
+        matrix = gram + (penalty + floor) * np.eye(size + 1)
+        matrix[-1, -1] -= penalty
+        factor = np.linalg.cholesky(matrix)
+        change = np.linalg.solve(factor.T, np.linalg.solve(factor, target))
+        explained = np.sum(change * (2 * moments - gram @ change))
+        left = float(ops.convert_to_numpy(self.squares)) - explained
+        shape = (*self.kernel_size, self.filters, self.channels)
+        return change[:-1].reshape(shape).transpose(0, 1, 3, 2), change[-1], left
+
+    def _equations(self):
+        """Assemble (Σ φ φᵀ, Σ φ εᵀ) in float64."""
+        kh, kw = self.kernel_size
+        size = kh * kw * self.filters
+        blocks = np.zeros((kh, kw, self.filters, kh, kw, self.filters))
+        for gram, (down, right) in zip(self.grams, self.regions, strict=True):
+            sign = down.sign * right.sign
+            gram = ops.convert_to_numpy(gram).reshape(
+                len(down.shifts),
+                len(right.shifts),
+                down.depth,
+                right.depth,
+                self.filters,
+                down.depth,
+                right.depth,
+                self.filters,
+            )
+            for (i, k, rows), (j, l, columns) in itertools.product(
+                down.pairs(kh), right.pairs(kw)
+            ):
+                for (e, r, s), (f, t, u) in itertools.product(rows, columns):
+                    blocks[i, j, :, k, l] += sign * gram[e, f, r, t, :, s, u]
+        moments = np.float64(ops.convert_to_numpy(self.moments)).reshape(size, -1)
+        gram = np.zeros((size + 1, size + 1))
+        gram[:size, :size] = blocks.reshape(size, size)
+        gram[:size, size] = gram[size, :size] = moments[:, -1]
+        gram[size, size] = float(self.pixels)
+        sums = np.float64(ops.convert_to_numpy(self.sums))
+        return gram, np.vstack([moments[:, :-1], sums])
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a canvas' axis: all of it, or a strip of pixels outside of the image.
+
+    Attributes:
+        shifts: of the correlation along the axis, one (0) for a strip.
+        depth: how many positions of the unpooled map stand in the channels.
+        sign: 1, or -1 for what is taken off.
+        start: the first of these positions.
+        pixels: the strip's pixels on the canvas.
+    """
+
+    shifts: range
+    depth: int = 1
+    sign: int = 1
+    start: int = 0
+    pixels: range | None = None
+
+    def fold(self, x, axis):
+        """Move the strip's positions into the channels: their axis has then size 1."""
+        if self.pixels is None:
+            return x
+        stop = self.start + self.depth
+        if axis == 2:
+            part = x[:, :, self.start : stop]
+            return ops.reshape(part, (-1, x.shape[1], 1, self.depth * x.shape[3]))
+        # (B, depth, W, C) -> (B, W, depth, C) -> (B, 1, W, depth * C)
+        part = ops.transpose(x[:, self.start : stop], (0, 2, 1, 3))
+        return ops.reshape(part, (-1, 1, x.shape[2], self.depth * x.shape[3]))
+
+    def pairs(self, length):
+        """Yield (offset, offset', [(index of the shift, position, position')])."""
+        for i, j in np.ndindex(length, length):
+            if self.pixels is None:
+                yield i, j, [(i - j + length - 1, 0, 0)]
+                continue
+            places = [(x - i - self.start, x - j - self.start) for x in self.pixels]
+            inside = range(self.depth)
+            yield i, j, [(0, r, s) for r, s in places if r in inside and s in inside]
+
+
+class _Axis:
+    """One axis of a level's canvas: all pixels that its templates can reach.
+
+    Args:
+        size: of the image.
+        count: positions of the unpooled map, the strides filled in.
+        length: of a template.
+        before: pixels of the canvas before the image's first.
+    """
+
+    def __init__(self, size, count, length, before):
+        canvas = count + length - 1
+        # Strides may leave the image's last pixels out of reach.
+        self.seen = min(size, canvas - before)
+        after = canvas - before - self.seen
+        self.around = (before, after)
+        self.parts = [_Part(range(1 - length, length))]
+        for width, pixels in (
+            (before, range(before)),
+            (after, range(canvas - after, canvas)),
+        ):
+            depth = min(width, count)
+            start = 0 if pixels.start == 0 else count - depth
+            if depth:
+                self.parts.append(_Part(range(1), depth, -1, start, pixels))
+
+
+def _dilate(x, strides):
+    """Put strides - 1 zeros between rows and columns."""
+    for axis, stride in zip((1, 2), strides, strict=True):
+        if stride == 1:
+            continue
+        shape = list(x.shape)
+        x = ops.expand_dims(x, axis + 1)
+        widths = [(0, 0)] * 5
+        widths[axis + 1] = (0, stride - 1)
+        shape[0], shape[axis] = -1, shape[axis] * stride
+        x = ops.reshape(ops.pad(x, widths), shape)
+        keep = [slice(None)] * 4
+        keep[axis] = slice(shape[axis] - stride + 1)
+        x = x[tuple(keep)]
+    return x

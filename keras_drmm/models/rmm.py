@@ -1,0 +1,496 @@
+"""RMM: the (shallow) Rendering Mixture Model."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.models.e_step import EStep
+from keras_drmm.models.expectation import Expectation
+from keras_drmm.models.natural_parameters import NaturalParameters
+from keras_drmm.models.numpy_generator import numpy_generator
+from keras_drmm.models.rendering_model import RenderingModel
+from keras_drmm.models.rmm_hypotheses import clamp, join
+from keras_drmm.models.rmm_initialization import initial_templates
+from keras_drmm.models.rmm_level import to_level, to_maxout
+from keras_drmm.models.rmm_m_step import m_step
+from keras_drmm.models.rmm_statistics import RMMStatistics
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class RMM(RenderingModel):
+    r"""The Rendering Mixture Model: a template for each class and nuisance.
+
+    $$c \sim \mathrm{Cat}(\pi_c), \quad g \sim \mathrm{Cat}(\pi_g), \quad a \sim
+    \mathrm{Bern}(\pi_a), \quad I \sim \mathcal{N}(a \mu_{cg}, \sigma^2 1)$$
+
+    It is shallow enough to sum over all (c, g, a): its likelihood is exact, and EM has
+    closed forms. `compile(algorithm=SoftEM())` or `HardEM()` learns with any share of
+    the rows labelled, none included; a labelled row has the class of its label. `EG`
+    or a Keras loss learns the templates alone, by gradients.
+
+    Args:
+        num_classes: |C|, at least 2.
+        num_nuisances: |G|, the templates of a class.
+        input_shape: (H, W, C) of an image or patch.
+        switch: whether a template may be OFF; False for a = 1.
+        variance_floor: the least σ² that the M-step sets, in squared pixel values.
+        pixel_range: (lowest, highest) value of a pixel. Images outside are refused.
+        **kwargs: `name`, `dtype` of `keras.Model`. It computes in float32.
+
+    Attributes:
+        templates: μ, (num_classes, num_nuisances, H, W, C).
+        class_prior, nuisance_prior, switch_prior: π_c, π_g and π_a, the probability
+            of ON.
+        noise_variance: σ².
+
+    Shapes:
+        `call`: images (B, H, W, C) -> logits (B, num_classes), ln p(c, I) but for what
+        the classes have in common.
+
+    Raises:
+        ValueError: an argument is out of range; images or labels are not what the
+            model takes.
+
+    Example:
+
+    >>> model = RMM(num_classes=3, num_nuisances=2, input_shape=(4, 4, 1))
+    >>> model.compile(algorithm=SoftEM())
+    >>> images, labels = np.random.rand(50, 4, 4, 1), np.arange(50) % 4 - 1
+    >>> history = model.fit(images, labels, epochs=3, verbose=0)
+    >>> model.log_prob(images).shape
+    (50,)
+
+    Source: Patel, Nguyen, Baraniuk (2016), section 3.1, equations (1)-(4), (12), (13).
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        num_nuisances,
+        input_shape,
+        switch=True,
+        variance_floor=1e-4,
+        pixel_range=(0.0, 1.0),
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
+        self.num_nuisances = standardize_integer(num_nuisances, "num_nuisances")
+        if not (math.isfinite(variance_floor) and variance_floor > 0):
+            raise ValueError(
+                "`variance_floor` must be a finite number above 0, got "
+                f"{variance_floor!r}."
+            )
+        self.image_shape = tuple(input_shape)
+        self.num_pixels = math.prod(self.image_shape)
+        self.switch = switch
+        self.variance_floor = variance_floor
+        self.pixel_range = tuple(pixel_range)
+        components = (self.num_classes, self.num_nuisances)
+        self.templates = self.add_weight(
+            name="templates",
+            shape=(*components, *self.image_shape),
+            dtype="float32",
+            initializer=keras.initializers.RandomUniform(*self.pixel_range),
+        )
+        self.class_prior = self._add_state("class_prior", components[:1])
+        self.nuisance_prior = self._add_state("nuisance_prior", components[1:])
+        if switch:
+            self.switch_prior = self._add_state("switch_prior", (), 0.5)
+        self.noise_variance = self._add_state("noise_variance", (), 1.0)
+        self._initialized = self._add_state("initialized", (), 0.0)
+        self.steps = self.add_weight(
+            name="steps", shape=(), dtype="int", initializer="zeros", trainable=False
+        )
+        self.statistics = RMMStatistics(
+            *components, 2 if switch else 1, self.num_pixels, name="statistics"
+        )
+        self.built = True
+
+    @property
+    def prior(self):
+        """π_c, (num_classes,)."""
+        return self.class_prior
+
+    @property
+    def initialized(self):
+        """Whether `initialize` was called, by the user or by `fit`."""
+        return bool(ops.convert_to_numpy(self._initialized))
+
+    def initialize(self, x, y=None, seed=None):
+        """Choose the templates to start EM from among the images, by k-means++.
+
+        An EM `fit` calls it once, on a model that was never initialized. Priors become
+        uniform and σ² what the templates leave of the images.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`. Of many images some are
+                drawn, labelled ones first.
+            y: integer labels (N,), -1 for an unlabelled row, or None. A labelled row
+                can only be a template of its class, and decides the class of rows
+                that are like it.
+            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+
+        Raises:
+            ValueError: images or labels are not what the model takes.
+        """
+        self._check(x, y)
+        templates, variance = initial_templates(
+            ops.convert_to_numpy(x).reshape(len(x), -1),
+            None if y is None else ops.convert_to_numpy(y).reshape(-1),
+            self.num_classes,
+            self.num_nuisances,
+            numpy_generator(seed),
+        )
+        self.templates.assign(templates.reshape(self.templates.shape))
+        self.noise_variance.assign(max(variance, self.variance_floor))
+        self.class_prior.assign(np.full(self.num_classes, 1 / self.num_classes))
+        self.nuisance_prior.assign(np.full(self.num_nuisances, 1 / self.num_nuisances))
+        if self.switch:
+            self.switch_prior.assign(0.5)
+        self.reset_statistics()
+        self._initialized.assign(1.0)
+
+    def classify(self, images, training=False):
+        """Return ln p(c, I), but for what the classes have in common, (B, |C|).
+
+        The marginal over g and a of (3): Σ exp instead of max.
+        """
+        scores = self._explained(self._flat(images)) / self.noise_variance
+        return ops.logsumexp(scores + self._log_prior(), axis=(2, 3))
+
+    def e_step(self, images, labels=None, training=False, rows_per_render=1):
+        """Infer the most probable (ĉ, ĝ, â) (2) and what they render, on tensors.
+
+        Args:
+            images: (B, H, W, C).
+            labels: integers (B,), -1 for an unlabelled row, or None.
+            training: has no effect.
+            rows_per_render: n renders only the first ceil(B / n) rows. 0 renders none.
+
+        Returns:
+            An `EStep` of tensors; see `infer`.
+        """
+        flat = self._flat(images)
+        scores = clamp(self._joint(self._distances(flat, labels)), labels)
+        best = ops.argmax(join(scores), axis=-1)
+        states = scores.shape[-1]
+        classes = best // (states * self.num_nuisances)
+        nuisances = best // states % self.num_nuisances
+        # State 0 is ON.
+        switches = ops.where(best % states == 0, nuisances, -1)
+        rendered = []
+        if rows_per_render:
+            rows = -(-ops.shape(images)[0] // rows_per_render)
+            rendered = [self._render(classes[:rows], switches[:rows])]
+        return EStep(
+            logits=self.classify(images),
+            classes=classes,
+            switches=[switches],
+            messages=[images],
+            rendered=rendered,
+            reconstruction=rendered[0] if rendered else None,
+        )
+
+    def expect(self, images, labels, posterior):
+        """Run the E-step of an EM algorithm on a batch, on tensors.
+
+        Args:
+            images: (B, H, W, C).
+            labels: integers (B,), -1 for an unlabelled row, or None.
+            posterior: of the algorithm, how hypotheses share an image.
+
+        Returns:
+            An `Expectation`.
+        """
+        flat = self._flat(images)
+        distances = self._distances(flat, labels)
+        joint = self._joint(distances)
+        scores = clamp(joint, labels)
+        evidence, shares = posterior(join(scores))
+        statistics = self.statistics.of_batch(
+            flat,
+            labels,
+            ops.reshape(self.templates, (*scores.shape[1:3], self.num_pixels)),
+            distances,
+            evidence,
+            ops.reshape(shares, (-1, *scores.shape[1:])),
+        )
+        return Expectation(ops.logsumexp(joint, axis=(2, 3)), evidence, statistics)
+
+    def accumulate(self, statistics):
+        """Add the statistics of an `Expectation` to those of the sweep."""
+        self.statistics.add(statistics)
+
+    def reset_statistics(self):
+        """Forget the statistics of the sweep."""
+        self.statistics.reset()
+
+    def m_step(self):
+        """Set all parameters to their closed forms; see `rmm_m_step`."""
+        m_step(self)
+
+    def infer(self, x, y=None):
+        """Run the max-sum E-step (2) on a batch of images.
+
+        Args:
+            x: images (B, H, W, C), floats in `pixel_range`.
+            y: integer labels (B,), -1 for an unlabelled row, or None. A labelled row
+                has the class of its label.
+
+        Returns:
+            An `EStep` of NumPy arrays. `classes` are the ĉ of the most probable (c, g,
+            a), which need not be the largest of `logits`, the marginal (12). `switches`
+            is a list of one array (B,): ĝ, or -1 for OFF.
+
+        Raises:
+            ValueError: images or labels are not what the model takes.
+        """
+        self._check(x, y)
+        if y is not None:
+            y = ops.reshape(ops.convert_to_tensor(y), (-1,))
+        e_step = self.e_step(ops.convert_to_tensor(x, "float32"), y)
+        return keras.tree.map_structure(ops.convert_to_numpy, e_step)
+
+    def responsibilities(self, x, y=None, hard=False, batch_size=100):
+        r"""Return the responsibilities γ_ncga = p(c, g, a|I_n), exactly (12).
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`.
+            y: labels; a labelled row has 0 for the other classes.
+            hard: whether to return 1 for the most probable (c, g, a), the first of
+                equal ones, and 0 for all others: with uniform priors and without OFF
+                this is (13), the limit of σ -> 0.
+            batch_size: images at a time.
+
+        Returns:
+            (N, num_classes, num_nuisances, 2), ON before OFF, or (.., 1) without a
+            switch: NumPy, in float32.
+        """
+
+        def share(scores):
+            flat = join(scores)
+            if hard:
+                shares = ops.one_hot(ops.argmax(flat, axis=-1), flat.shape[-1])
+            else:
+                shares = ops.softmax(flat, axis=-1)
+            return ops.reshape(shares, (-1, *scores.shape[1:]))
+
+        return self._batched(share, x, y, batch_size)
+
+    def log_prob(self, x, y=None, batch_size=100):
+        """Return ln p(I), or ln p(I, c) of labelled rows, exactly, in nats, (N,)."""
+        return self._batched(
+            lambda scores: ops.logsumexp(scores, axis=(1, 2, 3)), x, y, batch_size
+        )
+
+    def max_sum_score(self, x, y=None, batch_size=100):
+        """Return max ln p(I, c, g, a) of (2), in nats, (N,): no likelihood."""
+        return self._batched(
+            lambda scores: ops.max(scores, axis=(1, 2, 3)), x, y, batch_size
+        )
+
+    def reconstruct(self, x, batch_size=100):
+        """Return Î = â μ_ĉĝ of images (N, H, W, C), in batches, as a NumPy array."""
+        parts = (x[s : s + batch_size] for s in range(0, len(x), batch_size))
+        return np.concatenate([self.infer(part).reconstruction for part in parts])
+
+    def render(self, classes, switches):
+        """Render images of chosen classes with chosen nuisances (1), without noise.
+
+        Args:
+            classes: integers (B,).
+            switches: a list of one array (B,), g or -1 for OFF, as `infer` returns.
+
+        Returns:
+            a μ_cg, images (B, H, W, C), a NumPy array.
+
+        Raises:
+            ValueError: a class or nuisance is out of range.
+        """
+        classes, nuisances = np.asarray(classes), np.asarray(switches[0])
+        for name, values, least, count in (
+            ("classes", classes, 0, self.num_classes),
+            ("switches", nuisances, -1, self.num_nuisances),
+        ):
+            if values.shape != (len(classes),) or not (
+                least <= values.min() and values.max() < count
+            ):
+                raise ValueError(
+                    f"`{name}` must be one integer an image, {least} to {count - 1}, "
+                    f"got {values!r}."
+                )
+        images = self._render(*map(ops.convert_to_tensor, (classes, nuisances)))
+        return ops.convert_to_numpy(images)
+
+    def sample(self, n, classes=None, seed=None):
+        """Draw images from the model (1), pixel noise included.
+
+        Args:
+            n: how many.
+            classes: integers (n,); None draws them from π_c.
+            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+
+        Returns:
+            (images (n, H, W, C), classes (n,)), NumPy arrays. Pixels may leave
+            `pixel_range`, as the noise is Gaussian.
+
+        Raises:
+            ValueError: a class is out of range, or there are not `n`.
+        """
+        random = numpy_generator(seed)
+        if classes is None:
+            classes = _draw(random, self.class_prior, n)
+        elif np.shape(classes) != (n,):
+            raise ValueError(
+                f"`classes` must be {n} integers, got shape {np.shape(classes)}."
+            )
+        nuisances = _draw(random, self.nuisance_prior, n)
+        if self.switch:
+            on = random.random(n) < float(ops.convert_to_numpy(self.switch_prior))
+            nuisances = np.where(on, nuisances, -1)
+        images = self.render(classes, [nuisances])
+        deviation = np.sqrt(ops.convert_to_numpy(self.noise_variance))
+        noise = random.normal(size=images.shape) * deviation
+        return images + noise.astype(images.dtype), np.asarray(classes)
+
+    def natural_parameters(self):
+        """Return the `NaturalParameters` η(θ) of (3), (4), as NumPy arrays."""
+        on = ops.convert_to_numpy(self.switch_prior) if self.switch else None
+        templates = ops.convert_to_numpy(self.templates)
+        variance = ops.convert_to_numpy(self.noise_variance)
+        return NaturalParameters.of(templates, variance, on)
+
+    def assign_natural_parameters(self, natural):
+        """Set μ, σ² and π_a to those of `NaturalParameters`.
+
+        Raises:
+            ValueError: they break the generative constraints, or have a switch where
+                the model has none.
+        """
+        templates, variance, on = natural.moments()
+        if (on is not None) != self.switch:
+            raise ValueError(
+                f"`switch_bias` is {natural.switch_bias} and the model has "
+                f"switch={self.switch}: give a switch bias if and only if it has one."
+            )
+        self.templates.assign(templates)
+        self.noise_variance.assign(variance)
+        if self.switch:
+            self.switch_prior.assign(on)
+        self._initialized.assign(1.0)
+
+    def to_level(self, pool_size=1):
+        """Return the `Level` of a convnet that the model is of patches; see there."""
+        return to_level(self, pool_size)
+
+    def to_maxout(self, image_shape=None):
+        """Return the MaxOut network that the model is of patches; see there."""
+        return to_maxout(self, image_shape)
+
+    def count_free_parameters(self):
+        """Return D |C| |G|, the templates, which are what the paper counts."""
+        return self.num_classes * self.num_nuisances * self.num_pixels
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "num_nuisances": self.num_nuisances,
+            "input_shape": self.image_shape,
+            "switch": self.switch,
+            "variance_floor": self.variance_floor,
+            "pixel_range": self.pixel_range,
+        }
+
+    def _add_state(self, name, shape, value=None):
+        """Add a weight that closed forms set; without a value it is uniform."""
+        value = 1 / shape[0] if value is None else value
+        initial = keras.initializers.Constant(value)
+        return self.add_weight(shape, initial, "float32", trainable=False, name=name)
+
+    def _flat(self, images):
+        """(B, H, W, C) -> (B, D), in float32."""
+        return ops.reshape(ops.cast(images, "float32"), (-1, self.num_pixels))
+
+    def _explained(self, images):
+        """Return (||I||² - ||I - a μ||²) / 2, but for what the hypotheses share.
+
+        (B, D) -> (B, |C|, |G|, 2), ON before OFF, or (.., 1) without a switch. Measured
+        from the mean template and not from 0, where float32 has more digits.
+        """
+        means = ops.reshape(self.templates, (-1, self.num_pixels))
+        centre = ops.mean(means, axis=0)
+        if self.switch:
+            means = ops.concatenate([means, ops.zeros((1, self.num_pixels))])
+        means = means - centre
+        explained = ops.matmul(images - centre, ops.transpose(means))
+        explained = explained - ops.sum(ops.square(means), axis=-1) / 2
+        components = self.num_classes * self.num_nuisances
+        on = ops.reshape(
+            explained[:, :components], (-1, self.num_classes, self.num_nuisances, 1)
+        )
+        if not self.switch:
+            return on
+        off = ops.reshape(explained[:, -1], (-1, 1, 1, 1))
+        return ops.concatenate([on, off + ops.zeros_like(on)], axis=-1)
+
+    def _distances(self, images, labels):
+        """Return ||I - a μ||², (B, D) -> (B, |C|, |G|, 1 or 2).
+
+        The least that the labels allow is summed from the pixels' differences and the
+        others are relative to it: float32 would lose a small σ² in the difference of
+        two large squares.
+        """
+        explained = self._explained(images)
+        allowed = join(clamp(explained, labels))
+        best, states = ops.argmax(allowed, axis=-1), explained.shape[-1]
+        templates = ops.reshape(self.templates, (-1, self.num_pixels))
+        nearest = ops.take(templates, best // states, axis=0)
+        on = ops.cast(best % states == 0, "float32")
+        least = ops.sum(ops.square(images - on[:, None] * nearest), axis=-1)
+        most = ops.max(allowed, axis=-1)
+        least, most = (ops.reshape(v, (-1, 1, 1, 1)) for v in (least, most))
+        return least + 2 * (most - explained)
+
+    def _joint(self, distances):
+        """Return ln p(I, c, g, a) in nats, of the shape of `distances`."""
+        normaliser = self.num_pixels * ops.log(2 * math.pi * self.noise_variance)
+        likelihood = -(distances / self.noise_variance + normaliser) / 2
+        return likelihood + self._log_prior()
+
+    def _log_prior(self):
+        """Return ln π_c π_g π_a, (|C|, |G|, 1 or 2)."""
+        prior = ops.log(self.class_prior)[:, None] + ops.log(self.nuisance_prior)
+        if not self.switch:
+            return prior[..., None]
+        states = [ops.log(self.switch_prior), ops.log1p(-self.switch_prior)]
+        return prior[..., None] + ops.stack(states)
+
+    def _render(self, classes, switches):
+        """Return a μ_cg, (B, H, W, C), of classes and g or -1 for OFF, on tensors."""
+        templates = ops.reshape(self.templates, (-1, *self.image_shape))
+        nuisances = ops.maximum(switches, 0)
+        chosen = ops.take(templates, classes * self.num_nuisances + nuisances, axis=0)
+        on = ops.cast(switches >= 0, chosen.dtype)
+        return ops.reshape(on, (-1, 1, 1, 1)) * chosen
+
+    def _batched(self, function, x, y, batch_size):
+        """Join what `function` of ln p(I, c, g, a) returns for parts of the rows."""
+        self._check(x, y)
+        parts = []
+        for start in range(0, len(x), batch_size):
+            rows = slice(start, start + batch_size)
+            images = self._flat(ops.convert_to_tensor(x[rows]))
+            labels = None if y is None else ops.convert_to_tensor(y[rows])
+            scores = clamp(self._joint(self._distances(images, labels)), labels)
+            parts.append(ops.convert_to_numpy(function(scores)))
+        return np.concatenate(parts)
+
+
+def _draw(random, prior, n):
+    prior = ops.convert_to_numpy(prior).astype("float64")
+    return random.choice(len(prior), n, p=prior / prior.sum())

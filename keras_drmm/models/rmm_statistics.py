@@ -1,0 +1,130 @@
+"""RMMStatistics: what an RMM adds up over a sweep of the data."""
+
+import keras
+import numpy as np
+from keras import ops
+
+# The evidence of a row that is not there: above that of any image.
+_NO_ROW = float(np.finfo("float32").max)
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class RMMStatistics(keras.layers.Layer):
+    r"""Sufficient statistics of an RMM, and the rows that it explains worst.
+
+    $$N_{cga} = \sum_n \gamma_{ncga}, \qquad S_{cg} = \sum_n \gamma_{ncg1} (I_n -
+    \mu_{cg}), \qquad R = \sum_{ncga} \gamma_{ncga} \|I_n - a \mu_{cg}\|^2$$
+
+    They are sums of deviations from the templates of the sweep, and not of I and
+    ||I||², so that float32 holds them over any number of images: near the optimum S is
+    0, and R is what σ² is made of, without a difference of large numbers.
+
+    Args:
+        num_classes, num_nuisances: |C| and |G|.
+        num_states: 2 with a switch (ON, OFF), 1 without.
+        num_pixels: D.
+        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+
+    Shapes:
+        `counts` N (|C|, |G|, num_states), `deviations` S (|C|, |G|, D), `squares` R
+        (). `worst_rows` (|C| + 1, D) and `worst_evidence` (|C| + 1,): the row of least
+        evidence of each class, and last that of all unlabelled rows.
+    """
+
+    def __init__(self, num_classes, num_nuisances, num_states, num_pixels, **kwargs):
+        super().__init__(**kwargs)
+        shapes = {
+            "counts": (num_classes, num_nuisances, num_states),
+            "deviations": (num_classes, num_nuisances, num_pixels),
+            "squares": (),
+            "worst_rows": (num_classes + 1, num_pixels),
+            "worst_evidence": (num_classes + 1,),
+        }
+        for name, shape in shapes.items():
+            initial = _NO_ROW if name == "worst_evidence" else 0.0
+            weight = self.add_weight(
+                name=name,
+                shape=shape,
+                dtype="float32",
+                initializer=keras.initializers.Constant(initial),
+                trainable=False,
+            )
+            setattr(self, name, weight)
+        self.built = True
+
+    def of_batch(self, images, labels, templates, distances, evidence, shares):
+        """Return the statistics of a batch, a dictionary of tensors.
+
+        Args:
+            images: (B, D).
+            labels: integers (B,), -1 for an unlabelled row, or None.
+            templates: μ, (|C|, |G|, D).
+            distances: ||I - a μ||², (B, |C|, |G|, num_states).
+            evidence: (B,), what the model gives each row, in nats.
+            shares: γ, (B, |C|, |G|, num_states).
+        """
+        counts = ops.sum(shares, axis=0)
+        components = templates.shape[0] * templates.shape[1]
+        on = ops.reshape(shares[..., 0], (-1, components))
+        sums = ops.reshape(ops.matmul(ops.transpose(on), images), templates.shape)
+        # (B, |C|, |G|, num_states) -> (B, |C|), one-hot
+        classes = ops.argmax(ops.sum(shares, axis=(2, 3)), axis=-1)
+        classes = ops.one_hot(classes, templates.shape[0], dtype="float32")
+        unlabelled = ops.ones_like(evidence)
+        if labels is not None:
+            unlabelled = ops.cast(labels < 0, "float32")
+        # -> (B, |C| + 1)
+        groups = ops.concatenate([classes, unlabelled[:, None]], axis=1)
+        candidates = ops.where(groups > 0, evidence[:, None], _NO_ROW)
+        return {
+            "counts": counts,
+            "deviations": sums - counts[..., :1] * templates,
+            "squares": ops.sum(shares * distances),
+            "worst_rows": ops.take(images, ops.argmin(candidates, axis=0), axis=0),
+            "worst_evidence": ops.min(candidates, axis=0),
+        }
+
+    def add(self, batch):
+        """Add what `of_batch` returned, and keep the worst rows."""
+        for name in ("counts", "deviations", "squares"):
+            getattr(self, name).assign_add(batch[name])
+        worse = batch["worst_evidence"] < self.worst_evidence
+        for name, mask in (("worst_rows", worse[:, None]), ("worst_evidence", worse)):
+            weight = getattr(self, name)
+            kept = ops.convert_to_tensor(weight)
+            weight.assign(ops.where(mask, batch[name], kept))
+
+    def reset(self):
+        """Forget everything."""
+        for weight in self.weights:
+            weight.assign(ops.zeros(weight.shape))
+        self.worst_evidence.assign(ops.full(self.worst_evidence.shape, _NO_ROW))
+
+    def read(self):
+        """Return the statistics as float64 NumPy arrays, by name."""
+        return {
+            weight.name: ops.convert_to_numpy(weight).astype("float64")
+            for weight in self.weights
+        }
+
+    def find_rows(self, classes):
+        """Return a row for each of `classes` to put a template on, None for none.
+
+        That of the class, or, if it has no row and is the only one asked for, the
+        worst unlabelled one: one row in two classes would make equal templates.
+
+        Args:
+            classes: list of classes that have an unused template.
+
+        Returns:
+            {class: row (D,)}, NumPy.
+        """
+        statistics = self.read()
+        found = {}
+        for c in classes:
+            slot = c
+            if statistics["worst_evidence"][c] == _NO_ROW and len(classes) == 1:
+                slot = -1
+            if statistics["worst_evidence"][slot] < _NO_ROW:
+                found[c] = statistics["worst_rows"][slot]
+        return found

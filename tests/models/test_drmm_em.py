@@ -1,0 +1,189 @@
+"""Hard EM of a DRMM: its direction, its guarantee, what it keeps."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from keras_drmm import DRMM, Level
+from keras_drmm.learning.hard_em import HardEM
+
+RNG = np.random.default_rng(0)
+X = RNG.random((12, 8, 8, 1)).astype("float32")
+LABELS = np.array([0, 1, 2, 0, 1, 2, -1, -1, -1, -1, -1, -1])
+
+
+def build(levels=2, pooling=None, seed=0, **options):
+    keras.utils.set_random_seed(seed)
+    parts = [Level(3, 3, padding="full", pool_size=2), Level(4, 2, padding="valid")]
+    model = DRMM(parts[:levels], 3, (8, 8, 1), pooling=pooling, **options)
+    # Eager steps: these models are smaller than their graphs.
+    model.compile("sgd", algorithm=HardEM(), run_eagerly=True)
+    return model
+
+
+def squared_error(model, labels=None):
+    return np.mean(np.square(X - model.infer(X, labels).reconstruction))
+
+
+@settings(max_examples=15)
+@given(
+    seed=st.integers(0, 2**31 - 1),
+    levels=st.integers(1, 2),
+    pooling=st.sampled_from(["mean", None]),
+    labelled=st.booleans(),
+)
+def test_objective_never_rises(seed, levels, pooling, labelled):
+    """And it is the error that the kept weights make, measured apart."""
+    model = build(levels, pooling, seed)
+    labels = LABELS if labelled else None
+    losses = []
+    model.fit(X, labels, epochs=1, batch_size=5, verbose=0)
+    losses.append(model._kept.objective)
+    for _ in range(4):
+        model.fit(X, labels, epochs=1, batch_size=5, verbose=0)
+        losses.append(model._kept.objective)
+    assert np.all(np.diff(losses) <= 0)
+    model._move(0.0)
+    assert squared_error(model, labels) == pytest.approx(losses[-1], rel=1e-3)
+
+
+def test_direction_is_downhill_at_every_level():
+    """The moments are the gradient of the error for fixed (ĉ, ĝ): by differences."""
+    model = build()
+    model.initialize(X, LABELS, seed=1)
+    found = model.infer(X, LABELS)
+    expectation = model.expect(
+        ops.convert_to_tensor(X), ops.convert_to_tensor(LABELS), None
+    )
+    model.accumulate(expectation.statistics)
+
+    def error():
+        image = model.render(found.classes, found.switches)
+        return np.sum(np.square(np.float64(X) - image))
+
+    for level, statistics in zip(model.levels, model._sweep.levels, strict=True):
+        _, moments = statistics._equations()
+        kernel = ops.convert_to_numpy(level.conv.kernel).copy()
+        shape = (*kernel.shape[:2], kernel.shape[3], kernel.shape[2])
+        gradient = -2 * moments[:-1].reshape(shape).transpose(0, 1, 3, 2)
+        for place in [(0, 0, 0, 0), (1, 1, 0, 1), (1, 0, 0, 2)]:
+            change = np.zeros_like(kernel)
+            change[place] = 1e-2
+            level.conv.kernel.assign(kernel + change)
+            above = error()
+            level.conv.kernel.assign(kernel - change)
+            below = error()
+            level.conv.kernel.assign(kernel)
+            assert gradient[place] == pytest.approx(
+                (above - below) / 2e-2, rel=1e-2, abs=1e-2
+            )
+
+
+def test_first_level_is_fitted_by_least_squares():
+    """A sweep and the same (c, g) again: no other templates render with less error."""
+    model = build(levels=1)
+    model.initialize(X, LABELS, seed=1)
+    found = model.infer(X, LABELS)
+    model.fit(X, LABELS, epochs=1, verbose=0)
+    kept = model._kept
+    # The templates alone: class templates stay.
+    kernel, alpha, templates = kept.values
+    dkernel, dalpha, _ = kept.changes
+    level = model.levels[0]
+    model.templates.templates.assign(templates)
+
+    def error(step, noise=0.0):
+        level.conv.kernel.assign(kernel + step * dkernel + noise)
+        level.alpha.assign(alpha + step * dalpha)
+        return np.sum(
+            np.square(np.float64(X) - model.render(found.classes, found.switches))
+        )
+
+    best = error(1.0)
+    assert best < error(0.0)
+    # The penalty on templates is 1e-4 of their scale: the minimum is nearly there.
+    for step in (0.9, 1.1):
+        assert error(step) > best
+    for _ in range(5):
+        assert error(1.0, 0.05 * RNG.normal(size=kernel.shape)) > best
+
+
+def test_scaling_templates_leaves_the_images():
+    model = build()
+    model.initialize(X, LABELS, seed=1)
+    rng = np.random.default_rng(3)
+    for level in model.levels:
+        level.conv.kernel.assign(rng.normal(size=level.conv.kernel.shape))
+        level.alpha.assign(0.1 * rng.normal(size=level.alpha.shape))
+    model.fit(X, LABELS, epochs=1, verbose=0)
+    kept = model._kept
+    switches = model.infer(X).switches
+    variables = [v for l in model.levels for v in (l.conv.kernel, l.alpha)]
+    for variable, value in zip(
+        [*variables, model.templates.templates], kept.values, strict=True
+    ):
+        variable.assign(value)
+    before = model.render(np.arange(12) % 3, switches)
+    model._move(0.0)
+    after = model.render(np.arange(12) % 3, switches)
+    np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-4)
+    for level in model.levels:
+        kernel = ops.convert_to_numpy(level.conv.kernel)
+        norms = np.sqrt(np.square(kernel).sum(axis=(0, 1, 2)))
+        np.testing.assert_allclose(norms, 1, rtol=1e-5)
+
+
+def test_batches_do_not_matter():
+    weights = []
+    for batch_size in (12, 5):
+        model = build()
+        model.initialize(X, LABELS, seed=1)
+        model.fit(X, LABELS, epochs=1, batch_size=batch_size, verbose=0)
+        weights.append([ops.convert_to_numpy(v) for v in model.weights])
+    for ours, theirs in zip(*weights, strict=True):
+        scale = max(1.0, np.abs(theirs).max())
+        np.testing.assert_allclose(ours / scale, theirs / scale, atol=5e-4)
+
+
+def test_priors_are_the_sweep_s_frequencies():
+    model = build()
+    model.initialize(X, LABELS, seed=1)
+    found = model.infer(X, LABELS)
+    error = squared_error(model, LABELS)
+    model.fit(X, LABELS, epochs=1, verbose=0)
+    for prior, switches in zip(model.nuisance_priors, found.switches, strict=True):
+        for state in range(1 + prior.positions):
+            np.testing.assert_allclose(
+                ops.convert_to_numpy(prior.probabilities)[state],
+                (switches == state - 1).mean(axis=0),
+                atol=1e-6,
+            )
+    counts = np.bincount(found.classes, minlength=3) + 1 / 3
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model.prior), counts / counts.sum(), rtol=1e-5
+    )
+    variance = float(ops.convert_to_numpy(model.noise_variance))
+    assert variance == pytest.approx(error, rel=1e-4)
+
+
+def test_jit_and_validation_learn_the_same():
+    """Compiled steps, validation in the middle of a sweep, and a saved model."""
+    eager, compiled = build(), build()
+    compiled.compile("sgd", algorithm=HardEM())
+    for model in (eager, compiled):
+        model.initialize(X, LABELS, seed=1)
+    first = eager.fit(X, LABELS, epochs=3, verbose=0).history["loss"]
+    second = compiled.fit(
+        X, LABELS, epochs=3, verbose=0, validation_data=(X[:4], LABELS[:4])
+    ).history["loss"]
+    np.testing.assert_allclose(first, second, rtol=1e-3)
+
+
+def test_what_hard_em_does_not_take():
+    levels = [Level(3, 3, batch_norm=True)]
+    model = DRMM(levels, 3, (8, 8, 1))
+    with pytest.raises(ValueError, match="batch_norm=False"):
+        model.compile("sgd", algorithm=HardEM())
