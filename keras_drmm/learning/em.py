@@ -24,6 +24,8 @@ class EM:
 
     closed_form = True
     needs_labels = False
+    # Whether `posterior` leaves one hypothesis an image.
+    is_hard = False
 
     @property
     def weights(self):

@@ -31,6 +31,8 @@ class HardEM(EM):
     Source: Patel, Nguyen, Baraniuk (2016), Algorithm 1 and equation (13).
     """
 
+    is_hard = True
+
     def posterior(self, scores, axis=-1):
         """Return the best score and its one-hot row, the first of equal ones."""
         best = ops.argmax(scores, axis=axis)

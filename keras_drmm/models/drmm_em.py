@@ -94,6 +94,11 @@ class LearnsByEM(RenderingModel):
         super().compile(*args, **kwargs)
         if not self.closed_form:
             return
+        if not self.algorithm.is_hard:
+            raise ValueError(
+                "The posterior of a DRMM's nuisances is not summed here: learn by "
+                "`HardEM()` or `EG()`. An `RMM` has soft EM."
+            )
         for level in self.levels:
             if level.top_down_batch_norm is not None or level.batch_norm is not None:
                 raise ValueError(

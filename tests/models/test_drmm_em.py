@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_drmm import DRMM, Level
-from keras_drmm.learning.hard_em import HardEM
+from keras_drmm import DRMM, HardEM, Level, SoftEM
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 8, 8, 1)).astype("float32")
@@ -187,3 +186,6 @@ def test_what_hard_em_does_not_take():
     model = DRMM(levels, 3, (8, 8, 1))
     with pytest.raises(ValueError, match="batch_norm=False"):
         model.compile("sgd", algorithm=HardEM())
+    model = DRMM([Level(3, 3)], 3, (8, 8, 1))
+    with pytest.raises(ValueError, match="An `RMM` has soft EM"):
+        model.compile("sgd", algorithm=SoftEM())

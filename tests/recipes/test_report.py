@@ -22,11 +22,32 @@ def test_table_means_over_draws():
     assert table.count("mean of") == 1
 
 
-def test_readme_is_up_to_date():
-    """No number in README's table is typed in."""
-    with report.RESULTS.open() as file:
-        table = report.table(list(csv.DictReader(file)))
+def test_readme_and_site_are_up_to_date():
+    """No number in their tables is typed in."""
+    table = report.table(report.rows("mnist_semi_supervised"))
     assert table in (report.PROJECT / "README.md").read_text()
+    assert (report.PROJECT / "docs" / "results.md").read_text() == report.page()
+
+
+@pytest.mark.smoke
+def test_evolutionary_table_means_over_seeds():
+    seeds = [
+        row("tree", error) | {"leaves": leaves, "seconds": "2", "predict_seconds": "1"}
+        for error, leaves in (("1.0", "10"), ("3.0", "20"))
+    ]
+    table = report.evolutionary_table(seeds)
+    assert f"2.00 ± {statistics.stdev([1.0, 3.0]):.2f} | 15 | 2 |" in table
+
+
+@pytest.mark.smoke
+def test_signed_table_has_a_column_for_each_number_of_alternations():
+    rows = [
+        {"architecture": "a", "models": "9", "falls": "0"}
+        | {"best_found_percent_0": "10.0", "best_found_percent_3": "90.0"}
+    ]
+    lines = report.signed_table(rows).splitlines()
+    assert lines[0].endswith("| 0 | 3 |")
+    assert lines[2] == "| a | 9 | 0 | 10.0 | 90.0 |"
 
 
 @pytest.mark.smoke
