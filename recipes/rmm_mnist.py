@@ -4,11 +4,11 @@
     python recipes/rmm_mnist.py --labels 55000
     python recipes/rmm_mnist.py --short
 
-Learns `zoo.rmm` by soft EM on the training images, of which `--labels` keep their label;
-5,000 others are kept for validation, and nothing is selected by them. The test set is
-read once, at the end. Writes samples of every class to `--output` and appends a row to
-`recipes/results/rmm_mnist.csv`: errors in percent, mean ln p(I) of test images in nats.
-A minute on one core.
+Learns `zoo.rmm` by soft EM on the training images, of which `--labels` keep their
+label; 5,000 others are kept for validation, and nothing is selected by them. The test
+set is read once, at the end. Writes samples of every class to `--output` and appends a
+row to `recipes/results/rmm_mnist.csv`: errors in percent, mean ln p(I) of test images
+in nats. A minute on one core.
 
 `--short` takes 2,000 images and 3 sweeps, seconds; its row is not recorded.
 """

@@ -86,7 +86,7 @@ def test_path_is_the_best_of_all_on_well_separated_trees(depth, branching):
     """The maximum over all leaves, and its score in nats."""
     model = build(depth, branching)
     model.noise_variance.assign(0.0005)
-    images, _ = model.sample(200, seed=3)
+    images, _ = model.sample(100, seed=3)
     images = np.clip(images, 0, 1)
     scores = joint(model, images)
     leaves = list(all_leaves(model))
@@ -138,7 +138,7 @@ def test_residual_never_rises(shared):
     for seed in range(6):
         rng = np.random.default_rng(seed)
         # The first with fewer rows than leaves.
-        rows, branching = (16, 4) if seed < 2 else (96, 3)
+        rows, branching = (16, 4) if seed < 2 else (40, 2)
         images = rng.random((rows, *SHAPE)) ** rng.uniform(0.3, 3)
         images = np.round(images, int(rng.integers(1, 5))).astype("float32")
         model = EvolutionaryDRMM(
@@ -156,7 +156,7 @@ def test_residual_never_rises(shared):
         assert (np.diff(residual) <= 1e-7).all()
         mean = images.mean(axis=0)
         assert residual[0] == pytest.approx(np.square(images - mean).mean(), rel=1e-5)
-        assert np.isfinite(model.infer(images).logits).all()
+        assert all(np.isfinite(weight).all() for weight in model.get_weights())
         shares = model.leaf_prior
         assert shares.sum() == pytest.approx(1)
 
@@ -199,7 +199,7 @@ def test_fit_recovers_a_known_tree(seed):
     """Every template, root to leaves, to 5 % of its mutation; and noise and priors."""
     model = build(depth=2)
     model.noise_variance.assign(0.005)
-    images, classes = model.sample(4000, seed=seed)
+    images, classes = model.sample(3840, seed=seed)
     wide = {"pixel_range": (-2.0, 3.0)}
     grown = EvolutionaryDRMM(3, SHAPE, 2, 2, **wide)
     grown.fit(images, classes, verbose=0, seed=seed, epochs=30)
@@ -256,8 +256,8 @@ def test_unlabelled_rows_grow_the_tree_and_count_for_no_class():
 def test_labels_part_what_images_hardly_tell():
     """Two pairs of bumps: the class follows the weaker of them."""
     rng = np.random.default_rng(0)
-    strong, weak = rng.integers(0, 2, (2, 400))
-    images = rng.normal(0.5, 0.02, (400, *SHAPE))
+    strong, weak = rng.integers(0, 2, (2, 256))
+    images = rng.normal(0.5, 0.02, (256, *SHAPE))
     images[:, 0, 0, 0] += 0.4 * (strong - 0.5)
     images[:, 2, 3, 0] += 0.3 * (weak - 0.5)
     errors = []
@@ -293,9 +293,9 @@ def test_children_without_images_are_never_chosen_nor_drawn():
         assert distances.min() < 1e-6
     assert set(nearest) == {0, 1, 2}
     assert len(set(classes)) > 1
-    new = RNG.random((200, *SHAPE)).astype("float32")
-    reached = {tuple(path) for path in np.stack(model.infer(new).switches, axis=1)}
-    assert len(reached) <= 3
+    new = RNG.random((150, *SHAPE)).astype("float32")
+    rendered = model.reconstruct(new, batch_size=15).reshape(-1, 1, 12)
+    assert np.abs(rendered - X[:3].reshape(3, 12)).max(axis=2).min(axis=1).max() < 1e-6
 
 
 def test_samples_have_the_model_s_moments():

@@ -106,7 +106,7 @@ def test_seeds_decide_everything():
 
 @pytest.mark.smoke
 def test_survives_saving(tmp_path):
-    forest = grown(num_trees=2, branching=3, smoothing=0.5, label_weight=0.1)
+    forest = grown(num_trees=2, smoothing=0.5, label_weight=0.1)
     forest.save(tmp_path / "forest.keras")
     other = keras.models.load_model(tmp_path / "forest.keras")
     assert other.get_config() == forest.get_config()
