@@ -78,7 +78,7 @@ def main():
     folder = options.output
     analysis.plot_reconstructions(model, images, labels, folder / "reconstructions.png")
     analysis.plot_nuisance_transfer(model, images, labels, folder / "transfer.png")
-    analysis.plot_samples(model, folder / "samples.png")
+    analysis.plot_samples(model, folder / "samples.png", columns=5)
     model.save(folder / "model.keras")
     # The test images are used here, for the first and only time.
     x_test = data.to_unit_range(x_test)

@@ -1,7 +1,7 @@
 """MNIST by the Rendering Mixture Model and exact EM: errors, likelihood, samples.
 
     python recipes/rmm_mnist.py --labels 100 --draw 0
-    python recipes/rmm_mnist.py --labels 55000
+    python recipes/rmm_mnist.py --labels all
     python recipes/rmm_mnist.py --short
 
 Learns `zoo.rmm` by soft EM on the training images, of which `--labels` keep their
@@ -93,7 +93,12 @@ def error(model, images, labels):
 def parse():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--labels", type=int, default=100, help="how many labels")
+    parser.add_argument(
+        "--labels",
+        type=lambda v: None if v == "all" else int(v),
+        default=100,
+        help="how many labels, or all",
+    )
     parser.add_argument("--draw", type=int, default=0, help="which labels are drawn")
     parser.add_argument("--seed", type=int, default=0, help="of the first templates")
     parser.add_argument("--epochs", type=int, default=20, help="sweeps of EM")
