@@ -260,13 +260,14 @@ def test_labels_part_what_images_hardly_tell():
     images = rng.normal(0.5, 0.02, (256, *SHAPE))
     images[:, 0, 0, 0] += 0.4 * (strong - 0.5)
     images[:, 2, 3, 0] += 0.3 * (weak - 0.5)
-    errors = []
-    for label_weight in (0.0, 2.0):
-        model = EvolutionaryDRMM(2, SHAPE, 1, label_weight=label_weight)
-        model.fit(images, weak, verbose=0, seed=0)
-        errors.append(np.mean(model.infer(images).classes != weak))
-    assert errors[0] > 0.3
-    assert errors[1] < 0.02
+    errors = {0.0: [], 5.0: []}
+    for label_weight, found in errors.items():
+        for seed in range(5):
+            model = EvolutionaryDRMM(2, SHAPE, 1, label_weight=label_weight)
+            model.fit(images, weak, verbose=0, seed=seed)
+            found.append(np.mean(model.infer(images).classes != weak))
+    assert np.mean(errors[0.0]) > 0.2
+    assert max(errors[5.0]) < 0.02
 
 
 def test_shared_mutations_do_not_depend_on_the_parent():
