@@ -1,6 +1,7 @@
 """DRMMSweep: what a DRMM adds up over a sweep of the data."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_drmm.models.level_statistics import LevelStatistics
@@ -49,7 +50,7 @@ class DRMMSweep:
         """Set all sums to 0."""
         for metric in self.metrics:
             for variable in metric.variables:
-                variable.assign(ops.zeros_like(variable))
+                variable.assign(np.zeros(variable.shape))
 
 
 class _Sum(keras.metrics.Metric):

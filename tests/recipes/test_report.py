@@ -40,6 +40,16 @@ def test_evolutionary_table_means_over_seeds():
 
 
 @pytest.mark.smoke
+def test_rmm_table_adds_up_rises():
+    seeds = [
+        row("rmm", error) | {"rises": "1", "seconds": seconds, "test_log_prob": "200.0"}
+        for error, seconds in (("6.0", "30.0"), ("7.0", "50.0"))
+    ]
+    line = report.rmm_table(seeds).splitlines()[-1]
+    assert line.startswith("| 100 | 6.50 ± 0.71 | 200.00 ± 0.00 | 2 | 40 | 2 |")
+
+
+@pytest.mark.smoke
 def test_signed_table_has_a_column_for_each_number_of_alternations():
     rows = [
         {"architecture": "a", "models": "9", "falls": "0"}
