@@ -192,7 +192,8 @@ class EvolutionaryDRMM(RenderingModel):
             templates = ops.take(self.templates, nodes, axis=0)  # (B, |G|, D)
             # Filter(I), less ||I||²/2, which all children have in common.
             filtered = -ops.sum(ops.square(flat[:, None] - templates), axis=-1) / 2
-            prior = ops.take(self.log_prior, nodes, axis=0)
+            # A column, because PyTorch cannot export to take from a vector to ONNX.
+            prior = ops.take(self.log_prior[:, None], nodes, axis=0)[..., 0]
             scores = filtered + self.noise_variance * prior
             best = ops.equal(scores, ops.max(scores, axis=-1, keepdims=True))
             # The first of the best, without `ops.argmax`, which ONNX cannot export

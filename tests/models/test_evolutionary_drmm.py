@@ -363,6 +363,20 @@ def test_survives_saving(grown, tmp_path):
     np.testing.assert_array_equal(clone.infer(X).logits, model.infer(X).logits)
 
 
+def test_onnx_computes_what_keras_does(backend, tmp_path):
+    needs = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}
+    pytest.importorskip(needs[backend])
+    onnxruntime = pytest.importorskip("onnxruntime")
+
+    model = build()
+    path = str(tmp_path / "tree.onnx")
+    signature = [keras.InputSpec(shape=(None, *SHAPE), dtype="float32")]
+    model.export(path, format="onnx", input_signature=signature, verbose=False)
+    session = onnxruntime.InferenceSession(path)
+    (logits,) = session.run(None, {session.get_inputs()[0].name: X})
+    np.testing.assert_allclose(logits, model.infer(X).logits, rtol=1e-5)
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
