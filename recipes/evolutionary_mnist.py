@@ -1,14 +1,26 @@
 """MNIST by evolutionary trees and forests, beside those of scikit-learn (Appendix F).
 
-    python recipes/evolutionary_mnist.py --seed 0
-    python recipes/evolutionary_mnist.py --seed 0 --labels 100
+    python recipes/evolutionary_mnist.py --seed 0 --draw 0
+    python recipes/evolutionary_mnist.py --seed 0 --draw 0 --labels 100
     python recipes/evolutionary_mnist.py --short
 
-Grows `evolutionary_tree`, the same with mutations that siblings everywhere share (the
+Grows `evolutionary_tree`, the same with mutations that all nodes of a level share (the
 paper's letter) and `evolutionary_forest` on the training images, of which `--labels`
 keep their label; then scikit-learn's DecisionTreeClassifier and RandomForestClassifier
 on the labelled ones alone, which is all that they can use: with as many leaves at most
 (a binary depth of 12), as many trees, and once more without a limit of depth.
+
+Test errors, mean and standard deviation of seeds and draws 0 to 2, 10 trees a forest:
+
+| labels | tree | shared mutations | forest | DecisionTree | RandomForest |
+|---|---|---|---|---|---|
+| 55,000 | 8.09 ± 0.13 | 16.72 ± 0.67 | 5.20 ± 0.14 | 12.12 ± 0.26 | 5.90 ± 0.20 |
+| no limit of depth | | | | 12.21 ± 0.25 | 5.41 ± 0.07 |
+| 100 | 33.91 ± 1.94 | 41.29 ± 1.54 | 22.55 ± 3.29 | 54.88 ± 2.29 | 43.83 ± 1.27 |
+
+On two cores of an AMD EPYC that other programs used as well, all models of a seed took
+7 to 13 minutes with all labels and 2 to 5 with 100. With all labels scikit-learn's
+forest grew in 4 to 10 seconds, ours in 335 to 600.
 
 5,000 training images are kept for validation; the zoo's settings were chosen on such.
 The test set is read once, at the end. Appends a row a model to
