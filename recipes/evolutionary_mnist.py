@@ -53,6 +53,7 @@ def main():
 
     from keras_drmm import data
     from recipes import results
+    from recipes.measure import visible_labels
 
     # Asked now: the code may be edited while the run goes on.
     commit = results.commit()
@@ -133,13 +134,6 @@ def models(options):
         )
         listed += [(setting, type(m).__name__, m) for m in (tree, forest)]
     return listed
-
-
-def visible_labels(y, shown, hidden):
-    """Return the labels of the rows `shown`, then -1 for those `hidden`."""
-    import numpy as np
-
-    return np.concatenate([y[shown].astype("int32"), np.full(len(hidden), -1, "int32")])
 
 
 def train(model, images, labels):

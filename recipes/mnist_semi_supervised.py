@@ -39,6 +39,7 @@ def main():
 
     from keras_drmm import analysis, baselines, data, zoo
     from recipes import results
+    from recipes.measure import error
 
     finished = options.output / "finished.txt"
     if finished.exists():
@@ -164,6 +165,7 @@ class EpochLog:
     def end(self, epoch, logs):
         """Append epoch, seconds, validation error and the terms to the history."""
         from recipes import results
+        from recipes.measure import error
 
         seconds = time.perf_counter() - self.start
         row = {
@@ -174,12 +176,6 @@ class EpochLog:
         }
         results.append_row(self.path, row, tuple(row))
         print(f" - validation error: {row['validation_error']:.2f} %")
-
-
-def error(model, images, labels):
-    """Return the share of wrong classes in percent."""
-    wrong = model.predict(images, batch_size=500, verbose=0).argmax(axis=1) != labels
-    return round(100 * float(wrong.mean()), 2)
 
 
 def parse():

@@ -35,6 +35,7 @@ def main():
 
     from keras_drmm import analysis, data, zoo
     from recipes import results
+    from recipes.measure import error, visible_labels
 
     commit = results.commit()
     keras.utils.set_random_seed(options.seed)
@@ -46,7 +47,7 @@ def main():
     )
     shown, hidden = dataset.labelled_indices, dataset.unlabelled_indices
     images = data.to_unit_range(x[[*shown, *hidden]])
-    labels = np.concatenate([y[shown].astype("int64"), np.full(len(hidden), -1)])
+    labels = visible_labels(y, shown, hidden)
 
     model = zoo.rmm()
     start = time.perf_counter()
@@ -82,12 +83,6 @@ def main():
     print(row)
     if not options.short:
         results.append_row(results.RESULTS / "rmm_mnist.csv", row, tuple(row))
-
-
-def error(model, images, labels):
-    """Return the share of wrong classes in percent."""
-    wrong = model.predict(images, batch_size=1000, verbose=0).argmax(1) != labels
-    return round(100 * float(wrong.mean()), 2)
 
 
 def parse():

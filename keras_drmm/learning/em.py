@@ -1,5 +1,6 @@
 """EM: what hard and soft EM have in common."""
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 
 from keras import ops
@@ -8,7 +9,7 @@ from keras_drmm.learning.m_step import MStep
 
 
 @dataclass(frozen=True)
-class EM:
+class EM(ABC):
     """Base of the EM algorithms: E-steps over a sweep of the data, then an M-step.
 
     An epoch of `fit` is a sweep. The algorithm says how competing hypotheses share an
@@ -32,6 +33,7 @@ class EM:
         """No terms: the objective is the mean of what `posterior` maximises."""
         return {}
 
+    @abstractmethod
     def posterior(self, scores, axis=-1):
         """Share an image among hypotheses that exclude each other.
 
@@ -43,7 +45,6 @@ class EM:
             (what their shares maximise, without the axis; the shares q, which sum to
             1 over the axis).
         """
-        raise NotImplementedError
 
     def callbacks(self):
         """Return the callbacks that `fit` adds, after those of the user."""

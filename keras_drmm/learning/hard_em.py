@@ -17,10 +17,11 @@ class HardEM(EM):
     \textrm{M-step:}\ \theta = \arg\max_\theta \sum_n \ln p(I_n, \hat c_n, \hat g_n;
     \theta)$$
 
-    An epoch of `fit` is a sweep over all rows with the M-step at its end. The loss is
-    the mean of -max ln p(I, c, g), in nats an image; it never rises from epoch to
-    epoch. A labelled row has the class of its label, and no label is needed. The
-    optimizer and `batch_size` do not matter, but for the memory of a batch.
+    An epoch of `fit` is a sweep over all rows with the M-step at its end. The loss
+    never rises from epoch to epoch: of an `RMM` it is the mean of -max ln p(I, c, g),
+    in nats an image, of a `DRMM` the mean squared error of a rendered pixel. A labelled
+    row has the class of its label, and no label is needed. The optimizer and
+    `batch_size` do not matter, but for the memory of a batch.
 
     Example:
 

@@ -78,6 +78,8 @@ def check_labels(y, rows, num_classes, needs_labels):
         raise ValueError(
             f"Labels must be integers (-1: unlabelled), got dtype {y.dtype}."
         )
+    if rows == 0:
+        raise ValueError("There is no row: give at least one label.")
     if np.issubdtype(y.dtype, np.unsignedinteger):
         y = y.astype("int64")
     if y.min() < -1 or y.max() >= num_classes:
@@ -90,6 +92,18 @@ def check_labels(y, rows, num_classes, needs_labels):
             "No row is labelled (all labels are -1). Label some rows, or learn without "
             "labels by `EG(cross_entropy=0)`."
         )
+
+
+def check_classes(classes, rows, num_classes):
+    """Raise unless `classes` are integers in 0..num_classes - 1, one for each row."""
+    if classes.shape != (rows,):
+        raise ValueError(
+            f"`classes` must be {rows} integers: one integer for each of the {rows} "
+            f"images, got shape {classes.shape}."
+        )
+    check_labels(classes, rows, num_classes, needs_labels=False)
+    if classes.min() < 0:
+        raise ValueError("Classes to render must be 0 or more, got -1.")
 
 
 def _is_array(x):

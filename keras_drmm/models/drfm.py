@@ -1,6 +1,7 @@
 """DRFM: the Deep Rendering Factor Model."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -98,6 +99,9 @@ class DRFM(DRMM):
             initializer="glorot_uniform",
         )
 
+    # The loadings have no closed form here: `HardEM` is refused.
+    m_step: Any = None
+
     def top_down(self, classes, switches, training=False, factors=None):
         """Render ẑ^(0..L) of one-hot classes, ĝ and factors (B, d), None for 0."""
         z = self.templates.render(classes)
@@ -156,10 +160,16 @@ class DRFM(DRMM):
             z^(0), images (B, H, W, C), a NumPy array.
 
         Raises:
-            ValueError: a class is out of range.
+            ValueError: a class is out of range, or switches or factors are not those
+                of B images.
         """
         if factors is None:
             factors = np.zeros((len(classes), self.factors))
+        elif np.shape(factors) != (len(classes), self.factors):
+            raise ValueError(
+                f"`factors` must be {(len(classes), self.factors)}, a row an image, "
+                f"got shape {np.shape(factors)}."
+            )
         return self._rendered(
             classes,
             switches,

@@ -14,7 +14,7 @@ from keras_drmm.models.e_step import EStep
 from keras_drmm.models.free_parameters import count_free_parameters
 from keras_drmm.models.from_convnet import from_convnet
 from keras_drmm.models.nuisance_prior import NuisancePrior
-from keras_drmm.models.numpy_generator import numpy_generator
+from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
 from keras_drmm.models.signed_inference import infer_signed
 from keras_drmm.models.to_convnet import to_convnet
 
@@ -118,13 +118,7 @@ class DRMM(LearnsByEM):
             prior.build(shape)
             self.nuisance_priors.append(prior)
         self.templates.build(shape)
-        self.noise_variance = self.add_weight(
-            name="noise_variance",
-            shape=(),
-            dtype="float32",
-            initializer="ones",
-            trainable=False,
-        )
+        self.noise_variance = self._add_state("noise_variance", (), 1.0)
         self.steps = self.add_weight(
             name="steps", shape=(), dtype="int", initializer="zeros", trainable=False
         )
@@ -246,10 +240,6 @@ class DRMM(LearnsByEM):
             lambda v: None if v is None else ops.convert_to_numpy(v), e_step
         )
 
-    def reconstruct(self, x, batch_size=100):
-        """Return Î = ẑ^(0) of images (N, H, W, C), in batches, as a NumPy array."""
-        return self._batched(lambda x: self.infer(x).reconstruction, x, batch_size)
-
     def render(self, classes, switches):
         """Render images of chosen classes with chosen nuisances (5)-(7).
 
@@ -261,7 +251,7 @@ class DRMM(LearnsByEM):
             z^(0), images (B, H, W, C), a NumPy array.
 
         Raises:
-            ValueError: a class is out of range.
+            ValueError: a class is out of range, or switches are not those of B images.
         """
         return self._rendered(classes, switches)
 
@@ -275,33 +265,14 @@ class DRMM(LearnsByEM):
         Returns:
             ĝ^(1..L), a list of int8 arrays, as `render` takes them.
         """
-        random = numpy_generator(seed)
+        n, random = standardize_integer(n, "n"), numpy_generator(seed)
         return [prior.sample(n, random) for prior in self.nuisance_priors]
 
-    def sample(self, n, classes=None, seed=None):
-        """Draw images from the model (5)-(7), pixel noise included.
-
-        Args:
-            n: how many.
-            classes: integers (n,); None draws them from π_c.
-            seed: as in `sample_switches`.
-
-        Returns:
-            (images (n, H, W, C), classes (n,)), NumPy arrays. Pixels may leave
-            `pixel_range`, as the noise is Gaussian.
-
-        Raises:
-            ValueError: a class is out of range, or there are not `n`.
-        """
-        random = numpy_generator(seed)
-        if classes is None:
-            prior = ops.convert_to_numpy(self.prior).astype("float64")
-            classes = random.choice(self.num_classes, n, p=prior / prior.sum())
+    def _sample(self, n, classes, random):
+        classes = draw_classes(n, classes, self.prior, random)
         switches = [prior.sample(n, random) for prior in self.nuisance_priors]
         images = self._draw(classes, switches, random)
-        deviation = np.sqrt(ops.convert_to_numpy(self.noise_variance))
-        noise = random.normal(size=images.shape) * deviation
-        return images + noise.astype(images.dtype), np.asarray(classes)
+        return with_noise(images, self.noise_variance, random), classes
 
     def max_sum_score(self, x, batch_size=100):
         r"""Return ln p(I, ĉ, ĝ) of images, in nats.
@@ -366,11 +337,22 @@ class DRMM(LearnsByEM):
         """Return (level, its switches) pairs, the coarsest first."""
         return zip(reversed(self.levels), reversed(switches), strict=True)
 
+    def _check_switches(self, switches):
+        """Raise unless `switches` are as `infer` returns them."""
+        found = [tuple(np.shape(s)) for s in switches]
+        maps = [tuple(p.probabilities.shape[1:]) for p in self.nuisance_priors]
+        rows = found[0][0] if found and found[0] else 0
+        if found != [(rows, *shape) for shape in maps]:
+            raise ValueError(
+                f"`switches` must be {len(maps)} arrays of shapes "
+                f"{[('batch', *shape) for shape in maps]}, the finest level first, got "
+                f"{found}. Take those that `infer` or `sample_switches` returns."
+            )
+
     def _rendered(self, classes, switches, **factors):
         classes = np.asarray(classes)
-        checks.check_labels(classes, len(switches[0]), self.num_classes, True)
-        if classes.min() < 0:
-            raise ValueError("Classes to render must be 0 or more, got -1.")
+        self._check_switches(switches)
+        checks.check_classes(classes, len(switches[0]), self.num_classes)
         switches = [ops.convert_to_tensor(s) for s in switches]
         rendered = self.top_down(self.one_hot(classes), switches, **factors)
         return ops.convert_to_numpy(rendered[0])
@@ -382,20 +364,11 @@ class DRMM(LearnsByEM):
     def _score(self, x):
         """Return (the E-step, ln p(I, ĉ, ĝ)) of images."""
         e_step = self.infer(x)
-        variance = float(ops.convert_to_numpy(self.noise_variance))
-        squares = np.square(np.float64(x) - e_step.reconstruction).sum(axis=(1, 2, 3))
-        pixels = math.prod(self.image_shape)
-        score = -0.5 * (pixels * np.log(2 * np.pi * variance) + squares / variance)
+        score = self._log_likelihood(x, e_step.reconstruction)
         score += np.log(ops.convert_to_numpy(self.prior))[e_step.classes]
         for prior, switches in zip(self.nuisance_priors, e_step.switches, strict=True):
             score += prior.log_prob(switches)
         return e_step, score
-
-    def _batched(self, function, x, batch_size):
-        """Join what `function` returns for parts of x, of `batch_size` rows."""
-        checks.check_images(x, self.image_shape, self.pixel_range)
-        starts = range(0, len(x), batch_size)
-        return np.concatenate([function(x[s : s + batch_size]) for s in starts])
 
     def get_config(self):
         return {

@@ -8,8 +8,8 @@ from keras import ops
 
 from keras_drmm.models.drmm_sweep import DRMMSweep
 from keras_drmm.models.expectation import Expectation
-from keras_drmm.models.numpy_generator import numpy_generator
 from keras_drmm.models.rendering_model import RenderingModel
+from keras_drmm.models.sampling import numpy_generator
 
 # Images that templates are drawn from.
 INITIAL_ROWS = 1000
@@ -90,11 +90,24 @@ class LearnsByEM(RenderingModel):
             ValueError: as there, or a level normalises or its data come channels_first,
                 which hard EM has no closed form for.
         """
-        self.closed_form = False
         super().compile(*args, **kwargs)
-        if not self.closed_form:
+        self._sweep: Any = DRMMSweep(self) if self.closed_form else None
+
+    def fit(self, *args, **kwargs):
+        """Learn; see `RenderingModel.fit`.
+
+        Hard EM compares sweeps over the same data: each call starts to compare anew.
+        The M-step after its last sweep is not measured any more.
+        """
+        self._kept: Any = None
+        self._step = 1.0
+        return super().fit(*args, **kwargs)
+
+    def _check_algorithm(self, algorithm):
+        super()._check_algorithm(algorithm)
+        if not getattr(algorithm, "closed_form", False):
             return
-        if not self.algorithm.is_hard:
+        if not algorithm.is_hard:
             raise ValueError(
                 "The posterior of a DRMM's nuisances is not summed here: learn by "
                 "`HardEM()` or `EG()`. An `RMM` has soft EM."
@@ -107,14 +120,11 @@ class LearnsByEM(RenderingModel):
                 )
             if level.data_format != "channels_last":
                 raise ValueError("Hard EM takes channels_last levels.")
-        self._sweep = DRMMSweep(self)
-        self._kept: Any = None
-        self._step = 1.0
 
     @property
     def metrics(self):
-        sweep = self._sweep.metrics if getattr(self, "closed_form", False) else []
-        return super().metrics + sweep
+        sweep = getattr(self, "_sweep", None)
+        return super().metrics + (sweep.metrics if sweep else [])
 
     def expect(self, images, labels, posterior):
         """Run the E-step of hard EM on a batch, on tensors.
@@ -151,12 +161,8 @@ class LearnsByEM(RenderingModel):
             for below in range(l, -1, -1):
                 moved = self.levels[below].render(moved, e_step.switches[below])
             steps.append([ops.sum(ops.square(error)), ops.sum(ops.square(moved))])
-            states = ops.arange(self._sweep.switches[l].total.shape[0], dtype="int32")
-            states = ops.reshape(states, (-1, 1, 1, 1, 1))
-            seen = ops.equal(ops.cast(switches, "int32") + 1, states)
-            self._sweep.switches[l].update_state(
-                ops.sum(ops.cast(seen, "float32"), axis=1)
-            )
+            seen = self.nuisance_priors[l].count(switches)
+            self._sweep.switches[l].update_state(seen)
         self._sweep.steps.update_state(ops.stack([ops.stack(s) for s in steps]))
         top = e_step.rendered[-1]
         self._sweep.gain.update_state(
@@ -197,43 +203,61 @@ class LearnsByEM(RenderingModel):
     def _solve(self, objective):
         """Return the weights in use and the change that least squares asks for."""
         sweep = self._sweep
-        values, changes = [], []
         # η_0 = 1: level 1 renders the image itself.
         along, moved = _array(sweep.steps.total).T
         steps = np.append(1.0, along / np.maximum(moved, 1e-30))
+        levels = []
         for level, statistics, step in zip(
             self.levels, sweep.levels, steps, strict=False
         ):
-            kernel, alpha = map(ops.convert_to_numpy, (level.conv.kernel, level.alpha))
+            kernel = _array(level.conv.kernel)
             change, shift, _ = statistics.solve(kernel, RIDGE)
-            values += [kernel.copy(), alpha.copy()]
-            changes += [step * change, step * shift.reshape(alpha.shape)]
-        rows = np.maximum(ops.convert_to_numpy(sweep.classes.total), 1.0)
-        values.append(ops.convert_to_numpy(self.templates.templates).copy())
-        changes.append(steps[-1] * ops.convert_to_numpy(sweep.top.total) / rows)
+            levels.append(
+                _KeptLevel(
+                    kernel=kernel,
+                    alpha=_array(level.alpha),
+                    bias=_array(level.conv.bias),
+                    kernel_change=step * change,
+                    alpha_change=step * shift,
+                )
+            )
         matched, squares = _array(sweep.gain.total)
-        return _Kept(objective, values, changes, matched / max(squares, 1e-30))
+        rows = _array(sweep.classes.total)
+        smoothed = rows + 1 / self.num_classes
+        return _Kept(
+            objective=objective,
+            levels=levels,
+            templates=_array(self.templates.templates),
+            templates_change=steps[-1] * _array(sweep.top.total) / np.maximum(rows, 1),
+            bias=_array(self.templates.bias),
+            prior=_array(self.prior),
+            shares=smoothed / smoothed.sum(),
+            gain=matched / max(squares, 1e-30),
+        )
 
     def _move(self, step):
-        """Go `step` of the way from the kept weights, and scale templates to norm 1."""
-        values = [
-            value + step * change
-            for value, change in zip(self._kept.values, self._kept.changes, strict=True)
-        ]
-        *pairs, templates = values
-        scale = np.ones(self.image_shape[-1])
-        for level, kernel, alpha in zip(
-            self.levels, pairs[::2], pairs[1::2], strict=True
-        ):
+        """Go `step` of the way from the kept weights, and scale templates to norm 1.
+
+        All that the E-step looks at moves by the same share of the way, so that no
+        step gives back the weights that were measured.
+        """
+        kept, scale = self._kept, np.ones(self.image_shape[-1])
+        for level, old in zip(self.levels, kept.levels, strict=True):
             # What renders through the level below, in that level's new units.
-            kernel = kernel * scale[:, None]
-            level.alpha.assign(alpha * scale)
+            kernel = (old.kernel + step * old.kernel_change) * scale[:, None]
+            level.alpha.assign((old.alpha + step * old.alpha_change) * scale)
             norms = np.sqrt(np.sum(np.square(kernel), axis=(0, 1, 2)))
             scale = np.where(norms > 0, norms, 1.0)
             level.conv.kernel.assign(kernel / scale)
-        positions = len(templates) // len(scale)
-        templates = templates * np.tile(scale, positions)[:, None]
-        self._assign_templates(templates, self._kept.gain)
+            level.conv.bias.assign(old.bias / scale)
+        positions = len(kept.templates) // len(scale)
+        templates = kept.templates + step * kept.templates_change
+        self._assign_templates(
+            templates * np.tile(scale, positions)[:, None], kept.gain
+        )
+        nearest = _array(self.templates.bias)
+        self.templates.bias.assign(kept.bias + step * (nearest - kept.bias))
+        self.templates.prior.assign(kept.prior + step * (kept.shares - kept.prior))
 
     def _assign_templates(self, templates, gain):
         """Set μ_c, and b_c so that the nearest κ μ_c to I^(L) wins (4)."""
@@ -246,18 +270,27 @@ class LearnsByEM(RenderingModel):
         e_step = self.infer(x, y)
         squares = np.sum(np.square(e_step.reconstruction), dtype="float64")
         scale = np.vdot(x, e_step.reconstruction) / max(squares, 1e-30)
-        templates = scale * ops.convert_to_numpy(self.templates.templates)
+        templates = scale * _array(self.templates.templates)
         # The messages stay: they are now this much larger than the templates.
         self._assign_templates(templates, 1 / max(scale, 1e-6))
 
     def _count(self):
-        """Set σ², π_g and π_c to their closed forms."""
+        """Set σ² and π_g to their closed forms; no E-step looks at them."""
         self.noise_variance.assign(self._kept.objective)
         for prior, seen in zip(self.nuisance_priors, self._sweep.switches, strict=True):
-            states = ops.convert_to_numpy(seen.total)
+            states = _array(seen.total)
             prior.probabilities.assign(states / np.maximum(states.sum(axis=0), 1))
-        rows = ops.convert_to_numpy(self._sweep.classes.total) + 1 / self.num_classes
-        self.templates.prior.assign(rows / rows.sum())
+
+
+@dataclass(frozen=True)
+class _KeptLevel:
+    """Γ, α and b of a level that were measured, and the change to try, as arrays."""
+
+    kernel: Any
+    alpha: Any
+    bias: Any
+    kernel_change: Any
+    alpha_change: Any
 
 
 @dataclass(frozen=True)
@@ -266,13 +299,20 @@ class _Kept:
 
     Attributes:
         objective: that of the weights.
-        values, changes: arrays: Γ and α of each level, the finest first, and μ.
+        levels: `_KeptLevel`s, the finest first.
+        templates, templates_change: of μ.
+        bias, prior: b_c and π_c.
+        shares: of the classes in the sweep, which π_c moves to.
         gain: κ of I^(L) ≈ κ ẑ^(L), as overlapping templates match more than renders.
     """
 
     objective: float
-    values: list
-    changes: list
+    levels: list
+    templates: Any
+    templates_change: Any
+    bias: Any
+    prior: Any
+    shares: Any
     gain: float
 
 
@@ -288,17 +328,16 @@ def _patches(message, conv, random):
     """
     message = ops.convert_to_numpy(message)
     (kh, kw), filters = conv.kernel_size, conv.filters
+    energy = np.square(message, dtype="float64").sum(axis=3)
+    if not energy.any():
+        energy[:] = 1
+    places = random.choice(energy.size, filters, p=energy.ravel() / energy.sum())
+    # The pixel that was drawn stands in the middle of its patch.
     message = np.pad(message, [(0, 0), (kh // 2, kh), (kw // 2, kw), (0, 0)])
-    energy = np.square(message).sum(axis=3)[:, : -kh or None, : -kw or None].ravel()
-    if energy.sum() == 0:
-        energy = np.ones_like(energy)
-    p = energy / energy.sum(dtype="float64")
-    places = random.choice(len(p), filters, p=p / p.sum())
-    shape = (len(message), message.shape[1] - kh, message.shape[2] - kw)
     patches = np.stack(
         [
-            message[n, max(i - kh // 2, 0) :][:kh, max(j - kw // 2, 0) :][:, :kw]
-            for n, i, j in zip(*np.unravel_index(places, shape), strict=True)
+            message[n, i : i + kh, j : j + kw]
+            for n, i, j in zip(*np.unravel_index(places, energy.shape), strict=True)
         ],
         axis=-1,
     )

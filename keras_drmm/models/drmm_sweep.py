@@ -11,7 +11,7 @@ class DRMMSweep:
     """The sufficient statistics of hard EM: a level's normal equations, and counts.
 
     They are metrics, as they are sums over an epoch's batches that belong to no saved
-    model: replicas add theirs up.
+    model.
 
     Args:
         model: a `DRMM`.

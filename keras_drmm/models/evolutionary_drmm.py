@@ -17,20 +17,15 @@ from keras_drmm.models.evolutionary_em import (
     mean_square,
     split,
 )
-from keras_drmm.models.evolutionary_inputs import (
-    check_arrays,
-    check_classes,
-    choose,
-    random_generator,
-)
-from keras_drmm.models.rendering_model import RenderingModel
+from keras_drmm.models.evolutionary_model import EvolutionaryModel, choose
+from keras_drmm.models.sampling import numpy_generator, with_noise
 
 # σ² where every image has a leaf of its own.
 _LEAST_VARIANCE = 1e-4
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class EvolutionaryDRMM(RenderingModel):
+class EvolutionaryDRMM(EvolutionaryModel):
     r"""The Evolutionary DRMM: templates mutate from one ancestor down to the leaves.
 
     Each of `depth` levels adds one of `branching` mutations (47); a leaf adds noise:
@@ -135,13 +130,7 @@ class EvolutionaryDRMM(RenderingModel):
             -math.log(self.num_classes),
         )
         self.built = True
-        # `evaluate` needs a loss; `fit` needs no optimizer, and SGD has no state.
-        self.compile(
-            "sgd",
-            loss=keras.losses.SparseCategoricalCrossentropy(
-                from_logits=True, ignore_class=-1
-            ),
-        )
+        self._compile()
 
     @property
     def num_leaves(self):
@@ -242,10 +231,6 @@ class EvolutionaryDRMM(RenderingModel):
             reconstruction=rendered[-1],
         )
 
-    def reconstruct(self, x, batch_size=100):
-        """Return Î, the leaf's template, of images (N, H, W, C), a NumPy array."""
-        return self._batched(lambda x: self.infer(x).reconstruction, x, batch_size)
-
     def render(self, classes, switches):
         """Render the leaves at the ends of chosen paths (47), without noise.
 
@@ -261,7 +246,7 @@ class EvolutionaryDRMM(RenderingModel):
             ValueError: a class or choice is out of range.
         """
         classes, choices = np.asarray(classes), np.asarray(switches)
-        check_classes(classes, len(classes), self.num_classes)
+        checks.check_classes(classes, len(classes), self.num_classes)
         wanted = (self.depth, len(classes))
         if choices.shape != wanted or not (
             choices.min() >= 0 and choices.max() < self.branching
@@ -276,22 +261,7 @@ class EvolutionaryDRMM(RenderingModel):
             leaves = self.branching * leaves + chosen
         return self._render_leaves(leaves)
 
-    def sample(self, n, classes=None, seed=None):
-        """Draw images from the model, pixel noise included.
-
-        Args:
-            n: how many.
-            classes: integers (n,); None draws them with the leaves.
-            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
-
-        Returns:
-            (images (n, H, W, C), classes (n,)), NumPy arrays. Pixels may leave
-            `pixel_range`, as the noise is Gaussian.
-
-        Raises:
-            ValueError: a class is out of range, or there are not `n`.
-        """
-        random = random_generator(seed)
+    def _sample(self, n, classes, random):
         prior = self.leaf_prior
         posteriors = self._posteriors()
         if classes is None:
@@ -301,7 +271,7 @@ class EvolutionaryDRMM(RenderingModel):
             classes = passed.argmax(axis=1)
         else:
             classes = np.asarray(classes)
-            check_classes(classes, n, self.num_classes)
+            checks.check_classes(classes, n, self.num_classes)
             leaves = np.zeros(n, "int64")
             for c in np.unique(classes):
                 joint, rows = prior * posteriors[:, c], np.flatnonzero(classes == c)
@@ -309,9 +279,7 @@ class EvolutionaryDRMM(RenderingModel):
                     self.num_leaves, len(rows), p=joint / joint.sum()
                 )
         images = self._render_leaves(leaves)
-        deviation = np.sqrt(ops.convert_to_numpy(self.noise_variance))
-        noise = random.normal(size=images.shape) * deviation
-        return images + noise.astype(images.dtype), classes
+        return with_noise(images, self.noise_variance, random), classes
 
     def max_sum_score(self, x, batch_size=100):
         r"""Return ln p(I, ĝ) of images and their paths, in nats.
@@ -350,15 +318,11 @@ class EvolutionaryDRMM(RenderingModel):
         Raises:
             ValueError: images or labels are not what the model takes, or not arrays.
         """
-        check_arrays(x)
-        self._check(x, y)
+        images, labels = self._rows(x, y)
         batch_size = standardize_integer(batch_size, "batch_size")
         epochs = standardize_integer(epochs, "epochs")
-        random = random_generator(seed)
-        images = ops.convert_to_numpy(x).reshape(len(x), -1).astype("float32")
-        labels = np.full(len(images), -1)
-        if y is not None:
-            labels = ops.convert_to_numpy(y).reshape(-1).astype("int64")
+        random = numpy_generator(seed)
+        images = images.reshape(len(images), -1).astype("float32")
 
         # Images that every level takes its mutations from, joined with their labels.
         residuals = join_labels(images, labels, self.num_classes, self.label_weight)
@@ -412,10 +376,7 @@ class EvolutionaryDRMM(RenderingModel):
         Raises:
             ValueError: images or labels are not what the model takes, or not arrays.
         """
-        check_arrays(x)
-        self._check(x, y)
-        known = ops.convert_to_numpy(y).reshape(-1).astype("int64")
-        x = ops.convert_to_numpy(x)
+        x, known = self._rows(x, y)
         labelled = np.flatnonzero(known >= 0)
         # Where inference sends the images, which is not always where they grew.
         leaves = [
@@ -435,11 +396,8 @@ class EvolutionaryDRMM(RenderingModel):
 
     def _score(self, x):
         e_step = self.infer(x)
-        variance = float(ops.convert_to_numpy(self.noise_variance))
-        squares = np.square(np.float64(x) - e_step.reconstruction).sum(axis=(1, 2, 3))
-        score = np.log(2 * np.pi * variance) * self.num_pixels + squares / variance
+        score = self._log_likelihood(x, e_step.reconstruction)
         log_prior, node = ops.convert_to_numpy(self.log_prior), 0
-        score = -score / 2
         for first, chosen in zip(
             self._first[1:-1], reversed(e_step.switches), strict=True
         ):
@@ -458,26 +416,6 @@ class EvolutionaryDRMM(RenderingModel):
     def _level(self, level):
         """Return where the nodes of a level are; 0 is the root's."""
         return slice(self._first[level], self._first[level + 1])
-
-    def _batched(self, function, x, batch_size):
-        """Join what `function` returns for parts of x, of `batch_size` rows."""
-        checks.check_images(x, self.image_shape, self.pixel_range)
-        return np.concatenate(
-            [
-                function(x[start : start + batch_size])
-                for start in range(0, len(x), batch_size)
-            ]
-        )
-
-    def _add_state(self, name, shape, value):
-        """Add a weight that `fit` sets by counting, not by gradients."""
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            dtype="float32",
-            initializer=keras.initializers.Constant(value),
-            trainable=False,
-        )
 
     def get_config(self):
         return {

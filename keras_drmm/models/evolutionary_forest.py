@@ -5,19 +5,15 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.evolutionary_drmm import EvolutionaryDRMM
-from keras_drmm.models.evolutionary_inputs import (
-    check_arrays,
-    check_classes,
-    choose,
-    random_generator,
-)
-from keras_drmm.models.rendering_model import RenderingModel
+from keras_drmm.models.evolutionary_model import EvolutionaryModel, choose
+from keras_drmm.models.sampling import numpy_generator
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class EvolutionaryForest(RenderingModel):
+class EvolutionaryForest(EvolutionaryModel):
     r"""Bagging of T evolutionary trees: what the trees say of an image is averaged.
 
     $$p(c | I) = \frac{1}{T} \sum_t p(c | \hat c^{(0)}_t(I)), \quad \hat I =
@@ -90,13 +86,7 @@ class EvolutionaryForest(RenderingModel):
         self.image_shape = self.trees[0].image_shape
         self.pixel_range = self.trees[0].pixel_range
         self.built = True
-        # As in a tree.
-        self.compile(
-            "sgd",
-            loss=keras.losses.SparseCategoricalCrossentropy(
-                from_logits=True, ignore_class=-1
-            ),
-        )
+        self._compile()
 
     @property
     def prior(self):
@@ -173,29 +163,14 @@ class EvolutionaryForest(RenderingModel):
             axis=0,
         )
 
-    def sample(self, n, classes=None, seed=None):
-        """Draw images, each from a tree that is drawn first, pixel noise included.
-
-        Args:
-            n: how many.
-            classes: integers (n,); None draws them with the leaves.
-            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
-
-        Returns:
-            (images (n, H, W, C), classes (n,)), NumPy arrays. Pixels may leave
-            `pixel_range`, as the noise is Gaussian.
-
-        Raises:
-            ValueError: a class is out of range, or there are not `n`.
-        """
-        random = random_generator(seed)
+    def _sample(self, n, classes, random):
         images = np.zeros((n, *self.image_shape), "float32")
         if classes is None:
             drawn = random.integers(self.num_trees, size=n)
             classes = np.full(n, -1)
         else:
             classes = np.array(classes)
-            check_classes(classes, n, self.num_classes)
+            checks.check_classes(classes, n, self.num_classes)
             # Trees where a class is more frequent render more of it.
             shares = np.stack([tree.prior[classes] for tree in self.trees])
             passed = shares.cumsum(axis=0)
@@ -243,13 +218,8 @@ class EvolutionaryForest(RenderingModel):
         Raises:
             ValueError: images or labels are not what the model takes, or not arrays.
         """
-        check_arrays(x)
-        self._check(x, y)
-        random = random_generator(seed)
-        images = ops.convert_to_numpy(x)
-        labels = np.full(len(images), -1)
-        if y is not None:
-            labels = ops.convert_to_numpy(y).reshape(-1).astype("int64")
+        images, labels = self._rows(x, y)
+        random = numpy_generator(seed)
         history = keras.callbacks.History()
         history.set_model(self)
         history.epoch = list(range(self.num_trees))

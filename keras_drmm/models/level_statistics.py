@@ -30,8 +30,8 @@ class LevelStatistics(keras.metrics.Metric):
     canvas outside of the image, where padding cut it, are taken off again: strips whose
     one axis is still a correlation, and corners.
 
-    A metric, as it is a sum over an epoch's batches that belongs to no saved model:
-    replicas add theirs up. Its memory depends on the level's templates only.
+    A metric, as it is a sum over an epoch's batches that belongs to no saved model. Its
+    memory depends on the level's templates only.
 
     Args:
         level: a `Level`, built, channels_last, without `top_down_batch_norm`.

@@ -66,12 +66,23 @@ class NuisancePrior(keras.layers.Layer):
             switches: int8 (B, h, w, C).
             rate: between 0 and 1.
         """
-        seen = [
-            ops.mean(ops.cast(switches == ops.cast(state, "int8"), "float32"), axis=0)
-            for state in range(-1, self.positions)
-        ]
+        rows = ops.cast(ops.shape(switches)[0], "float32")
         old = ops.convert_to_tensor(self.probabilities)
-        self.probabilities.assign(old + rate * (ops.stack(seen) - old))
+        self.probabilities.assign(old + rate * (self.count(switches) / rows - old))
+
+    def count(self, switches):
+        """Return how many rows have each state, of the shape of `probabilities`.
+
+        Args:
+            switches: int8 (B, h, w, C).
+        """
+        states = range(-1, self.positions)
+        return ops.stack(
+            [
+                ops.sum(ops.cast(switches == ops.cast(v, "int8"), "float32"), axis=0)
+                for v in states
+            ]
+        )
 
     def log_prob(self, switches):
         """Return Σ_x ln p(g_x) in nats, (B,), a NumPy array.

@@ -7,8 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import checks
 from keras_drmm.models.jit import resolve_jit
+from keras_drmm.models.sampling import numpy_generator
 
 # Rows of a data set that an algorithm's starting point is made from.
 INITIAL_ROWS = 5000
@@ -17,11 +19,12 @@ INITIAL_ROWS = 5000
 class RenderingModel(keras.Model):
     """Base of the models: an E-step inside Keras' own training loop.
 
-    A subclass defines `e_step`, `num_classes`, `image_shape`, `pixel_range` and
-    `prior`. `compile(algorithm=...)` says how it learns; the algorithm names its
-    objective and its terms (see `keras_drmm.learning.EG`). Without an algorithm the
-    model is a Keras classifier that returns logits. A subclass that also has the
-    methods named in `keras_drmm.learning.em` learns by closed forms.
+    A subclass defines `e_step`, `infer`, `_sample`, `num_classes`, `image_shape`,
+    `pixel_range`, `prior` and `noise_variance`. `compile(algorithm=...)` says how it
+    learns; the algorithm names its objective and its terms (see
+    `keras_drmm.learning.EG`). Without an algorithm the model is a Keras classifier that
+    returns logits. A subclass that also has the methods named in
+    `keras_drmm.learning.em` learns by closed forms.
 
     Keras' training step is kept for all backends, so that JAX's state, loss scaling,
     gradient accumulation, weight averaging, jit and callbacks work as in any model.
@@ -55,12 +58,9 @@ class RenderingModel(keras.Model):
                 "Give either `algorithm`, for example "
                 "`compile('adam', algorithm=keras_drmm.EG())`, or a Keras `loss`."
             )
+        # Before anything changes: a model whose `compile` failed stays as it was.
+        self._check_algorithm(algorithm)
         self.closed_form = getattr(algorithm, "closed_form", False)
-        if self.closed_form and not hasattr(self, "m_step"):
-            raise ValueError(
-                f"{type(self).__name__} has no closed-form M-step, which {algorithm} "
-                "needs. Learn by gradients: `algorithm=keras_drmm.EG()`."
-            )
         self._accumulates = False
         self._arguments = {
             "optimizer": optimizer,
@@ -240,11 +240,61 @@ class RenderingModel(keras.Model):
         self._check(x, None)
         return super().predict(x, *args, **kwargs)
 
+    def reconstruct(self, x, batch_size=100):
+        """Return Î of images (N, H, W, C), in batches, as a NumPy array."""
+        return self._batched(lambda x: self.infer(x).reconstruction, x, batch_size)
+
+    def sample(self, n, classes=None, seed=None):
+        """Draw images from the model, pixel noise included.
+
+        Args:
+            n: how many.
+            classes: integers (n,); None draws them from π_c.
+            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+
+        Returns:
+            (images (n, H, W, C), classes (n,)), NumPy arrays. Pixels may leave
+            `pixel_range`, as the noise is Gaussian.
+
+        Raises:
+            ValueError: a class is out of range, or there are not `n`.
+        """
+        n = standardize_integer(n, "n")
+        return self._sample(n, classes, numpy_generator(seed))
+
     def export(self, filepath, format="tf_saved_model", **kwargs):
         """Write a file that computes the logits; see `keras.Model.export`."""
         # A functional model knows its input, and shows PyTorch its weights.
         images = keras.Input(self.image_shape, name="images")
         keras.Model(images, self(images)).export(filepath, format, **kwargs)
+
+    def _batched(self, function, x, batch_size):
+        """Join what `function` returns for parts of x, of `batch_size` rows."""
+        checks.check_images(x, self.image_shape, self.pixel_range)
+        starts = range(0, len(x), batch_size)
+        return np.concatenate([function(x[s : s + batch_size]) for s in starts])
+
+    def _log_likelihood(self, x, reconstruction):
+        """Return ln N(I; Î, σ² 1) of images in nats, (B,), a NumPy array."""
+        variance = float(ops.convert_to_numpy(self.noise_variance))
+        squares = np.square(np.float64(x) - reconstruction).sum(axis=(1, 2, 3))
+        normaliser = np.prod(self.image_shape) * np.log(2 * np.pi * variance)
+        return -0.5 * (normaliser + squares / variance)
+
+    def _add_state(self, name, shape, value=None):
+        """Add a weight without gradient; without a value it is uniform."""
+        value = 1 / shape[0] if value is None else value
+        initial = keras.initializers.Constant(value)
+        return self.add_weight(shape, initial, "float32", trainable=False, name=name)
+
+    def _check_algorithm(self, algorithm):
+        """Raise a ValueError unless the model can learn by `algorithm`."""
+        closed_form = getattr(algorithm, "closed_form", False)
+        if closed_form and getattr(self, "m_step", None) is None:
+            raise ValueError(
+                f"{type(self).__name__} has no closed-form M-step, which {algorithm} "
+                "needs. Learn by gradients: `algorithm=keras_drmm.EG()`."
+            )
 
     def _check(self, x, y=None, learning=False):
         needs_labels = (

@@ -10,13 +10,13 @@ from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.expectation import Expectation
 from keras_drmm.models.natural_parameters import NaturalParameters
-from keras_drmm.models.numpy_generator import numpy_generator
 from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.rmm_hypotheses import clamp, join
 from keras_drmm.models.rmm_initialization import initial_templates
 from keras_drmm.models.rmm_level import to_level, to_maxout
 from keras_drmm.models.rmm_m_step import m_step
 from keras_drmm.models.rmm_statistics import RMMStatistics
+from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
@@ -279,24 +279,19 @@ class RMM(RenderingModel):
                 shares = ops.softmax(flat, axis=-1)
             return ops.reshape(shares, (-1, *scores.shape[1:]))
 
-        return self._batched(share, x, y, batch_size)
+        return self._of_scores(share, x, y, batch_size)
 
     def log_prob(self, x, y=None, batch_size=100):
         """Return ln p(I), or ln p(I, c) of labelled rows, exactly, in nats, (N,)."""
-        return self._batched(
+        return self._of_scores(
             lambda scores: ops.logsumexp(scores, axis=(1, 2, 3)), x, y, batch_size
         )
 
     def max_sum_score(self, x, y=None, batch_size=100):
         """Return max ln p(I, c, g, a) of (2), in nats, (N,): no likelihood."""
-        return self._batched(
+        return self._of_scores(
             lambda scores: ops.max(scores, axis=(1, 2, 3)), x, y, batch_size
         )
-
-    def reconstruct(self, x, batch_size=100):
-        """Return Î = â μ_ĉĝ of images (N, H, W, C), in batches, as a NumPy array."""
-        parts = (x[s : s + batch_size] for s in range(0, len(x), batch_size))
-        return np.concatenate([self.infer(part).reconstruction for part in parts])
 
     def render(self, classes, switches):
         """Render images of chosen classes with chosen nuisances (1), without noise.
@@ -326,36 +321,14 @@ class RMM(RenderingModel):
         images = self._render(*map(ops.convert_to_tensor, (classes, nuisances)))
         return ops.convert_to_numpy(images)
 
-    def sample(self, n, classes=None, seed=None):
-        """Draw images from the model (1), pixel noise included.
-
-        Args:
-            n: how many.
-            classes: integers (n,); None draws them from π_c.
-            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
-
-        Returns:
-            (images (n, H, W, C), classes (n,)), NumPy arrays. Pixels may leave
-            `pixel_range`, as the noise is Gaussian.
-
-        Raises:
-            ValueError: a class is out of range, or there are not `n`.
-        """
-        random = numpy_generator(seed)
-        if classes is None:
-            classes = _draw(random, self.class_prior, n)
-        elif np.shape(classes) != (n,):
-            raise ValueError(
-                f"`classes` must be {n} integers, got shape {np.shape(classes)}."
-            )
-        nuisances = _draw(random, self.nuisance_prior, n)
+    def _sample(self, n, classes, random):
+        classes = draw_classes(n, classes, self.class_prior, random)
+        nuisances = draw_classes(n, None, self.nuisance_prior, random)
         if self.switch:
             on = random.random(n) < float(ops.convert_to_numpy(self.switch_prior))
             nuisances = np.where(on, nuisances, -1)
         images = self.render(classes, [nuisances])
-        deviation = np.sqrt(ops.convert_to_numpy(self.noise_variance))
-        noise = random.normal(size=images.shape) * deviation
-        return images + noise.astype(images.dtype), np.asarray(classes)
+        return with_noise(images, self.noise_variance, random), classes
 
     def natural_parameters(self):
         """Return the `NaturalParameters` η(θ) of (3), (4), as NumPy arrays."""
@@ -405,12 +378,6 @@ class RMM(RenderingModel):
             "variance_floor": self.variance_floor,
             "pixel_range": self.pixel_range,
         }
-
-    def _add_state(self, name, shape, value=None):
-        """Add a weight that closed forms set; without a value it is uniform."""
-        value = 1 / shape[0] if value is None else value
-        initial = keras.initializers.Constant(value)
-        return self.add_weight(shape, initial, "float32", trainable=False, name=name)
 
     def _flat(self, images):
         """(B, H, W, C) -> (B, D), in float32."""
@@ -478,7 +445,7 @@ class RMM(RenderingModel):
         on = ops.cast(switches >= 0, chosen.dtype)
         return ops.reshape(on, (-1, 1, 1, 1)) * chosen
 
-    def _batched(self, function, x, y, batch_size):
+    def _of_scores(self, function, x, y, batch_size):
         """Join what `function` of ln p(I, c, g, a) returns for parts of the rows."""
         self._check(x, y)
         parts = []
@@ -489,8 +456,3 @@ class RMM(RenderingModel):
             scores = clamp(self._joint(self._distances(images, labels)), labels)
             parts.append(ops.convert_to_numpy(function(scores)))
         return np.concatenate(parts)
-
-
-def _draw(random, prior, n):
-    prior = ops.convert_to_numpy(prior).astype("float64")
-    return random.choice(len(prior), n, p=prior / prior.sum())

@@ -1,11 +1,8 @@
 """The paper's 2-level DRFM."""
 
-import keras
-
-from keras_drmm.learning import EG
-from keras_drmm.learning.schedule import falling
 from keras_drmm.models import DRFM
 from keras_drmm.zoo.lenet import lenet_levels
+from keras_drmm.zoo.settings import compile_factor_model
 
 
 def drfm_lenet(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
@@ -29,9 +26,5 @@ def drfm_lenet(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
     Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I.
     """
     model = DRFM(lenet_levels(2), num_classes, input_shape, name="drfm_lenet")
-    model.compile(
-        keras.optimizers.Adam(falling(2e-3, training_steps)),
-        # z may be negative in a factor model.
-        algorithm=EG(nonnegativity=0, rows_per_render=4, warmup_steps=1000),
-    )
+    compile_factor_model(model, training_steps)
     return model

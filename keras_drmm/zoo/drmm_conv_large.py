@@ -1,10 +1,7 @@
 """The paper's 9-level DRMM."""
 
-import keras
-
-from keras_drmm.learning import EG
-from keras_drmm.learning.schedule import falling
 from keras_drmm.models import DRMM, Level
+from keras_drmm.zoo.settings import compile_drmm
 
 
 def drmm_conv_large(input_shape=(32, 32, 3), num_classes=10, training_steps=None):
@@ -48,13 +45,5 @@ def drmm_conv_large(input_shape=(32, 32, 3), num_classes=10, training_steps=None
         templates_initializer="identity",
         name="drmm_conv_large",
     )
-    model.compile(
-        keras.optimizers.Adam(falling(2e-3, training_steps)),
-        algorithm=EG(
-            reconstruction=0.05,
-            nonnegativity=0.01,
-            rows_per_render=4,
-            warmup_steps=1000,
-        ),
-    )
+    compile_drmm(model, training_steps)
     return model

@@ -1,10 +1,7 @@
 """The paper's 5-level DRMM."""
 
-import keras
-
-from keras_drmm.learning import EG
-from keras_drmm.learning.schedule import falling
 from keras_drmm.models import DRMM, Level
+from keras_drmm.zoo.settings import compile_drmm
 
 
 def drmm_conv_small(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
@@ -49,15 +46,5 @@ def drmm_conv_small(input_shape=(28, 28, 1), num_classes=10, training_steps=None
         templates_initializer="identity",
         name="drmm_conv_small",
     )
-    model.compile(
-        keras.optimizers.Adam(falling(2e-3, training_steps)),
-        algorithm=EG(
-            reconstruction=0.05,
-            entropy=0.5,
-            marginal_kl=1.0,
-            nonnegativity=0.01,
-            rows_per_render=4,
-            warmup_steps=1000,
-        ),
-    )
+    compile_drmm(model, training_steps)
     return model

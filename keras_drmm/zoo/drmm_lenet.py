@@ -1,11 +1,8 @@
 """The paper's 2-level DRMM."""
 
-import keras
-
-from keras_drmm.learning import EG
-from keras_drmm.learning.schedule import falling
 from keras_drmm.models import DRMM
 from keras_drmm.zoo.lenet import lenet_levels
+from keras_drmm.zoo.settings import compile_drmm
 
 
 def drmm_lenet(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
@@ -33,13 +30,5 @@ def drmm_lenet(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
     model = DRMM(
         lenet_levels(2), num_classes, input_shape, pooling=None, name="drmm_lenet"
     )
-    model.compile(
-        keras.optimizers.Adam(falling(2e-3, training_steps)),
-        algorithm=EG(
-            reconstruction=0.05,
-            nonnegativity=0.01,
-            rows_per_render=4,
-            warmup_steps=1000,
-        ),
-    )
+    compile_drmm(model, training_steps)
     return model

@@ -1,11 +1,8 @@
 """The paper's RFM."""
 
-import keras
-
-from keras_drmm.learning import EG
-from keras_drmm.learning.schedule import falling
 from keras_drmm.models import RFM
 from keras_drmm.zoo.lenet import lenet_levels
+from keras_drmm.zoo.settings import compile_factor_model
 
 
 def rfm(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
@@ -32,9 +29,5 @@ def rfm(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
     """
     (level,) = lenet_levels(1)
     model = RFM(level, num_classes, input_shape, name="rfm")
-    model.compile(
-        keras.optimizers.Adam(falling(2e-3, training_steps)),
-        # z may be negative in a factor model.
-        algorithm=EG(nonnegativity=0, rows_per_render=4, warmup_steps=1000),
-    )
+    compile_factor_model(model, training_steps)
     return model

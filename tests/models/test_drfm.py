@@ -136,3 +136,10 @@ def test_learns_loadings_by_eg_and_survives_saving(kind, tmp_path):
 def test_refuses_top_down_normalisation():
     with pytest.raises(ValueError, match="renders linearly"):
         RFM(Level(5, 3, top_down_batch_norm=True), 3, (7, 7, 1))
+
+
+def test_refuses_factors_of_another_size():
+    model = build("shallow")
+    switches = model.sample_switches(2, seed=0)
+    with pytest.raises(ValueError, match=r"`factors` must be \(2, 4\)"):
+        model.render([0, 1], switches, np.zeros((2, 3)))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_drmm import DRMM, HardEM, Level, SoftEM
+from keras_drmm import DRMM, EG, RFM, HardEM, Level, SoftEM
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 8, 8, 1)).astype("float32")
@@ -88,10 +88,10 @@ def test_first_level_is_fitted_by_least_squares():
     model.fit(X, LABELS, epochs=1, verbose=0)
     kept = model._kept
     # The templates alone: class templates stay.
-    kernel, alpha, templates = kept.values
-    dkernel, dalpha, _ = kept.changes
-    level = model.levels[0]
-    model.templates.templates.assign(templates)
+    old, level = kept.levels[0], model.levels[0]
+    kernel, dkernel = old.kernel, old.kernel_change
+    alpha, dalpha = old.alpha, old.alpha_change
+    model.templates.templates.assign(kept.templates)
 
     def error(step, noise=0.0):
         level.conv.kernel.assign(kernel + step * dkernel + noise)
@@ -119,11 +119,10 @@ def test_scaling_templates_leaves_the_images():
     model.fit(X, LABELS, epochs=1, verbose=0)
     kept = model._kept
     switches = model.infer(X).switches
-    variables = [v for l in model.levels for v in (l.conv.kernel, l.alpha)]
-    for variable, value in zip(
-        [*variables, model.templates.templates], kept.values, strict=True
-    ):
-        variable.assign(value)
+    for level, old in zip(model.levels, kept.levels, strict=True):
+        level.conv.kernel.assign(old.kernel)
+        level.alpha.assign(old.alpha)
+    model.templates.templates.assign(kept.templates)
     before = model.render(np.arange(12) % 3, switches)
     model._move(0.0)
     after = model.render(np.arange(12) % 3, switches)
@@ -167,7 +166,7 @@ def test_priors_are_the_sweep_s_frequencies():
     assert variance == pytest.approx(error, rel=1e-4)
 
 
-def test_jit_and_validation_learn_the_same():
+def test_jit_and_validation_learn_the_same(tmp_path):
     """Compiled steps, validation in the middle of a sweep, and a saved model."""
     eager, compiled = build(), build()
     compiled.compile("sgd", algorithm=HardEM())
@@ -178,13 +177,43 @@ def test_jit_and_validation_learn_the_same():
         X, LABELS, epochs=3, verbose=0, validation_data=(X[:4], LABELS[:4])
     ).history["loss"]
     np.testing.assert_allclose(first, second, rtol=1e-3)
+    compiled.save(tmp_path / "model.keras")
+    other = keras.models.load_model(tmp_path / "model.keras")
+    assert other.algorithm == HardEM()
+    for model in (compiled, other):
+        model.fit(X, LABELS, epochs=2, verbose=0)
+    np.testing.assert_allclose(
+        other.predict(X, verbose=0), compiled.predict(X, verbose=0), rtol=1e-3
+    )
 
 
-def test_what_hard_em_does_not_take():
-    levels = [Level(3, 3, batch_norm=True)]
-    model = DRMM(levels, 3, (8, 8, 1))
-    with pytest.raises(ValueError, match="batch_norm=False"):
-        model.compile("sgd", algorithm=HardEM())
-    model = DRMM([Level(3, 3)], 3, (8, 8, 1))
-    with pytest.raises(ValueError, match="An `RMM` has soft EM"):
-        model.compile("sgd", algorithm=SoftEM())
+def test_each_fit_compares_its_own_data():
+    """Weights that were good for other images are not taken back to."""
+    model = build()
+    model.fit(0.1 * X, LABELS, epochs=3, verbose=0)
+    easy = model._kept.objective
+    losses = model.fit(X, LABELS, epochs=8, verbose=0).history["loss"]
+    assert losses[0] > easy
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("make", "algorithm", "message"),
+    [
+        (lambda: [Level(3, 3, batch_norm=True)], HardEM(), "batch_norm=False"),
+        (lambda: [Level(3, 3)], SoftEM(), "An `RMM` has soft EM"),
+    ],
+)
+def test_what_hard_em_does_not_take(make, algorithm, message):
+    """And a model whose `compile` failed goes on as it was."""
+    model = DRMM(make(), 3, (8, 8, 1))
+    model.compile("sgd", algorithm=EG())
+    with pytest.raises(ValueError, match=message):
+        model.compile("sgd", algorithm=algorithm)
+    assert model.algorithm == EG()
+    model.fit(X, LABELS, verbose=0)
+
+
+def test_factor_models_have_no_m_step():
+    with pytest.raises(ValueError, match="RFM has no closed-form M-step"):
+        RFM(Level(3, 3), 3, (8, 8, 1)).compile("sgd", algorithm=HardEM())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_drmm.learning import EG
 from keras_drmm.models.evolutionary_drmm import EvolutionaryDRMM
 
 RNG = np.random.default_rng(0)
@@ -430,3 +431,8 @@ def test_bad_paths_and_classes():
         model.render(Y, found.switches)
     with pytest.raises(ValueError, match="one integer for each of the 3"):
         model.sample(3, [0, 1])
+
+
+def test_learns_by_its_own_em_alone():
+    with pytest.raises(ValueError, match="grows by a hard EM of its own"):
+        build().compile("sgd", algorithm=EG())

@@ -142,9 +142,10 @@ def test_samples_render_classes_with_noise():
     # Without noise they are what the model renders: its own switches explain them.
     noise = images - clean
     assert stats.kstest(noise.ravel() / 0.2, "norm").pvalue > 0.001
-    switches = model.sample_switches(500, seed=0)
-    expected = np.unique(model.render(np.ones(500, int), switches).std(axis=0) > 0)
-    np.testing.assert_array_equal(np.unique(clean.std(axis=0) > 0), expected)
+    clean, _ = model.sample(500, np.ones(500, int), seed=3)
+    switches = model.sample_switches(500, seed=3)
+    expected = model.render(np.ones(500, int), switches)
+    np.testing.assert_allclose(clean, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_samples_follow_keras_seed():
@@ -186,3 +187,18 @@ def test_priors_are_saved(tmp_path):
 def test_a_signed_model_has_no_stock_convnet():
     with pytest.raises(ValueError, match="signed"):
         build(nonnegative=False).to_convnet()
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5])
+def test_a_number_of_samples_is_a_positive_integer(n):
+    for draw in (build().sample, build().sample_switches):
+        with pytest.raises(ValueError, match="`n` must be an integer of at least 1"):
+            draw(n)
+
+
+def test_render_names_what_switches_it_takes():
+    model = build()
+    switches = model.sample_switches(2, seed=0)
+    for wrong in (switches[:1], [s[:, :1] for s in switches], [], switches[::-1]):
+        with pytest.raises(ValueError, match="Take those that `infer`"):
+            model.render([0, 1], wrong)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_drmm import DRMM, EG, Level, data
+from recipes import measure
 from recipes import mnist_semi_supervised as recipe
 
 
@@ -56,4 +57,4 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
 def test_error_is_the_share_of_wrong_classes():
     logits = np.eye(4)[[0, 1, 2, 3, 0, 0, 0, 0]]
     model = SimpleNamespace(predict=lambda x, **_: logits)
-    assert recipe.error(model, None, np.array([0, 1, 2, 3, 1, 1, 1, 0])) == 37.5
+    assert measure.error(model, None, np.array([0, 1, 2, 3, 1, 1, 1, 0])) == 37.5

@@ -66,3 +66,26 @@ def test_maps_have_the_published_sizes(name, shapes):
         shape = level.compute_output_shape(shape)
         found.append(shape[1:])
     assert found == shapes
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("rmm", {"num_nuisances": 2}),
+        ("evolutionary_tree", {"depth": 2, "branching": 2}),
+        ("evolutionary_forest", {"depth": 2, "branching": 2, "num_trees": 2}),
+    ],
+)
+def test_closed_forms_fit_save_and_come_back(name, options, tmp_path):
+    x = np.random.default_rng(0).random((24, 6, 6, 1)).astype("float32")
+    labels = np.arange(24) % 4 - 1
+    model = getattr(zoo, name)((6, 6, 1), 3, **options)
+    before = model.predict(x, verbose=0)
+    model.fit(x, labels, verbose=0)
+    assert np.any(model.predict(x, verbose=0) != before)
+    model.save(tmp_path / "model.keras")
+    other = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        other.predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+    np.testing.assert_array_equal(other.reconstruct(x), model.reconstruct(x))

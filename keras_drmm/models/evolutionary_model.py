@@ -1,0 +1,56 @@
+"""EvolutionaryModel: what evolutionary trees and forests have in common."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_drmm.models.rendering_model import RenderingModel
+
+
+class EvolutionaryModel(RenderingModel):
+    """Base of models that grow by a hard EM of their own, in `fit`."""
+
+    def _compile(self):
+        """Make `evaluate` work; `fit` needs no optimizer, and SGD has no state."""
+        self.compile(
+            "sgd",
+            loss=keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, ignore_class=-1
+            ),
+        )
+
+    def _check_algorithm(self, algorithm):
+        if algorithm is not None:
+            raise ValueError(
+                f"{type(self).__name__} grows by a hard EM of its own, not by "
+                f"{algorithm}. It comes compiled: call `fit` alone."
+            )
+
+    def _rows(self, x, y):
+        """Check what a tree is to grow from.
+
+        Returns:
+            (images (N, H, W, C), labels (N,) int64, -1 for an unlabelled row), NumPy.
+
+        Raises:
+            ValueError: images or labels are not what the model takes, or not arrays.
+        """
+        if not hasattr(x, "shape"):
+            raise ValueError(
+                f"A tree grows from all images at once, got a {type(x).__name__}. Join "
+                "the batches of a data set: `fit(images, labels)` takes arrays."
+            )
+        self._check(x, y)
+        labels = np.full(len(x), -1)
+        if y is not None:
+            labels = ops.convert_to_numpy(y).reshape(-1).astype("int64")
+        return ops.convert_to_numpy(x), labels
+
+
+def choose(logits, labels):
+    """Return the label where there is one, else the most probable class."""
+    classes = logits.argmax(axis=-1).astype("int32")
+    if labels is None:
+        return classes
+    labels = ops.convert_to_numpy(labels).reshape(-1).astype("int32")
+    return np.where(labels >= 0, labels, classes)
