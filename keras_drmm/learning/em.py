@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 from keras import ops
 
+from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.learning.m_step import MStep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EM(ABC):
     """Base of the EM algorithms: E-steps over a sweep of the data, then an M-step.
 
@@ -21,12 +23,32 @@ class EM(ABC):
     - `m_step()` sets the parameters to their closed forms and forgets the statistics,
       `reset_statistics()` forgets them alone; both run outside of compiled steps;
     - `initialize(x, y)` and `initialized`: parameters to start from.
+
+    Args:
+        batches_per_m_step: an M-step follows each so many batches, and the rest of a
+            sweep; None for whole sweeps.
+        step: how much of the way to the closed form an M-step goes, from above 0 to 1:
+            small batches say little. A `DRMM` adapts it from sweep to sweep.
+        rows_per_gram: n takes what a `DRMM` knows of its templates' overlap from the
+            first ceil(B / n) rows of a batch, which saves time; the direction of
+            steepest descent is always that of all rows.
     """
 
-    closed_form = True
-    needs_labels = False
+    batches_per_m_step: int | None = None
+    step: float = 1.0
+    rows_per_gram: int = 1
+
+    closed_form: ClassVar[bool] = True
+    needs_labels: ClassVar[bool] = False
     # Whether `posterior` leaves one hypothesis an image.
-    is_hard = False
+    is_hard: ClassVar[bool] = False
+
+    def __post_init__(self):
+        if not 0 < self.step <= 1:
+            raise ValueError(f"`step` must be above 0 and at most 1, got {self.step!r}.")
+        standardize_integer(self.rows_per_gram, "rows_per_gram")
+        if self.batches_per_m_step is not None:
+            standardize_integer(self.batches_per_m_step, "batches_per_m_step")
 
     @property
     def weights(self):
@@ -48,7 +70,7 @@ class EM(ABC):
 
     def callbacks(self):
         """Return the callbacks that `fit` adds, after those of the user."""
-        return [MStep()]
+        return [MStep(self.batches_per_m_step)]
 
     def e_step(self, model, images, labels, training):
         """Return the `Expectation` of a batch."""

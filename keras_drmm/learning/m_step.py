@@ -1,4 +1,4 @@
-"""MStep: the M-step at the end of a sweep."""
+"""MStep: the M-step at the end of a sweep, or after some of its batches."""
 
 import math
 
@@ -11,22 +11,45 @@ class MStep(keras.callbacks.Callback):
     `fit` adds it after the callbacks of the user: these see the weights that the logs
     of the epoch describe, so that `EarlyStopping` restores the best ones measured.
 
+    Args:
+        batches: run it after each so many batches, and at the end of an epoch on what
+            is left; None for the end of an epoch alone.
+
     Raises:
         FloatingPointError: the objective is not finite. The weights are then those of
             the last M-step.
     """
 
+    def __init__(self, batches=None):
+        super().__init__()
+        self.batches = batches
+
     def on_epoch_begin(self, epoch, logs=None):
         # An interrupted sweep leaves statistics of a part of the data.
         self.model.reset_statistics()
+        self.pending = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.pending += 1
+        if self.pending == self.batches:
+            # JAX's trainer keeps weights of its own within an epoch.
+            if keras.backend.backend() == "jax":
+                self.model.jax_state_sync()
+            self._run(logs, f"up to batch {batch + 1}")
 
     def on_epoch_end(self, epoch, logs=None):
-        objective = (logs or {}).get("loss", math.nan)
+        if self.pending:
+            self._run(logs, f"of epoch {epoch + 1}")
+
+    def _run(self, logs, when):
+        objective = float((logs or {}).get("loss", math.nan))
         if not math.isfinite(objective):
             self.model.reset_statistics()
             raise FloatingPointError(
-                f"The objective of epoch {epoch + 1} is {objective}: a batch holds NaN "
-                "or infinite pixels, or pixels far outside of what the model renders. "
-                "The weights are those before this epoch; clean or scale the images."
+                f"The objective {when} is {objective}: a batch holds NaN or infinite "
+                "pixels, or pixels far outside of what the model renders. The weights "
+                "are those before; clean or scale the images."
             )
+        # What whole sweeps measured; in their middle Keras' running means stay.
         logs.update(self.model.m_step() or {})
+        self.pending = 0

@@ -42,6 +42,7 @@ class SoftEM(EM):
     temperature: float = 1.0
 
     def __post_init__(self):
+        super().__post_init__()
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError(
                 "`temperature` must be a finite number above 0, got "

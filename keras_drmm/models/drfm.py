@@ -1,8 +1,6 @@
 """DRFM: the Deep Rendering Factor Model."""
 
 import math
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops
@@ -99,9 +97,6 @@ class DRFM(DRMM):
             initializer="glorot_uniform",
         )
 
-    # The loadings have no closed form here: `HardEM` is refused.
-    m_step: Any = None
-
     def top_down(self, classes, switches, training=False, factors=None):
         """Render ẑ^(0..L) of one-hot classes, ĝ and factors (B, d), None for 0."""
         z = self.templates.render(classes)
@@ -185,6 +180,21 @@ class DRFM(DRMM):
             "factors": self.factors,
             "solver_steps": self.solver_steps,
         }
+
+    # What `LearnsByEM` asks: the loadings stand beside the class templates.
+
+    _clips = _switches_alone = False
+
+    def _causes(self, e_step):
+        return ops.concatenate([super()._causes(e_step), e_step.factors], axis=1)
+
+    def _top(self):
+        loadings = ops.convert_to_numpy(self.loadings).astype("float64")
+        return np.concatenate([super()._top(), loadings], axis=1)
+
+    def _assign_top(self, templates, gain):
+        super()._assign_top(templates[:, : self.num_classes], gain)
+        self.loadings.assign(templates[:, self.num_classes :])
 
     @property
     def _loadings(self):

@@ -15,26 +15,30 @@ class DRMMSweep:
 
     Args:
         model: a `DRMM`.
+        soft: whether switches are probabilities.
 
     Attributes:
+        error: (2,), the sum of the rows' errors a pixel and the number of rows.
         levels: `LevelStatistics`, the finest first.
-        steps: (L, 2), Σ ||ε^(ℓ)||² and Σ ||Λ^(1) .. Λ^(ℓ) ε^(ℓ)||².
-        classes: (num_classes,), rows a class.
-        gain: (2,), Σ <I^(L), ẑ^(L)> and Σ ||ẑ^(L)||².
-        top: Σ ε^(L) of each class, (templates.shape[0], num_classes).
+        gains: (L, 2), Σ ||ε^(ℓ)||² and Σ ||Λ^(ℓ) ε^(ℓ)||².
+        match: (2,), Σ <I^(L), ẑ^(L)> and Σ ||ẑ^(L)||².
+        causes: Σ f fᵀ of what weights the templates on top: the class, one-hot, and
+            factors where there are some.
+        top: Σ ε^(L) fᵀ.
         switches: for each level, rows with each state at each location and channel.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, soft):
         shape, self.levels = (None, *model.image_shape), []
         for number, level in enumerate(model.levels, start=1):
-            self.levels.append(LevelStatistics(level, shape[1:], f"sweep_{number}"))
+            self.levels.append(LevelStatistics(level, shape[1:], f"sweep_{number}", soft))
             shape = level.compute_output_shape(shape)
-        templates = model.templates.templates.shape
-        self.steps = _Sum((len(model.levels), 2), "sweep_steps")
-        self.classes = _Sum(templates[1:], "sweep_classes")
-        self.top = _Sum(templates, "sweep_top")
-        self.gain = _Sum((2,), "sweep_gain")
+        size, columns = model._top().shape
+        self.error = _Sum((2,), "sweep_error")
+        self.gains = _Sum((len(model.levels), 2), "sweep_gains")
+        self.match = _Sum((2,), "sweep_match")
+        self.causes = _Sum((columns, columns), "sweep_causes")
+        self.top = _Sum((size, columns), "sweep_top")
         self.switches = [
             _Sum(prior.probabilities.shape, f"sweep_switches_{number}")
             for number, prior in enumerate(model.nuisance_priors, start=1)
@@ -43,7 +47,7 @@ class DRMMSweep:
     @property
     def metrics(self):
         """All sums, as Keras metrics."""
-        sums = [self.steps, self.classes, self.top, self.gain]
+        sums = [self.error, self.gains, self.match, self.causes, self.top]
         return [*self.levels, *sums, *self.switches]
 
     def forget(self):

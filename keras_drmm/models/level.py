@@ -110,15 +110,22 @@ class Level(keras.layers.Layer):
         Returns:
             (I^(ℓ), ĝ^(ℓ)), both (B, h, w, filters), the switches int8.
         """
-        u = self._match(message, training)
+        u = self.match(message, training)
         if signs is None:
             return self.pool(u)
         message, switches = self.pool(self.pool.spread(signs) * u)
         return signs * message, switches
 
+    def match(self, message, training=False):
+        """Return u, the normalised match of each template at each position."""
+        u = self.conv(message)
+        if self.batch_norm is not None:
+            u = self.batch_norm(u, training=training)
+        return u
+
     def both_signs(self, message, training=False):
         """Return `bottom_up` for s = 1 and for s = -1 everywhere, of one match."""
-        u = self._match(message, training)
+        u = self.match(message, training)
         minus, switches = self.pool(-u)
         return self.pool(u), (-minus, switches)
 
@@ -131,7 +138,7 @@ class Level(keras.layers.Layer):
 
     def call(self, message, training=False):
         # The message without the switches is stock pooling, which costs less.
-        message = ops.relu(self._match(message, training))
+        message = ops.relu(self.match(message, training))
         if self.pool.pool_size == (1, 1):
             return message
         cell = self.pool.pool_size
@@ -153,13 +160,6 @@ class Level(keras.layers.Layer):
             "top_down_batch_norm": self.top_down_batch_norm is not None,
             "data_format": self.data_format,
         }
-
-    def _match(self, message, training):
-        """Return u, the normalised match of each template at each position."""
-        u = self.conv(message)
-        if self.batch_norm is not None:
-            u = self.batch_norm(u, training=training)
-        return u
 
     @property
     def _channel_axis(self):

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+import scipy.linalg
 from keras import ops
 
 from keras_drmm.layers.geometry import pad
-from keras_drmm.models.correlation import correlate
+from keras_drmm.models.correlation import correlate, correlate_spectra, transform
 
 
 class LevelStatistics(keras.metrics.Metric):
@@ -37,11 +38,12 @@ class LevelStatistics(keras.metrics.Metric):
         level: a `Level`, built, channels_last, without `top_down_batch_norm`.
         input_shape: (H, W, C) of the level below.
         name: of the metric.
+        soft: whether switches have a covariance.
 
     Source: Patel, Nguyen, Baraniuk (2016), Algorithm 1.
     """
 
-    def __init__(self, level, input_shape, name):
+    def __init__(self, level, input_shape, name, soft=False):
         super().__init__(name=name, dtype="float32")
         conv = level.conv
         self.kernel_size, self.strides = conv.kernel_size, conv.strides
@@ -77,39 +79,85 @@ class LevelStatistics(keras.metrics.Metric):
             )
             for number, (down, right) in enumerate(self.regions)
         ]
-        # The last channel is the 1 of α.
         self.moments = self.add_variable(
-            (*self.kernel_size, self.filters, self.channels + 1),
+            (*self.kernel_size, self.filters, self.channels),
             initializer="zeros",
             name="moments",
+        )
+        # Σ φ, the products with the 1 of α.
+        self.means = self.add_variable(
+            (*self.kernel_size, self.filters), initializer="zeros", name="means"
         )
         self.sums = self.add_variable(
             (self.channels,), initializer="zeros", name="sums"
         )
-        self.squares = self.add_variable((), initializer="zeros", name="squares")
-        self.pixels = self.add_variable((), initializer="zeros", name="pixels")
+        self.pixels, self.gram_pixels = (
+            self.add_variable((), initializer="zeros", name=name)
+            for name in ("pixels", "gram_pixels")
+        )
+        # The covariance of soft switches, within cells.
+        self.covariance = None
+        if soft:
+            pool = level.pool
+            pooled, _ = pool.compute_output_shape(matched)
+            positions = pool.pool_size[0] * pool.pool_size[1]
+            self.cell = pool.pool_size
+            self.cell_starts = [b for b, _ in pool.windows.paddings(matched[1:3])]
+            self.covariance = self.add_variable(
+                (*pooled[1:], positions, positions),
+                initializer="zeros",
+                name="covariance",
+            )
 
-    def update_state(self, unpooled, residual):
+    def update_state(self, unpooled, residual, covariance=None, rows_per_gram=1):
         """Add a batch.
 
         Args:
             unpooled: the unpooled, masked ẑ^(ℓ), (B, H', W', filters).
             residual: I^(ℓ-1) minus what the level renders, (B, H, W, C).
+            covariance: of the unpooled map within cells, see `SoftSwitching`, of the
+                rows in the Gram matrix; None where switches are certain.
+            rows_per_gram: n takes the Gram matrix from the first ceil(B / n) rows.
         """
         unpooled, residual = (ops.cast(v, "float32") for v in (unpooled, residual))
         unpooled = _dilate(unpooled, self.strides)
-        for gram, (down, right) in zip(self.grams, self.regions, strict=True):
-            part = down.fold(right.fold(unpooled, 2), 1)
-            gram.assign_add(correlate(part, part, down.shifts, right.shifts))
-        canvas = ops.concatenate([residual, ops.ones_like(residual[..., :1])], axis=-1)
-        canvas = canvas[:, : self.rows.seen, : self.columns.seen]
+        canvas = residual[:, : self.rows.seen, : self.columns.seen]
         canvas = pad(canvas, (self.rows.around, self.columns.around), 1)
+        # One length for all: that of the canvas.
+        lengths = canvas.shape[1:3]
         offsets = [range(length) for length in self.kernel_size]
-        self.moments.assign_add(correlate(unpooled, canvas, *offsets))
+        spectrum = transform(unpooled, *lengths)
+        self.moments.assign_add(
+            correlate_spectra(spectrum, transform(canvas, *lengths), *offsets)
+        )
         self.sums.assign_add(ops.sum(residual, axis=(0, 1, 2)))
-        self.squares.assign_add(ops.sum(ops.square(residual)))
-        count = ops.shape(residual)[0] * residual.shape[1] * residual.shape[2]
-        self.pixels.assign_add(ops.cast(count, "float32"))
+        area = residual.shape[1] * residual.shape[2]
+        self.pixels.assign_add(ops.cast(ops.shape(residual)[0] * area, "float32"))
+
+        rows = -(-ops.shape(unpooled)[0] // rows_per_gram)
+        unpooled = unpooled[:rows]
+        if rows_per_gram > 1:
+            spectrum = transform(unpooled, *lengths)
+        for gram, (down, right) in zip(self.grams, self.regions, strict=True):
+            if down.is_whole and right.is_whole:
+                found = correlate_spectra(spectrum, spectrum, down.shifts, right.shifts)
+            else:
+                part = down.fold(right.fold(unpooled, 2), 1)
+                found = correlate(part, part, down.shifts, right.shifts)
+            gram.assign_add(found)
+        ones = np.zeros((1, *lengths, 1), "float32")
+        ones[
+            :,
+            self.rows.around[0] : lengths[0] - self.rows.around[1],
+            self.columns.around[0] : lengths[1] - self.columns.around[1],
+        ] = 1
+        total = ops.sum(unpooled, axis=0, keepdims=True)
+        self.means.assign_add(
+            correlate(total, ops.convert_to_tensor(ones), *offsets)[..., 0]
+        )
+        self.gram_pixels.assign_add(ops.cast(rows * area, "float32"))
+        if covariance is not None:
+            self.covariance.assign_add(covariance)
 
     def reset_state(self):
         """Do nothing: `fit` resets metrics before validation, inside of a sweep."""
@@ -118,14 +166,8 @@ class LevelStatistics(keras.metrics.Metric):
         # An empty dictionary: Keras logs nothing under the metric's name.
         return {}
 
-    @property
-    def mean_square(self):
-        """The residual's mean square."""
-        total, pixels = map(ops.convert_to_numpy, (self.squares, self.pixels))
-        return float(total) / (float(pixels) * self.channels)
-
     def solve(self, kernel, ridge):
-        """Return the change of Γ and α that fits best, and the residual it leaves.
+        """Return the change of Γ and α that fits best.
 
         Args:
             kernel: Γ in use, (kh, kw, C, filters), a NumPy array.
@@ -133,7 +175,7 @@ class LevelStatistics(keras.metrics.Metric):
                 diagonal.
 
         Returns:
-            (ΔΓ of the shape of `kernel`, Δα (C,), the sum of squares that remains).
+            (ΔΓ of the shape of `kernel`, Δα (C,)).
         """
         gram, moments = self._equations()
         size = len(gram) - 1
@@ -145,12 +187,10 @@ class LevelStatistics(keras.metrics.Metric):
         floor = 1e-9 * np.trace(gram) / len(gram)
         matrix = gram + (penalty + floor) * np.eye(size + 1)
         matrix[-1, -1] -= penalty
-        factor = np.linalg.cholesky(matrix)
-        change = np.linalg.solve(factor.T, np.linalg.solve(factor, target))
-        explained = np.sum(change * (2 * moments - gram @ change))
-        left = float(ops.convert_to_numpy(self.squares)) - explained
+        factor = scipy.linalg.cho_factor(matrix, overwrite_a=True)
+        change = scipy.linalg.cho_solve(factor, target)
         shape = (*self.kernel_size, self.filters, self.channels)
-        return change[:-1].reshape(shape).transpose(0, 1, 3, 2), change[-1], left
+        return change[:-1].reshape(shape).transpose(0, 1, 3, 2), change[-1]
 
     def _equations(self):
         """Assemble (Σ φ φᵀ, Σ φ εᵀ) in float64."""
@@ -174,13 +214,55 @@ class LevelStatistics(keras.metrics.Metric):
             ):
                 for (e, r, s), (f, t, u) in itertools.product(rows, columns):
                     blocks[i, j, :, k, l] += sign * gram[e, f, r, t, :, s, u]
-        moments = np.float64(ops.convert_to_numpy(self.moments)).reshape(size, -1)
-        gram = np.zeros((size + 1, size + 1))
+        if self.covariance is not None:
+            self._add_covariance(blocks)
+        moments, means, sums, pixels, gram_pixels = (
+            np.float64(ops.convert_to_numpy(v))
+            for v in (
+                self.moments,
+                self.means,
+                self.sums,
+                self.pixels,
+                self.gram_pixels,
+            )
+        )
+        gram = np.empty((size + 1, size + 1))
         gram[:size, :size] = blocks.reshape(size, size)
-        gram[:size, size] = gram[size, :size] = moments[:, -1]
-        gram[size, size] = float(self.pixels)
-        sums = np.float64(ops.convert_to_numpy(self.sums))
-        return gram, np.vstack([moments[:, :-1], sums])
+        gram[:size, size] = gram[size, :size] = means.ravel()
+        gram[size, size] = gram_pixels
+        gram *= pixels / max(gram_pixels, 1)
+        return gram, np.vstack([moments.reshape(size, -1), sums])
+
+    def _add_covariance(self, blocks):
+        """Add what the spread of soft switches adds to Σ φ φᵀ."""
+        covariance = np.float64(ops.convert_to_numpy(self.covariance))
+        filters = np.arange(self.filters)
+        for (t, place), (u, other) in itertools.product(
+            enumerate(np.ndindex(*self.cell)), repeat=2
+        ):
+            # (kh, cells), (kw, cells): whether a template's element lies in the image.
+            inside = [
+                axis.is_seen(
+                    stride * (length * np.arange(cells) + start - before), offsets
+                )
+                for axis, stride, length, cells, start, before, offsets in zip(
+                    (self.rows, self.columns),
+                    self.strides,
+                    self.cell,
+                    covariance.shape[:2],
+                    place,
+                    self.cell_starts,
+                    map(np.arange, self.kernel_size),
+                    strict=True,
+                )
+            ]
+            sums = np.einsum("ah,bw,hwc->abc", *inside, covariance[..., t, u])
+            for i, j in np.ndindex(*self.kernel_size):
+                # The same pixel, as the other position's template sees it.
+                k = i + self.strides[0] * (place[0] - other[0])
+                l = j + self.strides[1] * (place[1] - other[1])
+                if 0 <= k < self.kernel_size[0] and 0 <= l < self.kernel_size[1]:
+                    blocks[i, j, filters, k, l, filters] += sums[i, j]
 
 
 @dataclass(frozen=True)
@@ -201,9 +283,14 @@ class _Part:
     start: int = 0
     pixels: range | None = None
 
+    @property
+    def is_whole(self):
+        """Whether this is all of the canvas' axis."""
+        return self.pixels is None
+
     def fold(self, x, axis):
         """Move the strip's positions into the channels: their axis has then size 1."""
-        if self.pixels is None:
+        if self.is_whole:
             return x
         stop = self.start + self.depth
         if axis == 2:
@@ -216,7 +303,7 @@ class _Part:
     def pairs(self, length):
         """Yield (offset, offset', [(index of the shift, position, position')])."""
         for i, j in np.ndindex(length, length):
-            if self.pixels is None:
+            if self.is_whole:
                 yield i, j, [(i - j + length - 1, 0, 0)]
                 continue
             places = [(x - i - self.start, x - j - self.start) for x in self.pixels]
@@ -240,6 +327,7 @@ class _Axis:
         self.seen = min(size, canvas - before)
         after = canvas - before - self.seen
         self.around = (before, after)
+        self.canvas = canvas
         self.parts = [_Part(range(1 - length, length))]
         for width, pixels in (
             (before, range(before)),
@@ -249,6 +337,21 @@ class _Axis:
             start = 0 if pixels.start == 0 else count - depth
             if depth:
                 self.parts.append(_Part(range(1), depth, -1, start, pixels))
+
+
+    def is_seen(self, positions, offsets):
+        """Tell, as 0. or 1., which pixels of a template lie in the image.
+
+        Args:
+            positions: of the unpooled map, the strides filled in, (n,).
+            offsets: within the template, (k,).
+
+        Returns:
+            (k, n).
+        """
+        pixels = offsets[:, None] + positions
+        seen = (pixels >= self.around[0]) & (pixels < self.canvas - self.around[1])
+        return np.float64(seen)
 
 
 def _dilate(x, strides):

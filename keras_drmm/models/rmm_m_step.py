@@ -15,8 +15,8 @@ def m_step(model):
     $$\mu_{cg} \mathrel{+}= S_{cg} / N_{cg1}, \qquad \sigma^2 = \frac{R -
     \sum_{cg} \|S_{cg}\|^2 / N_{cg1}}{N D}, \qquad \pi = \textrm{shares of } N$$
 
-    in the sums of `RMMStatistics`, which are then forgotten; computed in float64. σ² is
-    at least the model's `variance_floor`. A template without rows moves to the row that
+    in the sums of `RMMStatistics`, which are then forgotten; computed in float64. The
+    algorithm's `step` is how much of the way parameters move there. σ² is at least the model's `variance_floor`. A template without rows moves to the row that
     its class explains worst, one of each class: it takes part in no row's evidence, so
     that none falls.
 
@@ -33,18 +33,27 @@ def m_step(model):
     used = on >= LEAST_ROWS
     shifts = np.where(used, sums["deviations"] / np.where(used, on, 1), 0)
     variance = (sums["squares"] - np.sum(on * shifts**2)) / (rows * model.num_pixels)
-    templates = ops.convert_to_numpy(model.templates).reshape(shifts.shape) + shifts
+    step = model.algorithm.step
+    templates = ops.convert_to_numpy(model.templates).reshape(shifts.shape)
+    templates = templates + step * shifts
     unused = ~used[..., 0]
     classes = np.flatnonzero(unused.any(axis=1)).tolist()
     for c, row in model.statistics.find_rows(classes).items():
         templates[c, unused[c].argmax()] = row
     model.templates.assign(templates.reshape(model.templates.shape))
-    model.noise_variance.assign(max(variance, model.variance_floor))
-    model.class_prior.assign(_probabilities(counts.sum(axis=(1, 2))))
-    model.nuisance_prior.assign(_probabilities(counts.sum(axis=(0, 2))))
+    _move(model.noise_variance, max(variance, model.variance_floor), step)
+    _move(model.class_prior, _probabilities(counts.sum(axis=(1, 2))), step)
+    _move(model.nuisance_prior, _probabilities(counts.sum(axis=(0, 2))), step)
     if model.switch:
-        model.switch_prior.assign(_probabilities(counts.sum(axis=(0, 1)))[0])
+        on_or_off = _probabilities(counts.sum(axis=(0, 1)))
+        _move(model.switch_prior, on_or_off[0], step)
     model.reset_statistics()
+
+
+def _move(variable, value, step):
+    """Move a variable `step` of the way to a value."""
+    old = ops.convert_to_numpy(variable).astype("float64")
+    variable.assign(old + step * (value - old))
 
 
 def _probabilities(counts):

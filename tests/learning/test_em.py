@@ -366,6 +366,40 @@ def test_an_interrupted_sweep_is_forgotten():
     assert_same(model, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("batches", [None, 2])
+def test_m_steps_go_part_of_the_way(batches):
+    """θ + s (θ' - θ) for the closed form θ', after the sweep or each two batches."""
+    algorithm = SoftEM(step=0.3, batches_per_m_step=batches)
+    model, other = build(algorithm), build(SoftEM(), copy=1)
+    model.fit(X, Y, batch_size=20, shuffle=False, verbose=0)
+    for rows in (slice(0, 60),) if batches is None else (slice(0, 40), slice(40, 60)):
+        before = other.get_weights()
+        other.fit(X[rows], Y[rows], shuffle=False, verbose=0)
+        after = other.get_weights()
+        other.set_weights(
+            [
+                b + 0.3 * (a - b) if np.issubdtype(a.dtype, np.floating) else a
+                for a, b in zip(after, before, strict=True)
+            ]
+        )
+    assert_same(model, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"step": 0}, "`step` must be above 0"),
+        ({"step": 1.5}, "`step` must be above 0"),
+        ({"batches_per_m_step": 0}, "`batches_per_m_step` must be an integer"),
+        ({"rows_per_gram": 0.5}, "`rows_per_gram` must be an integer"),
+    ],
+)
+def test_wrong_settings(arguments, message):
+    for algorithm in (HardEM, SoftEM):
+        with pytest.raises(ValueError, match=message):
+            algorithm(**arguments)
+
+
 def test_a_later_nan_stops_with_the_last_good_weights():
     """Of a data set the first batch is checked; the objective sees the others."""
 

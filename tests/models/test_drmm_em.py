@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_drmm import DRMM, EG, RFM, HardEM, Level, SoftEM
+from keras_drmm import DRFM, DRMM, EG, HardEM, Level, SoftEM
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 8, 8, 1)).astype("float32")
@@ -18,12 +18,15 @@ EXAMPLES = int(os.environ.get("EM_EXAMPLES", "5"))
 LABELS = np.array([0, 1, 2, 0, 1, 2, -1, -1, -1, -1, -1, -1])
 
 
-def build(levels=2, pooling=None, seed=0, **options):
+def build(levels=2, pooling=None, seed=0, algorithm=None, factors=0, **options):
     keras.utils.set_random_seed(seed)
     parts = [Level(3, 3, padding="full", pool_size=2), Level(4, 2, padding="valid")]
-    model = DRMM(parts[:levels], 3, (8, 8, 1), pooling=pooling, **options)
+    if factors:
+        model = DRFM(parts[:levels], 3, (8, 8, 1), factors, solver_steps=factors)
+    else:
+        model = DRMM(parts[:levels], 3, (8, 8, 1), pooling=pooling, **options)
     # Eager steps: these models are smaller than their graphs.
-    model.compile("sgd", algorithm=HardEM(), run_eagerly=True)
+    model.compile("sgd", algorithm=algorithm or HardEM(), run_eagerly=True)
     return model
 
 
@@ -91,7 +94,7 @@ def test_first_level_is_fitted_by_least_squares():
     old, level = kept.levels[0], model.levels[0]
     kernel, dkernel = old.kernel, old.kernel_change
     alpha, dalpha = old.alpha, old.alpha_change
-    model.templates.templates.assign(kept.templates)
+    model.templates.templates.assign(kept.top)
 
     def error(step, noise=0.0):
         level.conv.kernel.assign(kernel + step * dkernel + noise)
@@ -122,7 +125,7 @@ def test_scaling_templates_leaves_the_images():
     for level, old in zip(model.levels, kept.levels, strict=True):
         level.conv.kernel.assign(old.kernel)
         level.alpha.assign(old.alpha)
-    model.templates.templates.assign(kept.templates)
+    model.templates.templates.assign(kept.top)
     before = model.render(np.arange(12) % 3, switches)
     model._move(0.0)
     after = model.render(np.arange(12) % 3, switches)
@@ -200,13 +203,22 @@ def test_each_fit_compares_its_own_data():
 @pytest.mark.parametrize(
     ("make", "algorithm", "message"),
     [
-        (lambda: [Level(3, 3, batch_norm=True)], HardEM(), "batch_norm=False"),
-        (lambda: [Level(3, 3)], SoftEM(), "An `RMM` has soft EM"),
+        (
+            lambda: DRMM([Level(3, 3, batch_norm=True)], 3, (8, 8, 1)),
+            HardEM(),
+            "batch_norm=False",
+        ),
+        (
+            lambda: DRMM([Level(3, 3)], 3, (8, 8, 1), nonnegative=False),
+            SoftEM(),
+            "DRMM by `HardEM",
+        ),
+        (lambda: DRFM([Level(3, 3)], 3, (8, 8, 1)), SoftEM(), "DRFM by `HardEM"),
     ],
 )
-def test_what_hard_em_does_not_take(make, algorithm, message):
+def test_what_em_does_not_take(make, algorithm, message):
     """And a model whose `compile` failed goes on as it was."""
-    model = DRMM(make(), 3, (8, 8, 1))
+    model = make()
     model.compile("sgd", algorithm=EG())
     with pytest.raises(ValueError, match=message):
         model.compile("sgd", algorithm=algorithm)
@@ -214,6 +226,94 @@ def test_what_hard_em_does_not_take(make, algorithm, message):
     model.fit(X, LABELS, verbose=0)
 
 
-def test_factor_models_have_no_m_step():
-    with pytest.raises(ValueError, match="RFM has no closed-form M-step"):
-        RFM(Level(3, 3), 3, (8, 8, 1)).compile("sgd", algorithm=HardEM())
+@pytest.mark.parametrize("temperature", [0.05, 0.5])
+def test_soft_em_never_rises(temperature):
+    model = build(algorithm=SoftEM(temperature))
+    losses = model.fit(X, LABELS, epochs=6, batch_size=5, verbose=0).history["loss"]
+    assert np.all(np.diff(losses) <= 0)
+    assert losses[-1] < 0.9 * losses[0]
+    model._move(0.0)
+    assert model.evaluate(X, LABELS, verbose=0)[0] == pytest.approx(
+        losses[-1], rel=1e-3
+    )
+
+
+def test_cold_soft_em_is_hard_em():
+    """T -> 0 where no two matches tie."""
+    models = [build(algorithm=HardEM()), build(algorithm=SoftEM(1e-6))]
+    losses = []
+    for model in models:
+        model.initialize(X, LABELS, seed=1)
+        losses.append(model.fit(X, LABELS, epochs=4, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    for hard, soft in zip(*(model.weights for model in models), strict=True):
+        hard, soft = ops.convert_to_numpy(hard), ops.convert_to_numpy(soft)
+        np.testing.assert_allclose(hard, soft, atol=1e-3 * max(1, np.abs(hard).max()))
+
+
+def test_factors_are_fitted_with_the_class_templates():
+    """The change of [μ, Λ^(2)] solves the regression of ε on (class, factors)."""
+    model = build(levels=1, factors=2)
+    model.initialize(X, LABELS, seed=1)
+    model.noise_variance.assign(0.05)
+    model.loadings.assign(0.3 * RNG.normal(size=model.loadings.shape))
+    found = model.infer(X, LABELS)
+    level = model.levels[0]
+    residual = X - found.reconstruction
+    above = level.render.adjoint(residual, found.switches[0])
+    above = np.float64(ops.convert_to_numpy(above)).reshape(len(X), -1)
+    causes = np.hstack([np.eye(3)[found.classes], found.factors])
+    expected, *_ = np.linalg.lstsq(causes, above, rcond=None)
+    z = np.float32(above.reshape(-1, 5, 5, 3))
+    moved = ops.convert_to_numpy(level.top_down(z, found.switches[0]))
+    step = np.sum(above**2) / np.sum(np.float64(moved) ** 2)
+    model.fit(X, LABELS, epochs=1, verbose=0)
+    change = model._kept.top_change
+    np.testing.assert_allclose(change, step * expected.T, rtol=1e-3, atol=1e-4)
+
+
+def test_a_factor_model_learns_by_hard_em():
+    model = build(factors=4)
+    losses = model.fit(X, LABELS, epochs=10, verbose=0).history["loss"]
+    assert np.all(np.diff(losses) <= 0)
+    assert losses[-1] < 0.8 * losses[0]
+    without = build()
+    assert losses[-1] < without.fit(X, LABELS, epochs=10, verbose=0).history["loss"][-1]
+
+
+def test_m_steps_within_a_sweep():
+    """One after all batches is a sweep's; many move the weights many times."""
+    sweep, whole, many = (
+        build(algorithm=algorithm)
+        for algorithm in (
+            HardEM(),
+            HardEM(batches_per_m_step=3),
+            HardEM(batches_per_m_step=1, step=0.2),
+        )
+    )
+    for model in (sweep, whole, many):
+        model.initialize(X, LABELS, seed=1)
+    before = squared_error(many, LABELS)
+    options = {"batch_size": 4, "shuffle": False, "verbose": 0}
+    sweep.fit(X, LABELS, epochs=1, **options)
+    whole.fit(X, LABELS, epochs=1, **options)
+    for ours, theirs in zip(whole.weights, sweep.weights, strict=True):
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs), atol=1e-5
+        )
+    many.fit(X, LABELS, epochs=3, **options)
+    assert squared_error(many, LABELS) < 0.9 * before
+
+
+def test_gram_of_some_rows_stands_for_all():
+    """Where the first half of a batch is the second half too, nothing changes."""
+    twice, labels = np.concatenate([X, X]), np.concatenate([LABELS, LABELS])
+    weights = []
+    for n in (1, 2):
+        model = build(algorithm=HardEM(rows_per_gram=n))
+        model.initialize(X, LABELS, seed=1)
+        model.fit(twice, labels, batch_size=24, shuffle=False, epochs=1, verbose=0)
+        weights.append([ops.convert_to_numpy(v) for v in model.weights])
+    for ours, theirs in zip(*weights, strict=True):
+        scale = max(1.0, np.abs(theirs).max())
+        np.testing.assert_allclose(ours / scale, theirs / scale, atol=5e-4)
