@@ -131,8 +131,11 @@ def train(model, dataset, options):
 
     history = options.output / "history.csv"
     log = EpochLog(model, dataset, history)
+    batches = dataset
+    if options.backend == "tensorflow":
+        batches = dataset.as_tf_dataset()
     model.fit(
-        dataset,
+        batches,
         epochs=options.epochs,
         # The data set shuffles itself, as a function of seed and epoch.
         shuffle=False,

@@ -129,6 +129,43 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         self._keras_resets_next = True
         return self._workers
 
+    def as_tf_dataset(self):
+        """Return the same batches as a `tf.data.Dataset`, which TensorFlow reads sooner.
+
+        Keras turns any data set into one whose autotuner sleeps for longer and longer,
+        up to a minute, and the end of an epoch waits for it to wake (TensorFlow 2.21).
+        This one has no autotuner. Each pass over it is an epoch, from `epoch` on.
+
+        Returns:
+            A `tf.data.Dataset` of `(images, labels)` batches, for the TensorFlow
+            backend only.
+
+        Raises:
+            ModuleNotFoundError: TensorFlow is not installed.
+        """
+        import tensorflow as tf
+
+        def batches():
+            for index in range(len(self)):
+                batch = self[index]
+                # Keras knows the number of batches and asks for no more.
+                if index == len(self) - 1:
+                    self.epoch += 1
+                yield batch
+
+        images, labels = self[0]
+        dataset = tf.data.Dataset.from_generator(
+            batches,
+            output_signature=(
+                tf.TensorSpec(images.shape, images.dtype),
+                tf.TensorSpec(labels.shape, labels.dtype),
+            ),
+        )
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return dataset.with_options(options)
+
     def on_epoch_end(self) -> None:
         """Go on to the next epoch."""
         if self._keras_resets_next:

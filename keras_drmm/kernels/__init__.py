@@ -1,8 +1,8 @@
 """Switch pooling and rendering, by the fastest way that the backend in use has.
 
 `switch_pool(u, cell, rows)` and `unpool(z, switches, cell, rows)` are defined in
-`formula.py`, `overlap_add(z, kernel, strides, data_format)` in `rendering.py`; a
-backend without a kernel of its own runs these definitions. Within `exporting()`
+`formula.py` with `pick(x, switches, cell, rows)`; `overlap_add(z, kernel, strides,
+data_format)` and `template_gradient(x, z, strides)` in `rendering.py`; a backend without a kernel of its own runs these definitions. Within `exporting()`
 switches are pooled and unpooled by `portable.py`.
 """
 
@@ -13,22 +13,34 @@ from keras_drmm.kernels.portable import exporting
 
 if keras.backend.backend() == "tensorflow":
     from keras_drmm.kernels.rendering import overlap_add
+    from keras_drmm.kernels.tensorflow_kernel import pick, template_gradient
     from keras_drmm.kernels.tensorflow_kernel import switch_pool as _switch_pool
     from keras_drmm.kernels.tensorflow_kernel import unpool as _unpool
 elif keras.backend.backend() == "jax":
+    from keras_drmm.kernels.formula import pick
     from keras_drmm.kernels.jax_kernel import switch_pool as _switch_pool
     from keras_drmm.kernels.jax_kernel import unpool as _unpool
-    from keras_drmm.kernels.jax_rendering import overlap_add
+    from keras_drmm.kernels.jax_rendering import overlap_add, template_gradient
 elif keras.backend.backend() == "torch":
+    from keras_drmm.kernels.formula import pick
     from keras_drmm.kernels.rendering import overlap_add
     from keras_drmm.kernels.torch_kernel import switch_pool as _switch_pool
+    from keras_drmm.kernels.torch_kernel import template_gradient
     from keras_drmm.kernels.torch_kernel import unpool as _unpool
 else:
+    from keras_drmm.kernels.formula import pick
     from keras_drmm.kernels.formula import switch_pool as _switch_pool
     from keras_drmm.kernels.formula import unpool as _unpool
-    from keras_drmm.kernels.rendering import overlap_add
+    from keras_drmm.kernels.rendering import overlap_add, template_gradient
 
 switch_pool = portable.unless_exporting(_switch_pool, portable.switch_pool)
 unpool = portable.unless_exporting(_unpool, portable.unpool)
 
-__all__ = ["exporting", "overlap_add", "switch_pool", "unpool"]
+__all__ = [
+    "exporting",
+    "overlap_add",
+    "pick",
+    "switch_pool",
+    "template_gradient",
+    "unpool",
+]

@@ -19,6 +19,15 @@ def overlap_add(z, kernel, strides, data_format):
     return rendering.overlap_add(z, kernel, strides, data_format)
 
 
+def template_gradient(x, z, kernel_size, strides):
+    """See `rendering.template_gradient`."""
+    _, gradient = jax.vjp(
+        lambda kernel: ops.conv(x, kernel, strides, "valid"),
+        ops.zeros((*kernel_size, x.shape[3], z.shape[3]), x.dtype),
+    )
+    return gradient(z)[0]
+
+
 def _forward(z, kernel, strides, data_format):
     return rendering.overlap_add(z, kernel, strides, data_format), (z, kernel)
 

@@ -30,6 +30,36 @@ _unpool = _fused(formula.unpool)
 _pick = _fused(formula.pick)
 
 
+def pick(x, switches, cell, rows):
+    """See `formula.pick`."""
+
+    @tf.custom_gradient
+    def forward(x):
+        def gradient(upstream):
+            return _unpool(upstream, switches, cell=cell, rows=rows)
+
+        return _pick(x, switches, cell=cell, rows=rows), gradient
+
+    return forward(x)
+
+
+def template_gradient(x, z, kernel_size, strides):
+    """See `rendering.template_gradient`: twice to four times as fast (measured)."""
+    # What strides leave over at the end takes part in no patch.
+    x = x[
+        :,
+        : (z.shape[1] - 1) * strides[0] + kernel_size[0],
+        : (z.shape[2] - 1) * strides[1] + kernel_size[1],
+    ]
+    return tf.raw_ops.Conv2DBackpropFilter(
+        input=x,
+        filter_sizes=(*kernel_size, x.shape[3], z.shape[3]),
+        out_backprop=z,
+        strides=(1, *strides, 1),
+        padding="VALID",
+    )
+
+
 def switch_pool(u, cell, rows):
     """See `formula.switch_pool`."""
 

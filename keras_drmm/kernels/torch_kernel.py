@@ -96,3 +96,17 @@ def switch_pool(u, cell, rows):
 def unpool(z, switches, cell, rows):
     """See `formula.unpool`."""
     return _Unpool.apply(z, switches, cell, rows)
+
+
+def template_gradient(x, z, kernel_size, strides):
+    """See `rendering.template_gradient`."""
+    # (B, H, W, C) -> (B, C, H, W), what strides leave over cut off
+    x, z = (v.permute(0, 3, 1, 2) for v in (x, z))
+    height, width = (
+        (count - 1) * stride + length
+        for count, stride, length in zip(z.shape[2:], strides, kernel_size, strict=True)
+    )
+    shape = (z.shape[1], x.shape[1], *kernel_size)
+    gradient = torch.nn.grad.conv2d_weight(x[:, :, :height, :width], shape, z, strides)
+    # (filters, C, kh, kw) -> (kh, kw, C, filters)
+    return gradient.permute(2, 3, 1, 0)

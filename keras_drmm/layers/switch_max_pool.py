@@ -4,7 +4,6 @@ import keras
 from keras import ops
 
 from keras_drmm import kernels
-from keras_drmm.kernels.formula import pick
 from keras_drmm.layers.arguments import standardize_pair
 from keras_drmm.layers.geometry import Windows, crop, pad
 from keras_drmm.layers.image_layer import ImageLayer
@@ -119,7 +118,7 @@ class SwitchMaxPool(ImageLayer):
         """
         u = pad(u, self.windows.paddings(self._sizes(ops.shape(u))), self.rows)
         # (B, H, W, C) -> (B, h, w, C)
-        return pick(u, switches, self.pool_size, self.rows)
+        return kernels.pick(u, switches, self.pool_size, self.rows)
 
     def spread(self, z, output_shape=None):
         """Give every position of a cell the cell's value.

@@ -29,9 +29,9 @@ class EM(ABC):
             sweep; None for whole sweeps.
         step: how much of the way to the closed form an M-step goes, from above 0 to 1:
             small batches say little. A `DRMM` adapts it from sweep to sweep.
-        rows_per_gram: n takes what a `DRMM` knows of its templates' overlap from the
-            first ceil(B / n) rows of a batch, which saves time; the direction of
-            steepest descent is always that of all rows.
+        rows_per_gram: n takes what a `DRMM` knows of its templates' overlap (Gram
+            matrices, step sizes) from the first ceil(B / n) rows of a batch, which
+            saves time; the direction of steepest descent is always that of all rows.
     """
 
     batches_per_m_step: int | None = None

@@ -1,23 +1,7 @@
 """Sums of products of two feature maps at every shift of one against the other."""
 
-from typing import Any, NamedTuple
-
 import numpy as np
 from keras import ops
-
-
-class Spectrum(NamedTuple):
-    """The Fourier transform of maps; of a real map half of the frequencies say all.
-
-    Attributes:
-        real, imaginary: (frequencies, B, C).
-        rows, columns: length of the transform.
-    """
-
-    real: Any
-    imaginary: Any
-    rows: int
-    columns: int
 
 
 def correlate(u, v, down, right):
@@ -40,28 +24,22 @@ def correlate(u, v, down, right):
         (len(down), len(right), C, C').
     """
     # Long enough that no shift wraps around onto other values.
-    lengths = [
+    rows, columns = (
         max(u.shape[axis] + max(shifts[-1], -shifts[0]), v.shape[axis] - shifts[0])
         for axis, shifts in ((1, down), (2, right))
-    ]
-    first = transform(u, *lengths)
-    second = first if v is u else transform(v, *lengths)
-    return correlate_spectra(first, second, down, right)
-
-
-def correlate_spectra(u, v, down, right):
-    """Return `correlate` of two maps that were transformed already, as `Spectrum`s.
-
-    Args:
-        u, v: transforms of one length, at which no shift wraps around.
-        down, right: ranges of the shifts.
-    """
-    rows, columns, half = u.rows, u.columns, u.columns // 2 + 1
+    )
+    # Of a real map the other half of the frequencies says the same.
+    half = columns // 2 + 1
+    u_real, u_imaginary = _transform(u, rows, columns, half)
+    if v is u:
+        v_real, v_imaginary = u_real, u_imaginary
+    else:
+        v_real, v_imaginary = _transform(v, rows, columns, half)
     # conj(û) v̂, summed over the batch: (F, 2 B, C) and (F, 2 B, C') -> (F, C, C')
-    u_parts = ops.concatenate([u.real, u.imaginary], axis=1)
+    u_parts = ops.concatenate([u_real, u_imaginary], axis=1)
     real, imaginary = (
         ops.einsum("fbc,fbd->fcd", u_parts, ops.concatenate(v_parts, axis=1))
-        for v_parts in ((v.real, v.imaginary), (v.imaginary, -v.real))
+        for v_parts in ((v_real, v_imaginary), (v_imaginary, -v_real))
     )
 
     # Back, for the shifts wanted alone.
@@ -71,7 +49,7 @@ def correlate_spectra(u, v, down, right):
     # A frequency whose mirror image was left out counts twice.
     mirrored = (q > 0) & (2 * q < columns)
     weight = (1.0 + mirrored) / (rows * columns)
-    channels = (u.real.shape[2], v.real.shape[2])
+    channels = (u.shape[3], v.shape[3])
     spectrum = ops.concatenate([real, imaginary], axis=0)
     shifted = ops.matmul(
         _constant(np.hstack([weight * np.cos(angle), -weight * np.sin(angle)])),
@@ -80,12 +58,11 @@ def correlate_spectra(u, v, down, right):
     return ops.reshape(shifted, (len(down), len(right), *channels))
 
 
-def transform(x, rows, columns):
-    """Return the `Spectrum` of maps (B, H, W, C), padded with zeros to the lengths.
+def _transform(x, rows, columns, half):
+    """Transform maps (B, H, W, C) to real and imaginary parts (half * rows, B, C).
 
     Each step is a product of a small matrix with a wide one.
     """
-    half = columns // 2 + 1
     height, width, channels = x.shape[1:]
     # (B, H, W, C) -> (W, H * B * C) -> (2 * half, H, B * C)
     x = ops.reshape(ops.transpose(x, (2, 1, 0, 3)), (width, -1))
@@ -101,8 +78,7 @@ def transform(x, rows, columns):
         imaginary[:, :rows] - real[:, rows:],
     )
     # -> (half * rows, B, C)
-    parts = (ops.reshape(v, (half * rows, -1, channels)) for v in parts)
-    return Spectrum(*parts, rows, columns)
+    return tuple(ops.reshape(v, (half * rows, -1, channels)) for v in parts)
 
 
 def _constant(x):

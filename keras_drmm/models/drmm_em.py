@@ -173,8 +173,9 @@ class LearnsByEM(RenderingModel):
             if self._clips:
                 # Behind the ReLU a negative z moves nothing.
                 error = ops.where(z > 0, error, 0)
-            moved = level.conv.render(switching.unpool(level, error, switches))
-            gains.append([ops.sum(ops.square(error)), ops.sum(ops.square(moved))])
+            some = error[:rows]
+            moved = level.conv.render(switching.unpool(level, some, switches[:rows]))
+            gains.append([ops.sum(ops.square(some)), ops.sum(ops.square(moved))])
             self._sweep.switches[l].update_state(
                 switching.count(self.nuisance_priors[l], switches)
             )

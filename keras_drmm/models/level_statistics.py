@@ -8,8 +8,9 @@ import numpy as np
 import scipy.linalg
 from keras import ops
 
+from keras_drmm import kernels
 from keras_drmm.layers.geometry import pad
-from keras_drmm.models.correlation import correlate, correlate_spectra, transform
+from keras_drmm.models.correlation import correlate
 
 
 class LevelStatistics(keras.metrics.Metric):
@@ -80,7 +81,7 @@ class LevelStatistics(keras.metrics.Metric):
             for number, (down, right) in enumerate(self.regions)
         ]
         self.moments = self.add_variable(
-            (*self.kernel_size, self.filters, self.channels),
+            (*self.kernel_size, self.channels, self.filters),
             initializer="zeros",
             name="moments",
         )
@@ -120,15 +121,10 @@ class LevelStatistics(keras.metrics.Metric):
             rows_per_gram: n takes the Gram matrix from the first ceil(B / n) rows.
         """
         unpooled, residual = (ops.cast(v, "float32") for v in (unpooled, residual))
-        unpooled = _dilate(unpooled, self.strides)
         canvas = residual[:, : self.rows.seen, : self.columns.seen]
         canvas = pad(canvas, (self.rows.around, self.columns.around), 1)
-        # One length for all: that of the canvas.
-        lengths = canvas.shape[1:3]
-        offsets = [range(length) for length in self.kernel_size]
-        spectrum = transform(unpooled, *lengths)
         self.moments.assign_add(
-            correlate_spectra(spectrum, transform(canvas, *lengths), *offsets)
+            kernels.template_gradient(canvas, unpooled, self.kernel_size, self.strides)
         )
         self.sums.assign_add(ops.sum(residual, axis=(0, 1, 2)))
         area = residual.shape[1] * residual.shape[2]
@@ -136,25 +132,24 @@ class LevelStatistics(keras.metrics.Metric):
 
         rows = -(-ops.shape(unpooled)[0] // rows_per_gram)
         unpooled = unpooled[:rows]
-        if rows_per_gram > 1:
-            spectrum = transform(unpooled, *lengths)
-        for gram, (down, right) in zip(self.grams, self.regions, strict=True):
-            if down.is_whole and right.is_whole:
-                found = correlate_spectra(spectrum, spectrum, down.shifts, right.shifts)
-            else:
-                part = down.fold(right.fold(unpooled, 2), 1)
-                found = correlate(part, part, down.shifts, right.shifts)
-            gram.assign_add(found)
-        ones = np.zeros((1, *lengths, 1), "float32")
+        ones = np.zeros((1, *canvas.shape[1:3], 1), "float32")
         ones[
             :,
-            self.rows.around[0] : lengths[0] - self.rows.around[1],
-            self.columns.around[0] : lengths[1] - self.columns.around[1],
+            self.rows.around[0] : self.rows.canvas - self.rows.around[1],
+            self.columns.around[0] : self.columns.canvas - self.columns.around[1],
         ] = 1
-        total = ops.sum(unpooled, axis=0, keepdims=True)
         self.means.assign_add(
-            correlate(total, ops.convert_to_tensor(ones), *offsets)[..., 0]
+            kernels.template_gradient(
+                ops.convert_to_tensor(ones),
+                ops.sum(unpooled, axis=0, keepdims=True),
+                self.kernel_size,
+                self.strides,
+            )[:, :, 0]
         )
+        unpooled = _dilate(unpooled, self.strides)
+        for gram, (down, right) in zip(self.grams, self.regions, strict=True):
+            part = down.fold(right.fold(unpooled, 2), 1)
+            gram.assign_add(correlate(part, part, down.shifts, right.shifts))
         self.gram_pixels.assign_add(ops.cast(rows * area, "float32"))
         if covariance is not None:
             self.covariance.assign_add(covariance)
@@ -231,7 +226,9 @@ class LevelStatistics(keras.metrics.Metric):
         gram[:size, size] = gram[size, :size] = means.ravel()
         gram[size, size] = gram_pixels
         gram *= pixels / max(gram_pixels, 1)
-        return gram, np.vstack([moments.reshape(size, -1), sums])
+        # (kh, kw, C, F) -> (kh * kw * F, C)
+        moments = moments.transpose(0, 1, 3, 2).reshape(size, -1)
+        return gram, np.vstack([moments, sums])
 
     def _add_covariance(self, blocks):
         """Add what the spread of soft switches adds to Σ φ φᵀ."""
@@ -283,14 +280,9 @@ class _Part:
     start: int = 0
     pixels: range | None = None
 
-    @property
-    def is_whole(self):
-        """Whether this is all of the canvas' axis."""
-        return self.pixels is None
-
     def fold(self, x, axis):
         """Move the strip's positions into the channels: their axis has then size 1."""
-        if self.is_whole:
+        if self.pixels is None:
             return x
         stop = self.start + self.depth
         if axis == 2:
@@ -303,7 +295,7 @@ class _Part:
     def pairs(self, length):
         """Yield (offset, offset', [(index of the shift, position, position')])."""
         for i, j in np.ndindex(length, length):
-            if self.is_whole:
+            if self.pixels is None:
                 yield i, j, [(i - j + length - 1, 0, 0)]
                 continue
             places = [(x - i - self.start, x - j - self.start) for x in self.pixels]

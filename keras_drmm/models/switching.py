@@ -93,7 +93,7 @@ class SoftSwitching:
         weighted = ops.expand_dims(ops.square(z), -1) * on
         alone = ops.expand_dims(ops.sum(weighted, axis=0), -1)
         together = ops.einsum("bhwct,bhwcs->hwcts", weighted, on)
-        return alone * np.eye(on.shape[-1], dtype="float32") - together
+        return alone * ops.eye(on.shape[-1], dtype="float32") - together
 
     def variance(self, level, z, switches, sizes):
         r"""Return $E\|\Lambda_g z - E \Lambda_g z\|^2$ of each row, (B,).

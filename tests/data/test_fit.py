@@ -160,3 +160,16 @@ def test_predict_leaves_the_epoch_alone():
     dataset = make()
     make_model().predict(dataset, verbose=0)
     assert dataset.epoch == 0
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+def test_tf_dataset_has_the_same_batches():
+    """Epoch by epoch, without an autotuner that Keras waits for."""
+    dataset, recorder = make(seed=3), Recorder()
+    batches = dataset.as_tf_dataset()
+    make_model().fit(batches, epochs=3, callbacks=[recorder], verbose=0)
+    np.testing.assert_allclose(
+        recorder.epochs, expected([0, 1, 2], seed=3), rtol=1e-4
+    )
+    assert dataset.epoch == 3
+    assert not batches.options().autotune.enabled
