@@ -1,7 +1,13 @@
 """What a trained model holds, as pictures."""
 
+from keras_drmm.analysis.filters import plot_filters
 from keras_drmm.analysis.nuisance_transfer import plot_nuisance_transfer
 from keras_drmm.analysis.reconstructions import plot_reconstructions
 from keras_drmm.analysis.samples import plot_samples
 
-__all__ = ["plot_nuisance_transfer", "plot_reconstructions", "plot_samples"]
+__all__ = [
+    "plot_filters",
+    "plot_nuisance_transfer",
+    "plot_reconstructions",
+    "plot_samples",
+]

@@ -130,7 +130,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         return self._workers
 
     def as_tf_dataset(self):
-        """Return the same batches as a `tf.data.Dataset`, which TensorFlow reads sooner.
+        """Return the same batches as a `tf.data.Dataset` that is not waited for.
 
         Keras turns any data set into one whose autotuner sleeps for longer and longer,
         up to a minute, and the end of an epoch waits for it to wake (TensorFlow 2.21).

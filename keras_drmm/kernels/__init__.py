@@ -1,9 +1,10 @@
 """Switch pooling and rendering, by the fastest way that the backend in use has.
 
-`switch_pool(u, cell, rows)` and `unpool(z, switches, cell, rows)` are defined in
-`formula.py` with `pick(x, switches, cell, rows)`; `overlap_add(z, kernel, strides,
-data_format)` and `template_gradient(x, z, strides)` in `rendering.py`; a backend without a kernel of its own runs these definitions. Within `exporting()`
-switches are pooled and unpooled by `portable.py`.
+`switch_pool(u, cell, rows)`, `unpool(z, switches, cell, rows)` and `pick(x, switches,
+cell, rows)` are defined in `formula.py`, `overlap_add(z, kernel, strides, data_format)`
+and `template_gradient(x, z, kernel_size, strides)` in `rendering.py`; a backend without
+a kernel of its own runs these definitions. Within `exporting()` switches are pooled and
+unpooled by `portable.py`.
 """
 
 import keras

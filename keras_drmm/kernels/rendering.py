@@ -29,7 +29,8 @@ def template_gradient(x, z, kernel_size, strides):
     Args:
         x: channels_last map (B, H, W, C).
         z: map of the shape of `ops.conv(x, Γ, strides, "valid")`, (B, h, w, filters).
-        kernel_size, strides: pairs.
+        kernel_size: (kh, kw).
+        strides: pair.
 
     Returns:
         (kh, kw, C, filters).

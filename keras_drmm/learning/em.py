@@ -45,7 +45,9 @@ class EM(ABC):
 
     def __post_init__(self):
         if not 0 < self.step <= 1:
-            raise ValueError(f"`step` must be above 0 and at most 1, got {self.step!r}.")
+            raise ValueError(
+                f"`step` must be above 0 and at most 1, got {self.step!r}."
+            )
         standardize_integer(self.rows_per_gram, "rows_per_gram")
         if self.batches_per_m_step is not None:
             standardize_integer(self.batches_per_m_step, "batches_per_m_step")

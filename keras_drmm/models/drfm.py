@@ -1,6 +1,7 @@
 """DRFM: the Deep Rendering Factor Model."""
 
 import math
+
 import keras
 import numpy as np
 from keras import ops

@@ -10,6 +10,7 @@ from keras_drmm.models.drmm_initialization import initial_templates
 from keras_drmm.models.drmm_sweep import DRMMSweep
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.expectation import Expectation
+from keras_drmm.models.kept_level import KeptLevel, split_unused
 from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.sampling import numpy_generator
 from keras_drmm.models.switching import HardSwitching, SoftSwitching
@@ -18,6 +19,8 @@ from keras_drmm.models.switching import HardSwitching, SoftSwitching
 RIDGE = 1e-4
 # A step is halved this often before a model is taken to have converged.
 LEAST_STEP = 2.0**-6
+# The objective of some batches may be so much larger than that of the batches before.
+NOISE = 1.5
 
 
 class LearnsByEM(RenderingModel):
@@ -42,7 +45,8 @@ class LearnsByEM(RenderingModel):
     All levels move at once, and the E-step maximises <μ_cg, I>, not the error. So a
     sweep may be worse than the one before: its M-step is then taken back and repeated
     with half of the step. The objective of the weights that are kept never rises. With
-    `batches_per_m_step` nothing is taken back, as other batches have another error.
+    `batches_per_m_step` other batches have another error: it may be half as large again
+    before an M-step is taken back.
 
     After each M-step templates are scaled to unit norm, and what renders through them
     by the inverse: the images stay as they are.
@@ -56,7 +60,7 @@ class LearnsByEM(RenderingModel):
         return int(ops.convert_to_numpy(self.steps)) > 0
 
     def initialize(self, x, y=None, seed=None):
-        """Choose templates to start from: patches of the data, level by level.
+        """Choose what to start from: class templates from the data, unit templates.
 
         Args:
             x: images (N, H, W, C), floats in `pixel_range`; some are drawn.
@@ -180,17 +184,16 @@ class LearnsByEM(RenderingModel):
                 switching.count(self.nuisance_priors[l], switches)
             )
         self._sweep.gains.update_state(ops.stack([ops.stack(v) for v in gains]))
-        top = e_step.rendered[-1]
-        self._sweep.match.update_state(
-            ops.stack([ops.sum(top * e_step.messages[-1]), ops.sum(ops.square(top))])
-        )
-        if self.templates.pooling == "mean":
-            error = ops.mean(error, axis=(1, 2))
-        error = ops.reshape(error, (-1, self.templates.templates.shape[0]))
         causes = self._causes(e_step)
-        transposed = ops.transpose(causes)
-        self._sweep.causes.update_state(ops.matmul(transposed, causes))
-        self._sweep.top.update_state(ops.matmul(ops.transpose(error), causes))
+        self._sweep.causes.update_state(ops.matmul(ops.transpose(causes), causes))
+        for total, values in (
+            (self._sweep.top, error),
+            (self._sweep.messages, e_step.messages[-1]),
+        ):
+            if self.templates.pooling == "mean":
+                values = ops.mean(values, axis=(1, 2))
+            values = ops.reshape(values, (-1, total.total.shape[0]))
+            total.update_state(ops.matmul(ops.transpose(values), causes))
 
     def reset_statistics(self):
         """Forget the statistics of the sweep."""
@@ -205,18 +208,15 @@ class LearnsByEM(RenderingModel):
         """
         total, rows = _array(self._sweep.error.total)
         objective = total / rows
-        if self.algorithm.batches_per_m_step:
-            self._keep(objective)
-            self._move(self.algorithm.step)
-            self.reset_statistics()
-            return None
-        if self._kept is not None and objective > self._kept.objective:
+        within = self.algorithm.batches_per_m_step is not None
+        allowed = NOISE if within else 1.0
+        if self._kept is not None and objective > allowed * self._kept.objective:
             self._step, self._falls = self._step / 2, 0
         else:
             self._keep(objective)
             self._falls += 1
             # Longer steps only after some success: each one that fails costs a sweep.
-            if self._falls > 2:
+            if self._falls > 2 and not within:
                 self._step = min(1.0, 2 * self._step)
         if self._step < LEAST_STEP:
             self.stop_training = True
@@ -224,6 +224,8 @@ class LearnsByEM(RenderingModel):
         else:
             self._move(self._step)
         self.reset_statistics()
+        if within:
+            return None
         return {"loss": self._kept.objective, "step": self._step}
 
     # What a factor model has besides: z^(L) = Λ^(L+1) z^(L+1) + μ_c.
@@ -251,7 +253,7 @@ class LearnsByEM(RenderingModel):
         return _array(self.templates.templates)
 
     def _assign_top(self, templates, gain):
-        """Set the templates on top, and b_c so that the nearest κ μ_c to I^(L) wins (4).
+        """Set the templates on top, and b_c so that the κ μ_c nearest to I^(L) wins.
 
         Args:
             templates: of the shape of `_top()`.
@@ -289,30 +291,33 @@ class LearnsByEM(RenderingModel):
             kernel = _array(level.conv.kernel)
             change, shift = statistics.solve(kernel, RIDGE)
             levels.append(
-                _KeptLevel(
+                KeptLevel(
                     kernel=kernel,
                     alpha=_array(level.alpha),
                     bias=_array(level.conv.bias),
                     kernel_change=step * change,
                     alpha_change=step * shift,
+                    energy=statistics.energy(),
                 )
             )
-        matched, squares = _array(sweep.match.total)
         causes = _array(sweep.causes.total)
         rows = np.diag(causes)[: self.num_classes]
         smoothed = rows + 1 / self.num_classes
         # A class without rows has no equation: its change is 0.
         causes = causes + 1e-6 * np.trace(causes) / len(causes) * np.eye(len(causes))
         change = np.linalg.solve(causes, _array(sweep.top.total).T).T
+        top, top_change = self._top(), np.ascontiguousarray(steps[-1] * change)
+        split_unused(levels, top, top_change)
         self._kept = _Kept(
             objective=objective,
             levels=levels,
-            top=self._top(),
-            top_change=steps[-1] * change,
+            top=top,
+            top_change=top_change,
             bias=_array(self.templates.bias),
             prior=_array(self.prior),
             shares=smoothed / smoothed.sum(),
-            gain=matched / max(squares, 1e-30),
+            rows=rows,
+            messages=_array(sweep.messages.total)[:, : self.num_classes],
         )
         # σ² and π_g have closed forms of their own; no E-step looks at them.
         self.noise_variance.assign(objective)
@@ -336,8 +341,12 @@ class LearnsByEM(RenderingModel):
             level.conv.kernel.assign(kernel / scale)
             level.conv.bias.assign(old.bias / scale)
         top = kept.top + step * kept.top_change
-        positions = len(top) // len(scale)
-        self._assign_top(top * np.tile(scale, positions)[:, None], kept.gain)
+        # κ of I^(L) ≈ κ μ_c: overlapping templates match more than they render.
+        templates = top[:, : self.num_classes]
+        squares = np.sum(kept.rows * np.square(templates))
+        gain = np.sum(kept.messages * templates) / max(squares, 1e-30)
+        scale = np.tile(scale, len(top) // len(scale))[:, None]
+        self._assign_top(top * scale, gain)
         nearest = _array(self.templates.bias)
         self.templates.bias.assign(kept.bias + step * (nearest - kept.bias))
         self.templates.prior.assign(kept.prior + step * (kept.shares - kept.prior))
@@ -352,27 +361,17 @@ class LearnsByEM(RenderingModel):
 
 
 @dataclass(frozen=True)
-class _KeptLevel:
-    """Γ, α and b of a level that were measured, and the change to try, as arrays."""
-
-    kernel: Any
-    alpha: Any
-    bias: Any
-    kernel_change: Any
-    alpha_change: Any
-
-
-@dataclass(frozen=True)
 class _Kept:
     """The best weights measured, and the change to try from there.
 
     Attributes:
         objective: that of the weights.
-        levels: `_KeptLevel`s, the finest first.
+        levels: `KeptLevel`s, the finest first.
         top, top_change: of the templates on top.
         bias, prior: b_c and π_c.
         shares: of the classes in the sweep, which π_c moves to.
-        gain: κ of I^(L) ≈ κ ẑ^(L), as overlapping templates match more than renders.
+        rows: of each class.
+        messages: Σ I^(L) of each class.
     """
 
     objective: float
@@ -382,7 +381,8 @@ class _Kept:
     bias: Any
     prior: Any
     shares: Any
-    gain: float
+    rows: Any
+    messages: Any
 
 
 def _array(variable):

@@ -21,24 +21,26 @@ class DRMMSweep:
         error: (2,), the sum of the rows' errors a pixel and the number of rows.
         levels: `LevelStatistics`, the finest first.
         gains: (L, 2), Σ ||ε^(ℓ)||² and Σ ||Λ^(ℓ) ε^(ℓ)||².
-        match: (2,), Σ <I^(L), ẑ^(L)> and Σ ||ẑ^(L)||².
         causes: Σ f fᵀ of what weights the templates on top: the class, one-hot, and
             factors where there are some.
         top: Σ ε^(L) fᵀ.
+        messages: Σ I^(L) fᵀ.
         switches: for each level, rows with each state at each location and channel.
     """
 
     def __init__(self, model, soft):
         shape, self.levels = (None, *model.image_shape), []
         for number, level in enumerate(model.levels, start=1):
-            self.levels.append(LevelStatistics(level, shape[1:], f"sweep_{number}", soft))
+            self.levels.append(
+                LevelStatistics(level, shape[1:], f"sweep_{number}", soft)
+            )
             shape = level.compute_output_shape(shape)
         size, columns = model._top().shape
         self.error = _Sum((2,), "sweep_error")
         self.gains = _Sum((len(model.levels), 2), "sweep_gains")
-        self.match = _Sum((2,), "sweep_match")
         self.causes = _Sum((columns, columns), "sweep_causes")
         self.top = _Sum((size, columns), "sweep_top")
+        self.messages = _Sum((size, columns), "sweep_messages")
         self.switches = [
             _Sum(prior.probabilities.shape, f"sweep_switches_{number}")
             for number, prior in enumerate(model.nuisance_priors, start=1)
@@ -47,7 +49,7 @@ class DRMMSweep:
     @property
     def metrics(self):
         """All sums, as Keras metrics."""
-        sums = [self.error, self.gains, self.match, self.causes, self.top]
+        sums = [self.error, self.gains, self.causes, self.top, self.messages]
         return [*self.levels, *sums, *self.switches]
 
     def forget(self):

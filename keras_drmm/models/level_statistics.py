@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -97,7 +98,7 @@ class LevelStatistics(keras.metrics.Metric):
             for name in ("pixels", "gram_pixels")
         )
         # The covariance of soft switches, within cells.
-        self.covariance = None
+        self.covariance: Any = None
         if soft:
             pool = level.pool
             pooled, _ = pool.compute_output_shape(matched)
@@ -187,6 +188,11 @@ class LevelStatistics(keras.metrics.Metric):
         shape = (*self.kernel_size, self.filters, self.channels)
         return change[:-1].reshape(shape).transpose(0, 1, 3, 2), change[-1]
 
+    def energy(self):
+        """Return Σ φ² of each template, (filters,): 0 for one that never rendered."""
+        diagonal = np.diag(self._equations()[0])[:-1]
+        return diagonal.reshape(-1, self.filters).sum(axis=0)
+
     def _equations(self):
         """Assemble (Σ φ φᵀ, Σ φ εᵀ) in float64."""
         kh, kw = self.kernel_size
@@ -212,7 +218,7 @@ class LevelStatistics(keras.metrics.Metric):
         if self.covariance is not None:
             self._add_covariance(blocks)
         moments, means, sums, pixels, gram_pixels = (
-            np.float64(ops.convert_to_numpy(v))
+            ops.convert_to_numpy(v).astype("float64")
             for v in (
                 self.moments,
                 self.means,
@@ -232,7 +238,7 @@ class LevelStatistics(keras.metrics.Metric):
 
     def _add_covariance(self, blocks):
         """Add what the spread of soft switches adds to Σ φ φᵀ."""
-        covariance = np.float64(ops.convert_to_numpy(self.covariance))
+        covariance = ops.convert_to_numpy(self.covariance).astype("float64")
         filters = np.arange(self.filters)
         for (t, place), (u, other) in itertools.product(
             enumerate(np.ndindex(*self.cell)), repeat=2
@@ -329,7 +335,6 @@ class _Axis:
             start = 0 if pixels.start == 0 else count - depth
             if depth:
                 self.parts.append(_Part(range(1), depth, -1, start, pixels))
-
 
     def is_seen(self, positions, offsets):
         """Tell, as 0. or 1., which pixels of a template lie in the image.

@@ -16,9 +16,10 @@ def m_step(model):
     \sum_{cg} \|S_{cg}\|^2 / N_{cg1}}{N D}, \qquad \pi = \textrm{shares of } N$$
 
     in the sums of `RMMStatistics`, which are then forgotten; computed in float64. The
-    algorithm's `step` is how much of the way parameters move there. σ² is at least the model's `variance_floor`. A template without rows moves to the row that
-    its class explains worst, one of each class: it takes part in no row's evidence, so
-    that none falls.
+    algorithm's `step` is how much of the way parameters move there. σ² is at least the
+    model's `variance_floor`. A template without rows moves to the row that its class
+    explains worst, one of each class: it takes part in no row's evidence, so that none
+    falls.
 
     Args:
         model: an `RMM` at the end of a sweep; without a sweep it stays as it is.

@@ -42,7 +42,7 @@ class HardSwitching:
 
 
 class SoftSwitching:
-    r"""Probabilities of all positions and of OFF, for each location and channel:
+    r"""Probabilities of all positions and of OFF, for each location and channel.
 
     $$q(t) \propto e^{u(t) / T}, \qquad q(\textrm{OFF}) \propto 1$$
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_drmm import DRMM, Level, analysis
 from keras_drmm.analysis import grid
@@ -18,7 +19,7 @@ def drawn(monkeypatch):
     def keep(pictures, pixel_range, path):
         rows[path] = pictures
 
-    for module in ("nuisance_transfer", "samples"):
+    for module in ("filters", "nuisance_transfer", "samples"):
         monkeypatch.setattr(f"keras_drmm.analysis.{module}.save_grid", keep)
     return rows
 
@@ -51,6 +52,19 @@ def test_samples_are_shown_without_and_with_noise(drawn):
         assert noise.std() == pytest.approx(0.1, rel=0.15)
     # The model keeps its noise.
     assert float(model.noise_variance) == pytest.approx(0.01)
+
+
+def test_filters_are_drawn_on_a_scale_of_their_own(drawn):
+    model = build()
+    analysis.plot_filters(model, "path", columns=3)
+    first, second = drawn["path"].values()
+    kernel = ops.convert_to_numpy(model.levels[0].conv.kernel)
+    for number in range(4):
+        picture = first[number] if number < 3 else second[0]
+        template = kernel[..., number]
+        scaled = template / np.abs(template).max()
+        np.testing.assert_allclose(2 * picture - 1, scaled, atol=1e-6)
+    np.testing.assert_array_equal(second[1:], 0.5)
 
 
 def test_grid_puts_pictures_in_order(tmp_path):

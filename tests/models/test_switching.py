@@ -27,9 +27,18 @@ def problem(padding, strides, sizes, filters, temperature=0.7):
     level.conv.kernel.assign(rng.normal(size=level.conv.kernel.shape))
     images = rng.normal(size=(2, *sizes)).astype("float32")
     switching = SoftSwitching(SoftEM(temperature).posterior)
-    message, shares = switching.bottom_up(level, images)
+    message, shares = switching.bottom_up(level, ops.convert_to_tensor(images))
     z = rng.normal(size=message.shape).astype("float32")
-    return level, images, switching, message, ops.convert_to_numpy(shares), z
+    return level, images, switching, array(message), array(shares), z
+
+
+def array(x):
+    """A tensor as an array; PyTorch's have gradients."""
+    return ops.convert_to_numpy(x)
+
+
+def tensors(*arrays):
+    return map(ops.convert_to_tensor, arrays)
 
 
 def configurations(shares):
@@ -45,7 +54,7 @@ def configurations(shares):
 @pytest.mark.parametrize("case", CASES)
 def test_shares_are_the_posterior_of_each_cell(case):
     level, images, _, message, shares, _ = problem(*case)
-    u = ops.convert_to_numpy(level.conv(images))
+    u = array(level.conv(images))
     np.testing.assert_allclose(shares.sum(axis=-1), 1, rtol=1e-5)
     before = [b for b, _ in level.pool.windows.paddings(u.shape[1:3])]
     expected = np.zeros(message.shape)
@@ -67,49 +76,53 @@ def test_moments_are_those_of_all_switches(case):
     """Expected image, its variance and E φ φᵀ, by enumeration."""
     level, images, switching, _, shares, z = problem(*case)
     sizes = images.shape[1:]
-    unpooled = switching.unpool(level, z, shares)
-    mean = ops.convert_to_numpy(level.conv.render(unpooled))
-    variance = ops.convert_to_numpy(switching.variance(level, z, shares, sizes[:2]))
+    soft = list(tensors(z, shares))
+    unpooled = switching.unpool(level, *soft)
+    mean = array(level.conv.render(unpooled))
+    variance = array(switching.variance(level, *soft, sizes[:2]))
     gram = 0
     for n in range(len(images)):
         image, square = 0, 0
         for switches, probability in configurations(shares[n]):
             placed = level.pool.unpool(z[n : n + 1], switches[None])
-            rendered = np.float64(ops.convert_to_numpy(level.conv.render(placed)))[0]
+            rendered = np.float64(array(level.conv.render(placed)))[0]
             image = image + probability * rendered
             square += probability * np.sum(rendered**2)
-            design = design_matrix(level, ops.convert_to_numpy(placed))
+            design = design_matrix(level, array(placed))
             gram = gram + probability * design.T @ design
         np.testing.assert_allclose(mean[n], image, atol=1e-5)
         assert variance[n] == pytest.approx(square - np.sum(image**2), rel=1e-4)
     statistics = LevelStatistics(level, sizes, "statistics", soft=True)
     residual = ops.convert_to_tensor(images - mean)
-    statistics.update_state(unpooled, residual, switching.covariance(z, shares))
+    statistics.update_state(unpooled, residual, switching.covariance(*soft))
     found, _ = statistics._equations()
     np.testing.assert_allclose(found, gram, atol=1e-4 * np.abs(gram).max())
 
 
 def test_adjoint_is_the_transpose_of_rendering():
     level, images, switching, _, shares, z = problem(*CASES[1])
-    rendered = level.conv.render(switching.unpool(level, z, shares))
-    matched = switching.adjoint(level, images, shares)
-    left = np.sum(ops.convert_to_numpy(rendered) * images)
-    assert left == pytest.approx(np.sum(ops.convert_to_numpy(matched) * z), rel=1e-4)
+    x, weights, q = tensors(images, z, shares)
+    rendered = level.conv.render(switching.unpool(level, weights, q))
+    matched = switching.adjoint(level, x, q)
+    left = np.sum(array(rendered) * images)
+    assert left == pytest.approx(np.sum(array(matched) * z), rel=1e-4)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_hard_shares_are_the_layers_switches(case):
     level, images, _, _, _, z = problem(*case)
     soft, hard = SoftSwitching(HardEM().posterior), HardSwitching()
-    message, shares = soft.bottom_up(level, images)
-    expected, switches = hard.bottom_up(level, images)
-    np.testing.assert_allclose(message, expected, atol=1e-6)
+    x, weights = tensors(images, z)
+    message, shares = soft.bottom_up(level, x)
+    expected, switches = hard.bottom_up(level, x)
+    np.testing.assert_allclose(array(message), array(expected), atol=1e-6)
     np.testing.assert_array_equal(
-        np.argmax(ops.convert_to_numpy(shares), axis=-1) - 1, switches
+        np.argmax(array(shares), axis=-1) - 1, array(switches)
     )
     for found, wanted in (
-        (soft.unpool(level, z, shares), hard.unpool(level, z, switches)),
-        (soft.adjoint(level, images, shares), hard.adjoint(level, images, switches)),
+        (soft.unpool(level, weights, shares), hard.unpool(level, weights, switches)),
+        (soft.adjoint(level, x, shares), hard.adjoint(level, x, switches)),
     ):
-        np.testing.assert_allclose(found, wanted, atol=1e-5)
-    assert np.allclose(soft.variance(level, z, shares, images.shape[1:3]), 0, atol=1e-5)
+        np.testing.assert_allclose(array(found), array(wanted), atol=1e-5)
+    variance = array(soft.variance(level, weights, shares, images.shape[1:3]))
+    np.testing.assert_allclose(variance, 0, atol=1e-5)
