@@ -18,7 +18,8 @@
 - `plot`: the curves of `learn` from the recorded rows.
 
 The model is conv-small without batch normalisation, which has no M-step. All methods
-start from the same weights, patches of the data. Rows go to
+start from weights drawn by the same initializers; EM scales them to unit norm and takes
+class templates from the data. Rows go to
 `recipes/results/benchmark_em.csv`, pictures to `docs/images`.
 """
 

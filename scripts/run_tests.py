@@ -64,6 +64,8 @@ def run_suite(step, python, pytest_args):
         "KERAS_BACKEND": step,
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "OMP_WAIT_POLICY": "passive",  # else torch's idle threads spin
+        # Tests run side by side: each with the threads of one core.
+        "OMP_NUM_THREADS": "1",
     }
     if step == WITHOUT_TENSORFLOW:
         variables["KERAS_BACKEND"] = "jax"
@@ -72,7 +74,9 @@ def run_suite(step, python, pytest_args):
             return Counts(0, 1, 0), "TensorFlow is installed"
     report = REPORTS / f"{step}.xml"
     report.unlink(missing_ok=True)
-    command = [python, "-m", "pytest", f"--junitxml={report}", *pytest_args]
+    # The tests of a file stay together: they share models that took long to compile.
+    workers = ["--numprocesses", "auto", "--dist", "loadfile"]
+    command = [python, "-m", "pytest", f"--junitxml={report}", *workers, *pytest_args]
     status = run(f"pytest, {step}", command, **variables)
 
     if not report.exists():

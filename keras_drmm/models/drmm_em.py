@@ -98,12 +98,16 @@ class LearnsByEM(RenderingModel):
     def fit(self, *args, **kwargs):
         """Learn; see `RenderingModel.fit`.
 
-        EM compares sweeps over the same data: each call starts to compare anew. The
-        M-step after its last sweep is not measured any more.
+        EM compares sweeps over the same data: each call starts to compare anew. After
+        more than one whole sweep the weights are those that the last log describes, as
+        an M-step after them would not be measured any more.
         """
         self._kept: Any = None
         self._step, self._falls = getattr(self.algorithm, "step", 1.0), 0
-        return super().fit(*args, **kwargs)
+        history = super().fit(*args, **kwargs)
+        if self._kept and len(history.epoch) > 1 and not self._within_sweeps:
+            self._move(0.0)
+        return history
 
     def _check_algorithm(self, algorithm):
         super()._check_algorithm(algorithm)
@@ -208,15 +212,14 @@ class LearnsByEM(RenderingModel):
         """
         total, rows = _array(self._sweep.error.total)
         objective = total / rows
-        within = self.algorithm.batches_per_m_step is not None
-        allowed = NOISE if within else 1.0
+        allowed = NOISE if self._within_sweeps else 1.0
         if self._kept is not None and objective > allowed * self._kept.objective:
             self._step, self._falls = self._step / 2, 0
         else:
             self._keep(objective)
             self._falls += 1
             # Longer steps only after some success: each one that fails costs a sweep.
-            if self._falls > 2 and not within:
+            if self._falls > 2 and not self._within_sweeps:
                 self._step = min(1.0, 2 * self._step)
         if self._step < LEAST_STEP:
             self.stop_training = True
@@ -224,9 +227,14 @@ class LearnsByEM(RenderingModel):
         else:
             self._move(self._step)
         self.reset_statistics()
-        if within:
+        if self._within_sweeps:
             return None
         return {"loss": self._kept.objective, "step": self._step}
+
+    @property
+    def _within_sweeps(self):
+        """Whether M-steps follow some batches instead of whole sweeps."""
+        return self.algorithm.batches_per_m_step is not None
 
     # What a factor model has besides: z^(L) = Λ^(L+1) z^(L+1) + μ_c.
 

@@ -1,0 +1,89 @@
+"""pretrain: templates of each level from unlabelled images, before any label."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.models.checks import check_images
+from keras_drmm.models.drmm import DRMM
+from keras_drmm.models.level import Level
+
+
+def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
+    r"""Learn a model's templates without labels, a level after the other, by EM.
+
+    Level ℓ alone is a DRMM of one level, of the messages that the levels below pass on:
+
+    $$\Gamma^{(\ell)} = \arg\min_\Gamma \sum_n \|I_n^{(\ell-1)} - \Lambda_{\hat
+    g}^{(\ell)} \mu_{\hat c}\|^2$$
+
+    Its templates Γ then take the place of the model's. Class templates, biases and
+    batch normalisation stay as they are: learn them by `EG`, with few labels.
+
+    Args:
+        model: a `DRMM` of channels_last levels; its kernels change.
+        x: images (N, H, W, C), floats in the model's `pixel_range`. The messages of all
+            of them are kept in memory: some thousands are enough.
+        algorithm: `HardEM()` or `SoftEM()`.
+        epochs: sweeps of each level.
+        batch_size: rows of a batch.
+        verbose: as of `fit`.
+
+    Returns:
+        For each level, the finest first, the list of its objective after each sweep.
+
+    Raises:
+        ValueError: images are not what the model takes, or `epochs` is no integer of at
+            least 1.
+
+    Example:
+
+    >>> model = keras_drmm.zoo.drmm_lenet()
+    >>> x = np.random.rand(200, 28, 28, 1).astype("float32")
+    >>> losses = keras_drmm.learning.pretrain(model, x, keras_drmm.HardEM(), epochs=2)
+
+    Source: Patel, Nguyen, Baraniuk (2016), section 4, "Unsupervised pre-training".
+    """
+    standardize_integer(epochs, "epochs")
+    check_images(x, model.image_shape, model.pixel_range)
+    message, histories = np.asarray(x, "float32"), []
+    for level in model.levels:
+        conv = level.conv
+        # Without batch normalisation, which no closed form has.
+        alone = Level(
+            conv.filters,
+            conv.kernel_size,
+            conv.strides,
+            conv.padding,
+            level.pool.pool_size,
+            data_format=level.data_format,
+        )
+        part = DRMM(
+            [alone],
+            model.num_classes,
+            message.shape[1:],
+            pooling=None,
+            pixel_range=(float(message.min()), float(message.max())),
+        )
+        alone.conv.kernel.assign(conv.kernel)
+        part.compile(algorithm=algorithm)
+        fitted = part.fit(
+            message, batch_size=batch_size, epochs=epochs, verbose=verbose
+        )
+        histories.append(fitted.history["loss"])
+        conv.kernel.assign(alone.conv.kernel)
+        message = _messages(alone, message, batch_size)
+    return histories
+
+
+def _messages(level, below, batch_size):
+    """Return what a level passes on, at a scale of 1, in batches."""
+    parts = [
+        ops.convert_to_numpy(level(ops.convert_to_tensor(below[s : s + batch_size])))
+        for s in range(0, len(below), batch_size)
+    ]
+    message = np.concatenate(parts)
+    # A level that is silent has nothing to scale.
+    scale = float(np.sqrt(np.mean(np.square(message)))) or 1.0
+    return message / scale

@@ -1,0 +1,35 @@
+"""EM on two devices gives the weights of one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+def test_two_devices_add_up(backend, tmp_path):
+    """`keras.distribution.DataParallel`, which only JAX has, over two CPU devices."""
+    if backend != "jax":
+        pytest.skip("keras.distribution is real only on JAX")
+    found = []
+    for devices in (1, 2):
+        path = tmp_path / f"{devices}.npz"
+        subprocess.run(
+            [sys.executable, "-m", "tests.models.em_on_devices", str(devices), path],
+            cwd=ROOT,
+            env={**os.environ, "KERAS_BACKEND": "jax"},
+            check=True,
+        )
+        found.append(np.load(path))
+    one, two = found
+    assert one.files == two.files
+    for name in one.files:
+        scale = max(1.0, np.abs(one[name]).max())
+        np.testing.assert_allclose(
+            two[name] / scale, one[name] / scale, atol=1e-5, err_msg=name
+        )
