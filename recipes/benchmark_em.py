@@ -24,7 +24,6 @@ class templates from the data. Rows go to
 """
 
 import argparse
-import csv
 import itertools
 import os
 import resource
@@ -36,44 +35,31 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-COLUMNS = (
-    "measure",
-    "method",
-    "images",
-    "channels",
-    "kernel_size",
-    "seed",
-    "epoch",
-    "seconds",
-    "error",
-    "memory_mib",
-    "machine",
-    "backend",
-    "commit",
-    "command",
-)
-METHODS = (
-    "EG",
-    "hard EM",
-    "hard EM, mini-batches",
-    "soft EM, T=0.01",
-    "soft EM, T=0.1",
-    "soft EM, T=1",
-    "backprop",
-)
-BATCH, EG_EPOCHS, VALIDATION_IMAGES = 100, 5, 5000
+LEARNING = ("learn", "filters", "plot")
 
 
 def main():
     """Run one measurement."""
     options = parse()
     os.environ["KERAS_BACKEND"] = options.backend
-    globals()[options.measure](options)
+    from recipes import em_learning
+
+    measures = {"sweep": sweep, "solve": solve, "growth": growth}
+    measures |= {name: getattr(em_learning, name) for name in LEARNING}
+    measures[options.measure](options)
 
 
 def sweep(options):
     """Time sweeps of EM and epochs of EG over all images, alternating."""
     from keras_drmm import EG
+    from recipes.em_setup import (
+        BATCH,
+        algorithm,
+        batches,
+        build,
+        record,
+        training_images,
+    )
 
     x, y = training_images(60_000)
     y[100:] = -1
@@ -109,6 +95,7 @@ def solve(options):
     from keras import ops
 
     from keras_drmm.models.level_statistics import LevelStatistics
+    from recipes.em_setup import BATCH, record
 
     images = 1000
     level, unpooled, residual, sizes = problem(128, 3, images)
@@ -173,6 +160,7 @@ def solve(options):
 def growth(options):
     """Time a level's statistics: one size changes, the others stay."""
     from keras_drmm.models.level_statistics import LevelStatistics
+    from recipes.em_setup import BATCH, record
 
     base = {"channels": 64, "kernel_size": 3, "images": BATCH}
     sizes = [
@@ -195,256 +183,6 @@ def growth(options):
             **case,
             seconds=statistics.median(times[1:]),
         )
-
-
-def learn(options):
-    """Train one method for the seconds of EG and record its error as it falls."""
-    import keras
-
-    x, _ = training_images(options.images)
-    validation, _ = training_images(VALIDATION_IMAGES, last=True)
-    keras.utils.set_random_seed(options.seed)
-    steps = EG_EPOCHS * (len(x) // BATCH)
-    model = build(None if options.method == "backprop" else algorithm(options.method))
-    if options.method in ("EG", "backprop"):
-        rate = keras.optimizers.schedules.CosineDecay(options.rate, steps)
-        model.optimizer.learning_rate = rate
-    else:
-        model.initialize(x[:1000], seed=options.seed)
-    budget = None if options.method == "EG" else eg_seconds(options)
-    trained = autoencoder(model) if options.method == "backprop" else model
-    # Compiled before the clock starts.
-    weights = trained.get_weights()
-    trained.fit(batches(x[: 2 * BATCH]), verbose=0)
-    trained.set_weights(weights)
-    clock = Clock(options, model, trained, validation, budget)
-    trained.fit(
-        batches(x, seed=options.seed),
-        epochs=EG_EPOCHS if budget is None else 1000,
-        callbacks=[clock.callback()],
-        verbose=2,
-    )
-
-
-class Clock:
-    """Stops the time of each epoch without what it takes to measure the error."""
-
-    def __init__(self, options, model, trained, validation, budget):
-        self.options, self.model, self.trained = options, model, trained
-        self.validation, self.budget = validation, budget
-        self.seconds, self.best, self.error = 0.0, None, None
-
-    def callback(self):
-        """Return the Keras callback."""
-        import keras
-
-        return keras.callbacks.LambdaCallback(
-            on_epoch_begin=self.begin, on_epoch_end=self.end
-        )
-
-    def begin(self, epoch, logs=None):
-        """Start the clock."""
-        self.start = time.perf_counter()
-
-    def end(self, epoch, logs):
-        """Stop it, measure, record, and stop training when the seconds are over."""
-        import numpy as np
-
-        self.seconds += time.perf_counter() - self.start
-        # EM takes back what made its objective rise: those weights are not kept.
-        em = getattr(self.model.algorithm, "closed_form", False)
-        if not em or self.best is None or logs["loss"] <= self.best:
-            self.best = logs["loss"]
-            reconstruct = getattr(self.trained, "render_message", None)
-            reconstruct = reconstruct or self.model.reconstruct
-            images = self.validation
-            self.error = float(np.mean(np.square(images - reconstruct(images))))
-        record(
-            self.options,
-            method=self.options.method,
-            images=self.options.images,
-            epoch=epoch + 1,
-            seed=self.options.seed,
-            seconds=self.seconds,
-            error=f"{self.error:.6f}",
-        )
-        if self.budget is not None and self.seconds >= self.budget:
-            self.trained.stop_training = True
-
-
-def eg_seconds(options):
-    """Return how long EG took for its epochs, of the recorded rows."""
-    times = [
-        float(row["seconds"])
-        for row in recorded("learn")
-        if row["method"] == "EG"
-        and row["epoch"] == str(EG_EPOCHS)
-        and row["images"] == str(options.images)
-    ]
-    if not times:
-        raise SystemExit("Run `learn --method EG` first: its seconds are the budget.")
-    return statistics.median(times)
-
-
-def autoencoder(model):
-    """Return a model that renders its own message, trained by plain backprop."""
-    import keras
-    import numpy as np
-    from keras import ops
-
-    class TiedAutoencoder(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.drmm = model
-
-        def call(self, images):
-            messages, switches = model.bottom_up(images)
-            z = messages[-1]
-            for level, inferred in model._from_the_top(switches):
-                z = level.top_down(ops.relu(z), inferred)
-            return z
-
-        def train_step(self, *args):
-            *state, images = args
-            images = images[0] if isinstance(images, tuple) else images
-            return super().train_step(*state, (images, images))
-
-        def render_message(self, images):
-            parts = np.split(images, len(images) // BATCH)
-            return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])
-
-    trained = TiedAutoencoder()
-    trained.compile(model.optimizer, loss="mse")
-    return trained
-
-
-def filters(options):
-    """Draw the first level's templates after learning 60,000 images without labels."""
-    import keras
-
-    from keras_drmm import analysis
-
-    x, _ = training_images(60_000)
-    models = {}
-    for name in ("hard EM", "EG"):
-        keras.utils.set_random_seed(options.seed)
-        model = models[name] = build(algorithm(name))
-        model.initialize(x[:1000], seed=options.seed)
-        start = time.perf_counter()
-        history = model.fit(
-            batches(x, seed=options.seed), epochs=options.epochs, verbose=2
-        ).history["loss"]
-        for epoch, loss in enumerate(history, start=1):
-            record(
-                options,
-                method=name,
-                images=len(x),
-                seed=options.seed,
-                epoch=epoch,
-                seconds=(time.perf_counter() - start) * epoch / len(history),
-                error=f"{loss:.6f}",
-            )
-        picture = PROJECT / "docs" / "images" / f"filters_{name.replace(' ', '_')}.png"
-        analysis.plot_filters(model, picture)
-
-
-def plot(options):
-    """Draw error against seconds, the mean over seeds and each seed's curve."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    rows = recorded("learn")
-    for number, method in enumerate(METHODS):
-        seeds = {row["seed"] for row in rows if row["method"] == method}
-        for first, seed in enumerate(sorted(seeds)):
-            curve = [
-                (float(row["seconds"]), float(row["error"]))
-                for row in rows
-                if row["method"] == method and row["seed"] == seed
-            ]
-            axes.plot(
-                *zip(*curve, strict=True),
-                color=f"C{number}",
-                marker=".",
-                alpha=0.7,
-                label=None if first else method,
-            )
-    axes.set(
-        xlabel="seconds, one core",
-        ylabel="squared error a pixel, validation images",
-        yscale="log",
-    )
-    axes.legend()
-    figure.savefig(PROJECT / "docs" / "images" / "em_error.png", dpi=120)
-
-
-def build(algorithm):
-    """Return conv-small without batch normalisation."""
-    from keras_drmm import DRMM, EG, Level
-
-    levels = [
-        Level(32, 5, padding="full", pool_size=2),
-        Level(64, 3, padding="valid"),
-        Level(64, 3, padding="full", pool_size=2),
-        Level(128, 3, padding="valid"),
-        Level(10, 1),
-    ]
-    model = DRMM(levels, 10, (28, 28, 1), templates_initializer="identity")
-    model.compile("adam", algorithm=algorithm or EG())
-    return model
-
-
-def algorithm(method, rows_per_gram=8):
-    """Return the algorithm of a method's name, without labels."""
-    from keras_drmm import EG, HardEM, SoftEM
-
-    if method == "EG":
-        alone = {"cross_entropy": 0, "entropy": 0, "marginal_kl": 0}
-        return EG(reconstruction=1, nonnegativity=0, **alone)
-    settings = {"rows_per_gram": rows_per_gram, "step": 0.5}
-    if method == "hard EM":
-        return HardEM(**settings)
-    if method == "hard EM, mini-batches":
-        return HardEM(**{**settings, "step": 0.1}, batches_per_m_step=20)
-    return SoftEM(float(method.partition("=")[2]), **settings)
-
-
-def training_images(count, last=False):
-    """Return the first or last `count` training images and their labels."""
-    from keras_drmm import data
-
-    (x, y), _ = data.load("mnist")
-    part = slice(-count, None) if last else slice(count)
-    return data.to_unit_range(x[part]), y[part].astype("int32")
-
-
-def batches(x, y=None, seed=0):
-    """Return shuffled batches, on TensorFlow without an autotuner to wait for."""
-    import keras
-    import numpy as np
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tensors = x if y is None else (x, y)
-        dataset = tf.data.Dataset.from_tensor_slices(tensors)
-        dataset = dataset.shuffle(len(x), seed).batch(BATCH, drop_remainder=True)
-        options = tf.data.Options()
-        options.autotune.enabled = False
-        return dataset.with_options(options)
-
-    class Batches(keras.utils.PyDataset):
-        def __len__(self):
-            return len(x) // BATCH
-
-        def __getitem__(self, index):
-            rows = np.s_[index * BATCH : (index + 1) * BATCH]
-            return (x[rows],) if y is None else (x[rows], y[rows])
-
-    return Batches()
 
 
 def problem(channels, kernel_size, images):
@@ -475,38 +213,13 @@ def compiled(function):
     return function
 
 
-def recorded(measure):
-    """Return the recorded rows of a measure."""
-    from recipes import results
-
-    path = results.RESULTS / "benchmark_em.csv"
-    if not path.exists():
-        return []
-    with path.open() as file:
-        return [row for row in csv.DictReader(file) if row["measure"] == measure]
-
-
-def record(options, **values):
-    """Append a row and print it."""
-    from recipes import results
-
-    values["seconds"] = round(values["seconds"], 4)
-    row = dict.fromkeys(COLUMNS, "")
-    row |= {"measure": options.measure, **values}
-    row |= {"machine": results.machine(), "backend": options.backend}
-    row |= {"commit": options.commit, "command": results.command()}
-    print({name: row[name] for name in COLUMNS[1:10] if row[name] != ""}, flush=True)
-    if options.images >= 1000:
-        results.append_row(results.RESULTS / "benchmark_em.csv", row, COLUMNS)
-
-
 def parse():
     """Read the command line."""
     from recipes import results
+    from recipes.em_setup import METHODS
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    measures = ("sweep", "solve", "growth", "learn", "filters", "plot")
-    parser.add_argument("measure", choices=measures)
+    parser.add_argument("measure", choices=("sweep", "solve", "growth", *LEARNING))
     parser.add_argument("--method", choices=METHODS, default="hard EM")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=int, default=10_000, help="to learn from")

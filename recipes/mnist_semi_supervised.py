@@ -2,12 +2,17 @@
 
     python recipes/mnist_semi_supervised.py --labels 100 --draw 0
     python recipes/mnist_semi_supervised.py --model rfm
+    python recipes/mnist_semi_supervised.py --setting unsupervised-pretraining
     python recipes/mnist_semi_supervised.py --short
 
 Trains a model of the zoo by EG on all 60,000 training images, of which `--labels` keep
 their label, and the stock convnet of the same configuration on these labels alone.
 5,000 of the images whose labels are hidden are scored after each epoch; nothing is
 selected by them. The test set is read once, at the end.
+
+In the setting `unsupervised-pretraining` hard EM learns the templates level by level
+from 10,000 images without labels, and EG then the model from the labelled rows alone,
+as many steps as the convnet takes.
 
 Writes checkpoints, `history.csv` (a row an epoch), the model and pictures of what it
 reconstructs, transfers and samples to `--output`, and a row for each of the two models
@@ -28,6 +33,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 VALIDATION_IMAGES = 5000
+# Of `unsupervised-pretraining`.
+PRETRAINING_IMAGES, SWEEPS = 10_000, 5
+SEMI_SUPERVISED, PRETRAINING = "semi-supervised", "unsupervised-pretraining"
 
 
 def main():
@@ -59,13 +67,22 @@ def main():
         validation_images_unlabelled=True,
         seed=options.draw,
     )
-    model = getattr(zoo, options.model)(training_steps=options.epochs * len(dataset))
     convnet_epochs = max(10, (15_000 if options.short else 50_000) // options.labels)
-    convnet = baselines.convnet(model, convnet_epochs * -(-options.labels // 50))
+    convnet_steps = convnet_epochs * -(-options.labels // 50)
+    is_pretrained = options.setting == PRETRAINING
+    if is_pretrained:
+        options.epochs, steps = convnet_epochs, convnet_steps
+    else:
+        steps = options.epochs * len(dataset)
+    model = getattr(zoo, options.model)(training_steps=steps)
+    convnet = baselines.convnet(model, convnet_steps)
 
-    seconds = train(model, dataset, options)
-    start = time.perf_counter()
     shown = dataset.labelled_indices
+    if is_pretrained:
+        seconds = train_pretrained(model, x, y, shown, options)
+    else:
+        seconds = train(model, dataset, options)
+    start = time.perf_counter()
     convnet.fit(
         data.to_unit_range(x[shown]),
         y[shown],
@@ -85,7 +102,7 @@ def main():
     x_test = data.to_unit_range(x_test)
     lines = [f"{options.labels} labels, test error:"]
     for table, setting, name, trained, epochs, took in (
-        (1, "semi-supervised", options.model, model, options.epochs, seconds),
+        (1, options.setting, options.model, model, options.epochs, seconds),
         (
             5,
             "labeled-only",
@@ -154,6 +171,26 @@ def train(model, dataset, options):
         return sum(float(row["seconds"]) for row in csv.DictReader(file))
 
 
+def train_pretrained(model, x, y, shown, options):
+    """Learn templates without labels, then the model from the rows `shown`.
+
+    Returns:
+        Seconds of both.
+    """
+    from keras_drmm import HardEM, data
+    from keras_drmm.learning import pretrain
+
+    start = time.perf_counter()
+    images = data.to_unit_range(x[:PRETRAINING_IMAGES])
+    for level, losses in enumerate(
+        pretrain(model, images, HardEM(step=0.5, rows_per_gram=8), SWEEPS), start=1
+    ):
+        print(f"Level {level}: objective {losses[0]:.4g} to {losses[-1]:.4g}")
+    images, labels = data.to_unit_range(x[shown]), y[shown].astype("int32")
+    model.fit(images, labels, batch_size=50, epochs=options.epochs, verbose=0)
+    return time.perf_counter() - start
+
+
 class EpochLog:
     """Puts the data set at each epoch's order and logs what the epoch gave."""
 
@@ -189,6 +226,9 @@ def parse():
         choices=("drmm_conv_small", "drmm_lenet", "drfm_lenet", "rfm"),
         default="drmm_conv_small",
     )
+    parser.add_argument(
+        "--setting", choices=(SEMI_SUPERVISED, PRETRAINING), default=SEMI_SUPERVISED
+    )
     parser.add_argument("--labels", type=int, default=100, help="how many labels")
     parser.add_argument("--draw", type=int, default=0, help="which labels are drawn")
     parser.add_argument("--seed", type=int, default=0, help="of the initial weights")
@@ -206,6 +246,7 @@ def parse():
         name = "mnist_{model}_{labels}_{draw}_{seed}_{epochs}_{backend}".format(
             **vars(options)
         )
+        name += "_pretrained" * (options.setting == PRETRAINING)
         options.output = PROJECT / "runs" / (name + "_short" * options.short)
     return options
 

@@ -1,6 +1,5 @@
 """pretrain: templates of each level from unlabelled images, before any label."""
 
-import keras
 import numpy as np
 from keras import ops
 

@@ -25,8 +25,11 @@ def model_and_data():
 
 
 def test_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
-    whole = SimpleNamespace(epochs=3, output=tmp_path / "whole")
-    parts = SimpleNamespace(epochs=3, output=tmp_path / "parts")
+    backend = keras.backend.backend()
+    whole, parts = (
+        SimpleNamespace(epochs=3, backend=backend, output=tmp_path / name)
+        for name in ("whole", "parts")
+    )
     for options in (whole, parts):
         options.output.mkdir()
     expected, dataset = model_and_data()
@@ -58,3 +61,25 @@ def test_error_is_the_share_of_wrong_classes():
     logits = np.eye(4)[[0, 1, 2, 3, 0, 0, 0, 0]]
     model = SimpleNamespace(predict=lambda x, **_: logits)
     assert measure.error(model, None, np.array([0, 1, 2, 3, 1, 1, 1, 0])) == 37.5
+
+
+def test_pretrained_run_learns_from_the_rows_shown_alone(monkeypatch):
+    """Level by level without labels first, then from the labelled rows."""
+    model, dataset = model_and_data()
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (60, 8, 8), dtype="uint8")
+    y = np.arange(60) % 3
+    seen = []
+    fit = type(model).fit
+
+    def record(self, x=None, y=None, *args, **kwargs):
+        seen.append((len(x), None if y is None else sorted(y)))
+        return fit(self, x, y, *args, **kwargs)
+
+    monkeypatch.setattr(type(model), "fit", record)
+    options = SimpleNamespace(epochs=2)
+    shown = dataset.labelled_indices
+    seconds = recipe.train_pretrained(model, x, y, shown, options)
+    # The level's own model sees all images, the model the rows that are shown.
+    assert seen == [(60, None), (6, sorted(y[shown]))]
+    assert seconds > 0

@@ -24,9 +24,44 @@ def test_table_means_over_draws():
 
 def test_readme_and_site_are_up_to_date():
     """No number in their tables is typed in."""
-    table = report.table(report.rows("mnist_semi_supervised"))
-    assert table in (report.PROJECT / "README.md").read_text()
+    rows = report.rows("mnist_semi_supervised"), report.rows("paper")
+    assert report.means_table(*rows) in (report.PROJECT / "README.md").read_text()
     assert (report.PROJECT / "docs" / "results.md").read_text() == report.page()
+
+
+@pytest.mark.smoke
+def test_means_stand_beside_the_paper_s_figure():
+    """That of the same setting, model and number of labels, or none."""
+    draws = [
+        row("rfm", error) | {"setting": "semi-supervised", "seconds": "10"}
+        for error in ("12.0", "14.0")
+    ]
+    other = row("drmm_lenet", "3.0") | {"setting": "labeled-only", "seconds": "5"}
+    table = report.means_table([*draws, other], report.rows("paper"))
+    first, second = table.splitlines()[2:]
+    assert first.startswith("| rfm, semi-supervised | 100 | 13.00 ± 1.41 | 2 | 14.47 |")
+    assert second.startswith("| drmm_lenet, labeled-only | 100 | 3.00 | 1 | 12.56 |")
+
+
+@pytest.mark.smoke
+def test_em_tables_take_medians_and_last_errors():
+    rows = [
+        {"measure": "sweep", "method": "EG", "seconds": seconds}
+        for seconds in ("5.0", "1.0", "3.0")
+    ]
+    rows += [
+        {"measure": "learn", "method": "EG", "seed": seed}
+        | {"epoch": epoch, "seconds": "9.0", "error": error}
+        for seed, epoch, error in (
+            ("0", "1", "0.5"),
+            ("0", "2", "0.1"),
+            ("1", "1", "0.4"),
+            ("1", "2", "0.3"),
+        )
+    ]
+    assert report.seconds_table(rows).splitlines()[2] == "| sweep: EG | 3 | 3 |"
+    line = report.learning_table(rows).splitlines()[2]
+    assert line == f"| EG | 0.2000 ± {statistics.stdev([0.1, 0.3]):.4f} | 2 | 9 | 2 |"
 
 
 @pytest.mark.smoke

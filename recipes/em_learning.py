@@ -1,0 +1,204 @@
+"""The measures of `benchmark_em.py` that learn: error against seconds, templates."""
+
+import statistics
+import time
+from pathlib import Path
+
+from recipes.em_setup import (
+    BATCH,
+    EG_EPOCHS,
+    METHODS,
+    VALIDATION_IMAGES,
+    algorithm,
+    batches,
+    build,
+    record,
+    recorded,
+    training_images,
+)
+
+IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+
+
+def learn(options):
+    """Train one method for the seconds of EG and record its error as it falls."""
+    import keras
+
+    x, _ = training_images(options.images)
+    validation, _ = training_images(VALIDATION_IMAGES, last=True)
+    keras.utils.set_random_seed(options.seed)
+    steps = EG_EPOCHS * (len(x) // BATCH)
+    model = build(None if options.method == "backprop" else algorithm(options.method))
+    if options.method in ("EG", "backprop"):
+        rate = keras.optimizers.schedules.CosineDecay(options.rate, steps)
+        model.optimizer.learning_rate = rate
+    else:
+        model.initialize(x[:1000], seed=options.seed)
+    budget = None if options.method == "EG" else eg_seconds(options)
+    trained = autoencoder(model) if options.method == "backprop" else model
+    # Compiled before the clock starts.
+    weights = trained.get_weights()
+    trained.fit(batches(x[: 2 * BATCH]), verbose=0)
+    trained.set_weights(weights)
+    clock = Clock(options, model, trained, validation, budget)
+    trained.fit(
+        batches(x, seed=options.seed),
+        epochs=EG_EPOCHS if budget is None else 1000,
+        callbacks=[clock.callback()],
+        verbose=2,
+    )
+
+
+class Clock:
+    """Stops the time of each epoch without what it takes to measure the error."""
+
+    def __init__(self, options, model, trained, validation, budget):
+        self.options, self.model, self.trained = options, model, trained
+        self.validation, self.budget = validation, budget
+        self.seconds, self.best, self.error = 0.0, None, None
+
+    def callback(self):
+        """Return the Keras callback."""
+        import keras
+
+        return keras.callbacks.LambdaCallback(
+            on_epoch_begin=self.begin, on_epoch_end=self.end
+        )
+
+    def begin(self, epoch, logs=None):
+        """Start the clock."""
+        self.start = time.perf_counter()
+
+    def end(self, epoch, logs):
+        """Stop it, measure, record, and stop training when the seconds are over."""
+        import numpy as np
+
+        self.seconds += time.perf_counter() - self.start
+        # EM takes back what made its objective rise: those weights are not kept.
+        em = getattr(self.model.algorithm, "closed_form", False)
+        if not em or self.best is None or logs["loss"] <= self.best:
+            self.best = logs["loss"]
+            reconstruct = getattr(self.trained, "render_message", None)
+            reconstruct = reconstruct or self.model.reconstruct
+            images = self.validation
+            self.error = float(np.mean(np.square(images - reconstruct(images))))
+        record(
+            self.options,
+            method=self.options.method,
+            images=self.options.images,
+            epoch=epoch + 1,
+            seed=self.options.seed,
+            seconds=self.seconds,
+            error=f"{self.error:.6f}",
+        )
+        if self.budget is not None and self.seconds >= self.budget:
+            self.trained.stop_training = True
+
+
+def eg_seconds(options):
+    """Return how long EG took for its epochs, of the recorded rows."""
+    times = [
+        float(row["seconds"])
+        for row in recorded("learn")
+        if row["method"] == "EG"
+        and row["epoch"] == str(EG_EPOCHS)
+        and row["images"] == str(options.images)
+    ]
+    if not times:
+        raise SystemExit("Run `learn --method EG` first: its seconds are the budget.")
+    return statistics.median(times)
+
+
+def autoencoder(model):
+    """Return a model that renders its own message, trained by plain backprop."""
+    import keras
+    import numpy as np
+    from keras import ops
+
+    class TiedAutoencoder(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.drmm = model
+
+        def call(self, images):
+            messages, switches = model.bottom_up(images)
+            z = messages[-1]
+            for level, inferred in model._from_the_top(switches):
+                z = level.top_down(ops.relu(z), inferred)
+            return z
+
+        def train_step(self, *args):
+            *state, images = args
+            images = images[0] if isinstance(images, tuple) else images
+            return super().train_step(*state, (images, images))
+
+        def render_message(self, images):
+            parts = np.split(images, len(images) // BATCH)
+            return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])
+
+    trained = TiedAutoencoder()
+    trained.compile(model.optimizer, loss="mse")
+    return trained
+
+
+def filters(options):
+    """Draw the first level's templates after learning 60,000 images without labels."""
+    import keras
+
+    from keras_drmm import analysis
+
+    x, _ = training_images(60_000)
+    models = {}
+    for name in ("hard EM", "EG"):
+        keras.utils.set_random_seed(options.seed)
+        model = models[name] = build(algorithm(name))
+        model.initialize(x[:1000], seed=options.seed)
+        start = time.perf_counter()
+        history = model.fit(
+            batches(x, seed=options.seed), epochs=options.epochs, verbose=2
+        ).history["loss"]
+        for epoch, loss in enumerate(history, start=1):
+            record(
+                options,
+                method=name,
+                images=len(x),
+                seed=options.seed,
+                epoch=epoch,
+                seconds=(time.perf_counter() - start) * epoch / len(history),
+                error=f"{loss:.6f}",
+            )
+        picture = IMAGES / f"filters_{name.replace(' ', '_')}.png"
+        analysis.plot_filters(model, picture)
+
+
+def plot(options):
+    """Draw error against seconds, the mean over seeds and each seed's curve."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    rows = recorded("learn")
+    for number, method in enumerate(METHODS):
+        seeds = {row["seed"] for row in rows if row["method"] == method}
+        for first, seed in enumerate(sorted(seeds)):
+            curve = [
+                (float(row["seconds"]), float(row["error"]))
+                for row in rows
+                if row["method"] == method and row["seed"] == seed
+            ]
+            axes.plot(
+                *zip(*curve, strict=True),
+                color=f"C{number}",
+                marker=".",
+                alpha=0.7,
+                label=None if first else method,
+            )
+    axes.set(
+        xlabel="seconds, one core",
+        ylabel="squared error a pixel, validation images",
+        yscale="log",
+    )
+    axes.legend()
+    figure.savefig(IMAGES / "em_error.png", dpi=120)

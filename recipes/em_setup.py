@@ -1,0 +1,119 @@
+"""What the parts of `benchmark_em.py` share: the model, its data and the rows."""
+
+import csv
+
+from recipes import results
+
+COLUMNS = (
+    "measure",
+    "method",
+    "images",
+    "channels",
+    "kernel_size",
+    "seed",
+    "epoch",
+    "seconds",
+    "error",
+    "memory_mib",
+    "machine",
+    "backend",
+    "commit",
+    "command",
+)
+METHODS = (
+    "EG",
+    "hard EM",
+    "hard EM, mini-batches",
+    "soft EM, T=0.01",
+    "soft EM, T=0.1",
+    "soft EM, T=1",
+    "backprop",
+)
+BATCH, EG_EPOCHS, VALIDATION_IMAGES = 100, 5, 5000
+
+
+def build(algorithm):
+    """Return conv-small without batch normalisation."""
+    from keras_drmm import DRMM, EG, Level
+
+    levels = [
+        Level(32, 5, padding="full", pool_size=2),
+        Level(64, 3, padding="valid"),
+        Level(64, 3, padding="full", pool_size=2),
+        Level(128, 3, padding="valid"),
+        Level(10, 1),
+    ]
+    model = DRMM(levels, 10, (28, 28, 1), templates_initializer="identity")
+    model.compile("adam", algorithm=algorithm or EG())
+    return model
+
+
+def algorithm(method, rows_per_gram=8):
+    """Return the algorithm of a method's name, without labels."""
+    from keras_drmm import EG, HardEM, SoftEM
+
+    if method == "EG":
+        alone = {"cross_entropy": 0, "entropy": 0, "marginal_kl": 0}
+        return EG(reconstruction=1, nonnegativity=0, **alone)
+    settings = {"rows_per_gram": rows_per_gram, "step": 0.25}
+    if method == "hard EM":
+        return HardEM(**settings)
+    if method == "hard EM, mini-batches":
+        return HardEM(**{**settings, "step": 0.1}, batches_per_m_step=20)
+    return SoftEM(float(method.partition("=")[2]), **settings)
+
+
+def training_images(count, last=False):
+    """Return the first or last `count` training images and their labels."""
+    from keras_drmm import data
+
+    (x, y), _ = data.load("mnist")
+    part = slice(-count, None) if last else slice(count)
+    return data.to_unit_range(x[part]), y[part].astype("int32")
+
+
+def batches(x, y=None, seed=0):
+    """Return shuffled batches, on TensorFlow without an autotuner to wait for."""
+    import keras
+    import numpy as np
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tensors = x if y is None else (x, y)
+        dataset = tf.data.Dataset.from_tensor_slices(tensors)
+        dataset = dataset.shuffle(len(x), seed).batch(BATCH, drop_remainder=True)
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return dataset.with_options(options)
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return len(x) // BATCH
+
+        def __getitem__(self, index):
+            rows = np.s_[index * BATCH : (index + 1) * BATCH]
+            return (x[rows],) if y is None else (x[rows], y[rows])
+
+    return Batches()
+
+
+def recorded(measure):
+    """Return the recorded rows of a measure."""
+    path = results.RESULTS / "benchmark_em.csv"
+    if not path.exists():
+        return []
+    with path.open() as file:
+        return [row for row in csv.DictReader(file) if row["measure"] == measure]
+
+
+def record(options, **values):
+    """Append a row and print it."""
+    values["seconds"] = round(values["seconds"], 4)
+    row = dict.fromkeys(COLUMNS, "")
+    row |= {"measure": options.measure, **values}
+    row |= {"machine": results.machine(), "backend": options.backend}
+    row |= {"commit": options.commit, "command": results.command()}
+    print({name: row[name] for name in COLUMNS[1:10] if row[name] != ""}, flush=True)
+    if options.images >= 1000:
+        results.append_row(results.RESULTS / "benchmark_em.csv", row, COLUMNS)
