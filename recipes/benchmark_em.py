@@ -4,7 +4,7 @@
     python recipes/benchmark_em.py solve
     python recipes/benchmark_em.py growth
     python recipes/benchmark_em.py learn --method "hard EM" --seed 0
-    python recipes/benchmark_em.py filters
+    python recipes/benchmark_em.py filters --method "hard EM" --epochs 10
     python recipes/benchmark_em.py plot
 
 - `sweep`: sweeps of EM over 60,000 images against epochs of EG;
@@ -14,7 +14,7 @@
 - `learn`: reconstruction error of validation images over the seconds that 5 epochs of
   EG take (`--method EG` comes first), without labels. `backprop` trains the tied
   autoencoder of the same shape, which renders its message instead of a class;
-- `filters`: templates of the first level after EM and after EG on 60,000 images;
+- `filters`: templates of the first level after a method learned 60,000 images;
 - `plot`: the curves of `learn` from the recorded rows.
 
 The model is conv-small without batch normalisation, which has no M-step. All methods

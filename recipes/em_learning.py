@@ -142,33 +142,33 @@ def autoencoder(model):
 
 
 def filters(options):
-    """Draw the first level's templates after learning 60,000 images without labels."""
+    """Draw the first level's templates after a method learned from 60,000 images."""
     import keras
 
     from keras_drmm import analysis
 
     x, _ = training_images(60_000)
-    models = {}
-    for name in ("hard EM", "EG"):
-        keras.utils.set_random_seed(options.seed)
-        model = models[name] = build(algorithm(name))
+    keras.utils.set_random_seed(options.seed)
+    model = build(algorithm(options.method))
+    if options.method != "EG":
         model.initialize(x[:1000], seed=options.seed)
-        start = time.perf_counter()
-        history = model.fit(
-            batches(x, seed=options.seed), epochs=options.epochs, verbose=2
-        ).history["loss"]
-        for epoch, loss in enumerate(history, start=1):
-            record(
-                options,
-                method=name,
-                images=len(x),
-                seed=options.seed,
-                epoch=epoch,
-                seconds=(time.perf_counter() - start) * epoch / len(history),
-                error=f"{loss:.6f}",
-            )
-        picture = IMAGES / f"filters_{name.replace(' ', '_')}.png"
-        analysis.plot_filters(model, picture)
+    start = time.perf_counter()
+    history = model.fit(
+        batches(x, seed=options.seed), epochs=options.epochs, verbose=2
+    ).history["loss"]
+    seconds = (time.perf_counter() - start) / len(history)
+    for epoch, loss in enumerate(history, start=1):
+        record(
+            options,
+            method=options.method,
+            images=len(x),
+            seed=options.seed,
+            epoch=epoch,
+            seconds=seconds * epoch,
+            error=f"{loss:.6f}",
+        )
+    name = options.method.replace(" ", "_")
+    analysis.plot_filters(model, IMAGES / f"filters_{name}.png")
 
 
 def plot(options):

@@ -25,13 +25,7 @@ class EM(ABC):
     - `initialize(x, y)` and `initialized`: parameters to start from.
 
     Args:
-        batches_per_m_step: an M-step follows each so many batches, and the rest of a
-            sweep; None for whole sweeps.
-        step: how much of the way to the closed form an M-step goes, from above 0 to 1:
-            small batches say little. A `DRMM` adapts it from sweep to sweep.
-        rows_per_gram: n takes what a `DRMM` knows of its templates' overlap (Gram
-            matrices, step sizes) from the first ceil(B / n) rows of a batch, which
-            saves time; the direction of steepest descent is always that of all rows.
+        batches_per_m_step, step, rows_per_gram: see `HardEM`.
     """
 
     batches_per_m_step: int | None = None

@@ -23,6 +23,18 @@ class HardEM(EM):
     row has the class of its label, and no label is needed. The optimizer and
     `batch_size` do not matter, but for the memory of a batch.
 
+    Args:
+        batches_per_m_step: an M-step follows each so many batches instead of a sweep;
+            the loss may then rise. None for whole sweeps.
+        step: how much of the way to the closed form an M-step goes, above 0 to 1. A
+            `DRMM` starts with it and adapts it from sweep to sweep.
+        rows_per_gram: n takes what a `DRMM` knows of its templates' overlap (Gram
+            matrices, step sizes) from the first ceil(B / n) rows of a batch, which
+            saves time; the direction of steepest descent is that of all rows.
+
+    Raises:
+        ValueError: an argument is out of range.
+
     Example:
 
     >>> model = RMM(num_classes=3, num_nuisances=2, input_shape=(4, 4, 1))

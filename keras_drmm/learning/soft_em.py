@@ -18,17 +18,23 @@ class SoftEM(EM):
     c', g')^{1/T}}, \qquad \textrm{M-step:}\ \theta = \arg\max_\theta \sum_{ncg}
     \gamma_{ncg} \ln p(I_n, c, g; \theta)$$
 
-    An epoch of `fit` is a sweep over all rows with the M-step at its end. The loss is
-    the mean of $-T \ln \sum_{cg} p(I, c, g)^{1/T}$, in nats an image, for T = 1 the
-    negative log-likelihood; it never rises from epoch to epoch. A labelled row has the
-    class of its label, and no label is needed. The optimizer and `batch_size` do not
-    matter, but for the memory of a batch.
+    An epoch of `fit` is a sweep over all rows with the M-step at its end. Of an `RMM`
+    the loss is the mean of $-T \ln \sum_{cg} p(I, c, g)^{1/T}$, in nats an image, for T
+    = 1 the negative log-likelihood. In a `DRMM` the switches of each cell and channel
+    have probabilities (mean field) and the class is ĉ; the loss is the expected squared
+    error of a rendered pixel, given the finest level's input, and T is in the units of
+    a match. The loss never rises from epoch to epoch. A labelled row has the class of
+    its label, and no label is needed. The optimizer and `batch_size` do not matter, but
+    for the memory of a batch.
 
     Args:
-        temperature: T; 1 is exact EM, T -> 0 is hard EM (13).
+        temperature: T; 1 is exact EM of an `RMM`, T -> 0 is hard EM (13).
+        batches_per_m_step: as of `HardEM`, like the following.
+        step: how much of the way an M-step goes.
+        rows_per_gram: which part of a batch Gram matrices are made of.
 
     Raises:
-        ValueError: the temperature is not a finite number above 0.
+        ValueError: an argument is out of range.
 
     Example:
 

@@ -54,6 +54,9 @@ class LearnsByEM(RenderingModel):
     Source: Patel, Nguyen, Baraniuk (2016), Algorithm 1, section 3.3.
     """
 
+    # The best weights that a `fit` by EM has measured, `_Kept`.
+    _kept: Any = None
+
     @property
     def initialized(self):
         """Whether the model has learned already, or `initialize` was called."""
@@ -102,7 +105,7 @@ class LearnsByEM(RenderingModel):
         more than one whole sweep the weights are those that the last log describes, as
         an M-step after them would not be measured any more.
         """
-        self._kept: Any = None
+        self._kept = None
         self._step, self._falls = getattr(self.algorithm, "step", 1.0), 0
         history = super().fit(*args, **kwargs)
         if self._kept and len(history.epoch) > 1 and not self._within_sweeps:

@@ -44,8 +44,11 @@ def split_unused(levels, top, top_change):
     for number, level in enumerate(levels):
         energy, filters = level.energy.copy(), len(level.energy)
         if number + 1 < len(levels):
-            above = [levels[number + 1].kernel, levels[number + 1].kernel_change]
-            weights = [np.moveaxis(v, 2, 0) for v in above]
+            above = levels[number + 1]
+            weights = [
+                *(np.moveaxis(v, 2, 0) for v in (above.kernel, above.kernel_change)),
+                *(np.moveaxis(v, -1, 0) for v in (above.alpha, above.alpha_change)),
+            ]
         else:
             shape = (-1, filters, top.shape[1])
             weights = [np.moveaxis(v.reshape(shape), 1, 0) for v in (top, top_change)]

@@ -10,13 +10,14 @@ from keras import ops
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import checks
 from keras_drmm.models.jit import resolve_jit
+from keras_drmm.models.learner import Learner, objective_loss, unpack_batch
 from keras_drmm.models.sampling import numpy_generator
 
 # Rows of a data set that an algorithm's starting point is made from.
 INITIAL_ROWS = 5000
 
 
-class RenderingModel(keras.Model):
+class RenderingModel(Learner):
     """Base of the models: an E-step inside Keras' own training loop.
 
     A subclass defines `e_step`, `infer`, `_sample`, `num_classes`, `image_shape`,
@@ -62,13 +63,13 @@ class RenderingModel(keras.Model):
         self._check_algorithm(algorithm)
         self.closed_form = getattr(algorithm, "closed_form", False)
         self._accumulates = False
-        self._arguments = {
-            "optimizer": optimizer,
-            "algorithm": algorithm,
-            "metrics": list(metrics),
-            "jit_compile": jit_compile,
+        self._keep_arguments(
+            optimizer=optimizer,
+            algorithm=algorithm,
+            metrics=list(metrics),
+            jit_compile=jit_compile,
             **kwargs,
-        }
+        )
         self.algorithm = algorithm
         names = [] if algorithm is None else algorithm.weights
         # A namespace, not a dictionary: Keras would track its metrics for ever, those
@@ -82,23 +83,6 @@ class RenderingModel(keras.Model):
             jit_compile=resolve_jit(jit_compile),
             **kwargs,
         )
-
-    def get_compile_config(self):
-        if not self.compiled:
-            return None
-        return {
-            name: keras.saving.serialize_keras_object(value)
-            for name, value in self._arguments.items()
-        }
-
-    def compile_from_config(self, config):
-        self.compile(
-            **{
-                name: keras.saving.deserialize_keras_object(value)
-                for name, value in config.items()
-            }
-        )
-        self.optimizer.build(self.trainable_variables)
 
     def call(self, inputs, training=False):
         """Return logits; inside a training or test step, the whole E-step."""
@@ -155,18 +139,7 @@ class RenderingModel(keras.Model):
             self.steps.assign_add(1)
         for penalty in self.losses:
             total = total + penalty
-        return _mean(total)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        logits = getattr(y_pred, "logits", y_pred)
-        if y is None:
-            # Keras builds metrics by their first labels: show it unlabelled ones.
-            y = ops.full(ops.shape(logits)[:1], -1)
-        labelled = ops.cast(y >= 0, "float32")
-        if sample_weight is not None:
-            labelled = labelled * ops.cast(sample_weight, "float32")
-        # Unlabelled rows are shown as class 0 with weight 0.
-        return super().compute_metrics(x, ops.maximum(y, 0), logits, labelled)
+        return objective_loss(total)
 
     @property
     def metrics(self):
@@ -313,28 +286,10 @@ class RenderingModel(keras.Model):
         """Give `call` the labels as well: labelled rows render their class."""
         if self.algorithm is None:
             return data
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = unpack_batch(data)
         if y is None:
             return {"images": x}, None, sample_weight
-        if not keras.backend.is_int_dtype(y.dtype):
-            raise ValueError(
-                f"Labels must be integers (-1: unlabelled), got dtype {y.dtype}. "
-                "Give class numbers, not one-hot rows or probabilities."
-            )
-        y = ops.reshape(y, (-1,))
         return {"images": x, "labels": y}, y, sample_weight
-
-
-class _Mean(keras.losses.Loss):
-    """The objective as a Keras loss, so that tf.distribute scales it by replicas."""
-
-    def call(self, y_true, y_pred):
-        return y_pred
-
-
-def _mean(total):
-    total = ops.reshape(total, (1,))
-    return _Mean(name="objective")(total, total)
 
 
 def _no_graph():

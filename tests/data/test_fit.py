@@ -168,8 +168,6 @@ def test_tf_dataset_has_the_same_batches():
     dataset, recorder = make(seed=3), Recorder()
     batches = dataset.as_tf_dataset()
     make_model().fit(batches, epochs=3, callbacks=[recorder], verbose=0)
-    np.testing.assert_allclose(
-        recorder.epochs, expected([0, 1, 2], seed=3), rtol=1e-4
-    )
+    np.testing.assert_allclose(recorder.epochs, expected([0, 1, 2], seed=3), rtol=1e-4)
     assert dataset.epoch == 3
     assert not batches.options().autotune.enabled

@@ -324,6 +324,8 @@ def test_an_unused_template_takes_half_of_the_most_used_one():
         kernel, bias = (ops.convert_to_numpy(v).copy() for v in first.weights)
         bias[1] = -100.0
         first.bias.assign(bias)
+        for level in model.levels:
+            level.alpha.assign(0.1 * RNG.random(level.alpha.shape))
         before = model.infer(X, LABELS)
         assert np.all(before.switches[0][..., 1] == -1)
         model.fit(X, LABELS, epochs=1, verbose=0)

@@ -1,0 +1,215 @@
+"""Ladder: the ladder network with a denoising cost on its top level."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers, ops
+
+from keras_drmm.baselines.denoising import Denoising
+from keras_drmm.baselines.noisy_stage import (
+    EPSILON,
+    NoisyStage,
+    normalisation,
+    normalise,
+)
+from keras_drmm.baselines.peer import (
+    Peer,
+    copy_levels,
+    deserialize_levels,
+    serialize_levels,
+    standardize_amount,
+)
+from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.learning import terms
+
+
+class CleanAndNoisy(NamedTuple):
+    """What the objective of a `Ladder` looks at, all (B, num_classes).
+
+    Attributes:
+        logits: of the noisy pass.
+        clean: z, the normalised top level of the clean pass.
+        noisy: z̃, that of the noisy pass, its noise included.
+        denoised: ẑ, normalised by the statistics of the clean pass.
+    """
+
+    logits: Any
+    clean: Any
+    noisy: Any
+    denoised: Any
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class Ladder(Peer):
+    r"""The ladder network's Γ-model: a convnet whose top level denoises itself.
+
+    Two passes share all weights, one clean and one with noise n ~ N(0, noise²) on the
+    image and on each normalised stage, a convolution, a pooling or the dense top:
+
+    $$\tilde z^{(l)} = \mathrm{N}(W^{(l)} \tilde h^{(l-1)}) + n^{(l)}, \qquad
+    \tilde h^{(l)} = \mathrm{ReLU}(\tilde z^{(l)} + \beta^{(l)}), \qquad
+    \tilde P = \mathrm{softmax}(\gamma (\tilde z^{(L)} + \beta^{(L)}))$$
+
+    N normalises over the batch. A denoising function g estimates the clean z from the
+    noisy one and from the noisy posterior, at the top:
+
+    $$\hat z = g(\tilde z^{(L)}, \mathrm{N}(\tilde P)), \qquad \mathcal{L} = H(y,
+    \tilde P) + \lambda\, \mathrm{mean} \left( z^{(L)} - \frac{\hat z - \mu}{\sigma}
+    \right)^2$$
+
+    μ and σ are the mean and deviation that N took from the clean pass. Poolings have
+    no β and no ReLU. The denoising cost is of all rows, H of labelled rows only, and
+    gradients reach both passes. All rows of a batch are normalised together.
+    Prediction is the clean pass with running statistics, and a test step has no noise.
+
+    Args:
+        levels: list of `Level`, the finest first, as for a `DRMM`, with `batch_norm`.
+            They are copied as configurations; no weight is shared with them.
+        num_classes: number of classes.
+        input_shape: (H, W, C) of an image, (C, H, W) for channels_first levels.
+        noise: standard deviation of the noise.
+        denoising: λ, weight of the denoising cost.
+        **kwargs: `name`, `dtype` of `keras.Model`.
+
+    Shapes:
+        images (B, H, W, C) -> logits (B, num_classes).
+
+    Raises:
+        ValueError: an argument is out of range, or a level is not normalised.
+
+    Example:
+
+    >>> levels = [Level(8, 3, pool_size=2, batch_norm=True)]
+    >>> model = Ladder(levels, num_classes=3, input_shape=(8, 8, 1))
+    >>> model.compile("adam")
+    >>> images, labels = np.random.rand(6, 8, 8, 1), np.array([0, 1, 2, -1, -1, -1])
+    >>> history = model.fit(images, labels, verbose=0)
+    >>> model.predict(images, verbose=0).shape
+    (6, 3)
+
+    Source: Rasmus, Valpola, Honkala, Berglund, Raiko (2015), "Semi-Supervised Learning
+    with Ladder Networks", arXiv:1507.02672, Algorithm 1 and section 4.2.2; the defaults
+    are those of its Conv-Small Γ-model of MNIST. There labelled and unlabelled rows are
+    normalised apart.
+    """
+
+    def __init__(
+        self, levels, num_classes, input_shape, noise=0.3, denoising=1.0, **kwargs
+    ):
+        denoising = standardize_amount(denoising, "denoising")
+        super().__init__({"cross_entropy": 1.0, "denoising": denoising}, **kwargs)
+        levels = copy_levels(levels)
+        self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
+        self.image_shape = tuple(input_shape)
+        self.noise = standardize_amount(noise, "noise")
+        self.denoising = denoising
+        # Of the levels only the convolutions are used.
+        self.level_configs = serialize_levels(levels)
+        self.seed_generator = keras.random.SeedGenerator()
+        self.stages = []
+        shape = (None, *self.image_shape)
+        for stage in _stages(levels, self.dtype_policy):
+            stage.build(shape)
+            shape = stage.compute_output_shape(shape)
+            self.stages.append(stage)
+        # The top computes in the precision of its weights.
+        precision = self.variable_dtype
+        self.dense = layers.Dense(
+            self.num_classes, use_bias=False, dtype=precision, name="top"
+        )
+        self.normalisation = normalisation(-1, False, precision)
+        self.denoise = Denoising(dtype=precision, name="denoise")
+        self.dense.build(shape)
+        top = (None, self.num_classes)
+        self.normalisation.build(top)
+        self.denoise.build(top)
+        self.gamma = self.add_weight(top[1:], "ones", name="gamma")
+        self.beta = self.add_weight(top[1:], "zeros", name="beta")
+        self.built = True
+
+    def classify(self, images, training=False):
+        """Return the logits of the clean pass."""
+        match = self.match(images, training)
+        return self.logits(self.normalisation(match, training=training))
+
+    def match(self, images, training=False):
+        """Return the top of the clean pass before N, (B, num_classes)."""
+        h = images
+        for stage in self.stages:
+            h = stage(h, training=training)
+        return self.dense(h)
+
+    def match_noisy(self, images):
+        """Return the top of the noisy pass before N, (B, num_classes)."""
+        h = self.corrupt(images)
+        for stage in self.stages:
+            h = stage.noisy(h, self.corrupt)
+        return self.dense(h)
+
+    def corrupt(self, x):
+        """Return x with noise of its own on each value."""
+        return x + keras.random.normal(
+            ops.shape(x), 0.0, self.noise, dtype=x.dtype, seed=self.seed_generator
+        )
+
+    def logits(self, z):
+        """Return γ (z + β)."""
+        return self.gamma * (z + self.beta)
+
+    def passes(self, images, training=False):
+        """Return the `CleanAndNoisy` of a batch."""
+        match = self.match(images, training)
+        z = noisy = self.normalisation(match, training=training)
+        if training:
+            mean, variance = ops.moments(match, axes=[0])
+            noisy = self.corrupt(normalise(self.match_noisy(images)))
+        else:
+            mean = self.normalisation.moving_mean
+            variance = self.normalisation.moving_variance
+        logits = self.logits(noisy)
+        estimate = self.denoise(noisy, normalise(ops.softmax(logits)))
+        denoised = (estimate - mean) / ops.sqrt(variance + EPSILON)
+        return CleanAndNoisy(logits, z, noisy, denoised)
+
+    def terms(self, outputs, labels):
+        """Return the terms of the objective."""
+        return {
+            "cross_entropy": terms.cross_entropy(outputs, labels, None),
+            "denoising": ops.mean(ops.square(outputs.clean - outputs.denoised)),
+        }
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "levels": self.level_configs,
+            "num_classes": self.num_classes,
+            "input_shape": self.image_shape,
+            "noise": self.noise,
+            "denoising": self.denoising,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**deserialize_levels(config))
+
+
+def _stages(levels, dtype):
+    """Yield the stages below the dense top."""
+    for number, level in enumerate(levels, start=1):
+        if level.batch_norm is None or level.top_down_batch_norm is not None:
+            raise ValueError(
+                "A ladder normalises each level and has no top-down pass: give levels "
+                "with `batch_norm=True` and without `top_down_batch_norm`."
+            )
+        data_format, cell = level.data_format, level.pool.pool_size
+        axis = level.conv.channel_axis
+        yield NoisyStage(
+            level.conv, axis, rectify=True, dtype=dtype, name=f"level_{number}"
+        )
+        if cell != (1, 1):
+            pool = layers.MaxPooling2D(
+                cell, padding="same", data_format=data_format, dtype=dtype
+            )
+            yield NoisyStage(pool, axis, dtype=dtype, name=f"pool_{number}")
+    mean = layers.GlobalAveragePooling2D(data_format=data_format, dtype=dtype)
+    yield NoisyStage(mean, 1, dtype=dtype, name="mean")

@@ -1,0 +1,89 @@
+"""NoisyStage: a stage of the ladder network's encoder, clean or with noise."""
+
+import keras
+from keras import layers, ops
+
+# Added to variances. The published 1e-10 is below float32's precision.
+EPSILON = 1e-5
+
+
+class NoisyStage(keras.layers.Layer):
+    r"""An operation f, a normalisation N over the batch and, with noise, n ~ N(0, σ²).
+
+    $$h' = \phi(\mathrm{N}(f(h)) + n + \beta)$$
+
+    φ is the ReLU and β learned with `rectify`; else φ is the identity and β is 0.
+
+    Args:
+        operation: f, a Keras layer without bias.
+        channel_axis: axis of f(h) whose entries are normalised each by itself.
+        rectify: whether there are β and φ.
+        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+
+    Shapes:
+        those of `operation`.
+
+    Example:
+
+    >>> stage = NoisyStage(keras.layers.MaxPooling2D(2), channel_axis=3)
+    >>> tuple(stage(np.ones((2, 4, 4, 3), "float32")).shape)
+    (2, 2, 2, 3)
+
+    Source: Rasmus et al. (2015), arXiv:1507.02672, Algorithm 1.
+    """
+
+    def __init__(self, operation, channel_axis, rectify=False, **kwargs):
+        super().__init__(**kwargs)
+        self.operation = operation
+        self.channel_axis = channel_axis
+        self.rectify = rectify
+        self.normalisation = normalisation(channel_axis, rectify, self.dtype_policy)
+
+    def build(self, input_shape):
+        self.operation.build(input_shape)
+        self.normalisation.build(self.compute_output_shape(input_shape))
+
+    def call(self, h, training=False):
+        h = self.normalisation(self.operation(h), training=training)
+        return ops.relu(h) if self.rectify else h
+
+    def noisy(self, h, corrupt):
+        """Return h' of a training batch, with noise.
+
+        The running statistics, which are those of the clean pass, are left alone.
+
+        Args:
+            h: input of the stage.
+            corrupt: function that adds the noise n.
+        """
+        z = corrupt(normalise(self.operation(h), self.channel_axis))
+        if not self.rectify:
+            return z
+        shape = [1] * len(z.shape)
+        shape[self.channel_axis] = -1
+        beta = ops.cast(self.normalisation.beta, z.dtype)
+        return ops.relu(z + ops.reshape(beta, shape))
+
+    def compute_output_shape(self, input_shape):
+        return self.operation.compute_output_shape(input_shape)
+
+
+def normalisation(channel_axis, center, dtype):
+    """Return N as a layer that keeps running statistics, as the published code does."""
+    return layers.BatchNormalization(
+        channel_axis,
+        momentum=0.9,
+        epsilon=EPSILON,
+        center=center,
+        scale=False,
+        dtype=dtype,
+        name="normalisation",
+    )
+
+
+def normalise(u, channel_axis=-1):
+    """Return N(u): mean 0 and variance 1 over the batch for each channel."""
+    dtype, u = u.dtype, ops.cast(u, "float32")
+    axes = [axis for axis in range(len(u.shape)) if axis != channel_axis % len(u.shape)]
+    mean, variance = ops.moments(u, axes, keepdims=True)
+    return ops.cast((u - mean) / ops.sqrt(variance + EPSILON), dtype)

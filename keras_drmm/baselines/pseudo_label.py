@@ -1,0 +1,131 @@
+"""PseudoLabel: a network that takes its own guesses for labels."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_drmm.baselines.peer import Peer, standardize_amount
+from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.learning import terms
+
+
+class Guesses(NamedTuple):
+    """What the objective of `PseudoLabel` looks at: logits (B, num_classes)."""
+
+    logits: Any
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class PseudoLabel(Peer):
+    r"""A classifier that learns unlabelled rows by their most probable class.
+
+    $$\mathcal{L} = \frac{1}{n} \sum_{i\ \mathrm{labelled}} H(y_i, f_i) + \alpha(t)
+    \frac{1}{n'} \sum_{i\ \mathrm{unlabelled}} H(\arg\max_c f_{ic}, f_i)$$
+
+    $$\alpha(t) = \alpha \min(\max(\tfrac{t - t_1}{t_2 - t_1}, 0), 1)$$
+
+    H is the cross entropy, f the network's softmax, n and n' the labelled and the
+    unlabelled rows of a batch, t the training steps taken. The logged term
+    `pseudo_label` includes the ramp α(t) / α.
+
+    Args:
+        network: a Keras model of one input that returns logits; it is trained itself,
+            not a copy.
+        alpha: weight of the unlabelled rows in the end.
+        t1: steps after which their weight starts to rise.
+        t2: steps after which it is `alpha`.
+        **kwargs: `name`, `dtype` of `keras.Model`.
+
+    Shapes:
+        images (B, H, W, C) -> logits (B, num_classes).
+
+    Raises:
+        ValueError: `network` does not map images to rows of logits, `alpha` is
+            negative, or not 0 <= t1 < t2.
+
+    Example:
+
+    >>> drmm = keras_drmm.zoo.drmm_conv_small((8, 8, 1), num_classes=3)
+    >>> model = PseudoLabel(drmm.to_convnet(), t1=0, t2=10)
+    >>> model.compile("adam")
+    >>> images, labels = np.random.rand(6, 8, 8, 1), np.array([0, 1, 2, -1, -1, -1])
+    >>> history = model.fit(images, labels, verbose=0)
+    >>> model.predict(images, verbose=0).shape
+    (6, 3)
+
+    Source: Lee (2013), "Pseudo-Label: The Simple and Efficient Semi-Supervised
+    Learning Method for Deep Neural Networks", equations (15), (16), whose settings
+    α = 3, t1 = 100, t2 = 600 are the defaults.
+    """
+
+    def __init__(self, network, alpha=3.0, t1=100, t2=600, **kwargs):
+        _check_network(network)
+        alpha = standardize_amount(alpha, "alpha")
+        super().__init__({"cross_entropy": 1.0, "pseudo_label": alpha}, **kwargs)
+        self.network = network
+        self.alpha = alpha
+        self.t1 = standardize_integer(t1, "t1", minimum=0)
+        self.t2 = standardize_integer(t2, "t2", minimum=self.t1 + 1)
+        self.image_shape = tuple(network.input_shape[1:])
+        self.num_classes = network.output_shape[-1]
+        self.steps = self.add_weight(
+            name="steps", shape=(), dtype="int", initializer="zeros", trainable=False
+        )
+        self.built = True
+
+    def classify(self, images, training=False):
+        """Return the network's logits."""
+        return self.network(images, training=training)
+
+    def passes(self, images, training=False):
+        """Return the `Guesses` of a batch."""
+        return Guesses(self.classify(images, training))
+
+    def terms(self, outputs, labels):
+        """Return the terms of the objective."""
+        guesses = ops.argmax(outputs.logits, axis=-1)
+        if labels is not None:
+            # A term leaves out the rows of label -1: here those that have a label.
+            labels = ops.cast(labels, guesses.dtype)
+            guesses = ops.where(labels >= 0, -ops.ones_like(guesses), guesses)
+        return {
+            "cross_entropy": terms.cross_entropy(outputs, labels, None),
+            "pseudo_label": self.ramp() * terms.cross_entropy(outputs, guesses, None),
+        }
+
+    def ramp(self):
+        """Return α(t) / α."""
+        passed = ops.cast(self.steps, "float32") - self.t1
+        return ops.clip(passed / (self.t2 - self.t1), 0.0, 1.0)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if training:
+            self.steps.assign_add(1)
+        return loss
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "network": keras.saving.serialize_keras_object(self.network),
+            "alpha": self.alpha,
+            "t1": self.t1,
+            "t2": self.t2,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        network = keras.saving.deserialize_keras_object(config["network"])
+        return cls(**{**config, "network": network})
+
+
+def _check_network(network):
+    shapes = "(images) -> (batch, number of classes)"
+    if not isinstance(network, keras.Model) or not network.built:
+        raise ValueError(f"`network` must be a built `keras.Model`, got {network!r}.")
+    output = getattr(network, "output_shape", None)
+    if not isinstance(output, tuple) or len(output) != 2 or output[1] is None:
+        raise ValueError(f"`network` must map {shapes}, but it returns {output}.")

@@ -1,0 +1,155 @@
+"""What all peers share: labels, metrics, learning, saving, errors."""
+
+import doctest
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_drmm
+from keras_drmm import Level, baselines, data
+from keras_drmm.baselines import SWWAE, Ladder, PseudoLabel
+from tests.baselines.build import PEERS, X, Y, cross_entropy, levels, network, randomise
+
+
+@pytest.fixture(params=PEERS)
+def model(request):
+    model = PEERS[request.param]()
+    # Compiling takes longer than the few steps of these tests.
+    model.compile(keras.optimizers.Adam(0.03), run_eagerly=True)
+    return model
+
+
+@pytest.mark.smoke
+def test_unlabelled_rows_count_in_neither_cross_entropy_nor_accuracy(model):
+    randomise(model)
+    logits = model.predict(X, verbose=0)
+    assert logits.shape == (8, 3)
+    found = model.evaluate(X, Y, batch_size=8, verbose=0, return_dict=True)
+    shown = Y >= 0
+    expected = cross_entropy(logits[shown], Y[shown])
+    assert found["cross_entropy"] == pytest.approx(expected, rel=1e-4)
+    accuracy = np.mean(logits.argmax(1)[shown] == Y[shown])
+    assert found["accuracy"] == pytest.approx(accuracy)
+    # The objective is the weighted sum of the logged terms.
+    weights = model.weights_of_terms
+    total = sum(weight * found[name] for name, weight in weights.items())
+    assert found["loss"] == pytest.approx(total, rel=1e-5)
+
+
+def test_learns_compiled_from_a_semi_supervised_data_set(model):
+    """A class is a bright row of the image."""
+    classes = np.arange(32) % 3
+    images = np.repeat(X, 4, axis=0) / 2
+    images[np.arange(32), classes] += 0.5
+    dataset = data.semi_supervised(images, classes, 12, batch_size=16)
+    model.compile(keras.optimizers.Adam(0.03))
+    history = model.fit(dataset, shuffle=False, epochs=8, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert history["cross_entropy"][-1] < 0.7 * history["cross_entropy"][0]
+
+
+def test_saving_keeps_logits_settings_and_optimizer(model, tmp_path):
+    model.fit(X, Y, batch_size=4, epochs=2, verbose=0)
+    model.save(tmp_path / "peer.keras")
+    loaded = keras.models.load_model(tmp_path / "peer.keras")
+    assert type(loaded) is type(model)
+    assert loaded.weights_of_terms == model.weights_of_terms
+    one, other = (v.get_config() for v in (model, loaded))
+    assert one.keys() == other.keys()
+    for name in one.keys() - {"levels", "network"}:
+        assert one[name] == other[name]
+    expected = model.predict(X, verbose=0)
+    np.testing.assert_array_equal(loaded.predict(X, verbose=0), expected)
+    assert int(loaded.optimizer.iterations) == 4
+    loaded.fit(X, Y, batch_size=4, verbose=0)
+
+
+def test_every_trainable_weight_gets_a_gradient(model):
+    """A step moves all of them: none is left without use."""
+    randomise(model)
+    before = [ops.convert_to_numpy(v) + 0 for v in model.trainable_variables]
+    # The ramp of PseudoLabel starts at 0.
+    model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
+    for old, variable in zip(before, model.trainable_variables, strict=True):
+        assert np.any(ops.convert_to_numpy(variable) != old), variable.path
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X[..., 0], Y, "takes images of shape"),
+        ((X * 255).astype("uint8"), Y, "must be floats"),
+        (X, np.eye(3)[Y], "one integer for each"),
+        (X, Y / 1.0, "must be integers"),
+        (X, Y + 1, "must be -1"),
+        (X, np.full(8, -1), "No row is labelled"),
+        (X, None, "No row is labelled"),
+    ],
+)
+def test_wrong_data_is_refused(x, y, message):
+    model = PEERS["PseudoLabel"]()
+    model.compile()
+    with pytest.raises(ValueError, match=message):
+        model.fit(x, y, verbose=0)
+
+
+def test_own_objective_and_equal_rows(model):
+    with pytest.raises(ValueError, match="objective of its own"):
+        model.compile(loss="mse")
+    with pytest.raises(ValueError, match="no weights"):
+        model.fit(X, Y, sample_weight=np.ones(8), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SWWAE([], 3, (5, 5, 1)), "one or more `Level`s"),
+        (lambda: Ladder([keras.layers.ReLU()], 3, (5, 5, 1)), "one or more `Level`s"),
+        (lambda: SWWAE(levels(), 1, (5, 5, 1)), "num_classes"),
+        (lambda: SWWAE(levels(), 3, (5, 5, 1), intermediate=-1), "intermediate"),
+        (lambda: SWWAE(levels(), 3, (5, 5, 1), reconstruction="1"), "reconstruction"),
+        (lambda: SWWAE(levels(), 3, (5, 5, 1), dropout=2), "rate"),
+        (
+            lambda: SWWAE([Level(2, 3, top_down_batch_norm=True)], 3, (5, 5, 1)),
+            "without `top_down_batch_norm`",
+        ),
+        (lambda: Ladder(levels(), 3, (5, 5, 1), noise=-0.1), "noise"),
+        (lambda: Ladder(levels(), 3, (5, 5, 1), denoising=np.nan), "denoising"),
+        (lambda: Ladder([Level(2, 3)], 3, (5, 5, 1)), "batch_norm=True"),
+        (lambda: PseudoLabel(network, alpha=1.0), "built `keras.Model`"),
+        (lambda: PseudoLabel(keras.Sequential([keras.layers.ReLU()])), "built"),
+        (
+            lambda: PseudoLabel(
+                keras.Sequential([keras.Input((5, 5, 1)), keras.layers.ReLU()])
+            ),
+            "must map",
+        ),
+        (lambda: PseudoLabel(network(), alpha=-1), "alpha"),
+        (lambda: PseudoLabel(network(), t1=5, t2=5), "t2"),
+    ],
+)
+def test_wrong_arguments_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_takes_the_levels_of_a_drmm_and_leaves_them():
+    drmm = keras_drmm.zoo.drmm_conv_small()
+    before = [ops.convert_to_numpy(v) + 0 for v in drmm.weights]
+    for peer in (SWWAE, Ladder):
+        model = peer(drmm.levels, 10, (28, 28, 1))
+        randomise(model)
+        assert model(np.ones((1, 28, 28, 1))).shape == (1, 10)
+    for old, variable in zip(before, drmm.weights, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(variable), old)
+
+
+@pytest.mark.parametrize("name", ["SWWAE", "Ladder", "PseudoLabel"])
+def test_examples_are_true(name):
+    names = {"np": np, "keras_drmm": keras_drmm, "Level": Level, **vars(baselines)}
+    peer = getattr(baselines, name)
+    (test,) = doctest.DocTestFinder(recurse=False).find(peer, name, globs=names)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
