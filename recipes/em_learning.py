@@ -127,17 +127,15 @@ def autoencoder(model):
                 z = level.top_down(ops.relu(z), inferred)
             return z
 
-        def train_step(self, *args):
-            *state, images = args
-            images = images[0] if isinstance(images, tuple) else images
-            return super().train_step(*state, (images, images))
+        def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs):
+            return ops.mean(ops.square(x - y_pred))
 
         def render_message(self, images):
             parts = np.split(images, len(images) // BATCH)
             return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])
 
     trained = TiedAutoencoder()
-    trained.compile(model.optimizer, loss="mse")
+    trained.compile(model.optimizer)
     return trained
 
 
