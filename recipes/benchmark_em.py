@@ -14,7 +14,7 @@
 - `learn`: reconstruction error of validation images over the seconds that 5 epochs of
   EG take (`--method EG` comes first), without labels. `backprop` trains the tied
   autoencoder of the same shape, which renders its message instead of a class;
-- `filters`: templates of the first level after a method learned 60,000 images;
+- `filters`: templates of the first level alone, learned from 60,000 images;
 - `plot`: the curves of `learn` from the recorded rows.
 
 The model is conv-small without batch normalisation, which has no M-step. All methods

@@ -140,14 +140,14 @@ def autoencoder(model):
 
 
 def filters(options):
-    """Draw the first level's templates after a method learned from 60,000 images."""
+    """Draw the templates of the first level alone, learned from 60,000 images."""
     import keras
 
     from keras_drmm import analysis
 
     x, _ = training_images(60_000)
     keras.utils.set_random_seed(options.seed)
-    model = build(algorithm(options.method))
+    model = build(algorithm(options.method), depth=1)
     if options.method != "EG":
         model.initialize(x[:1000], seed=options.seed)
     start = time.perf_counter()
@@ -158,7 +158,7 @@ def filters(options):
     for epoch, loss in enumerate(history, start=1):
         record(
             options,
-            method=options.method,
+            method=f"{options.method}, 1 level",
             images=len(x),
             seed=options.seed,
             epoch=epoch,

@@ -32,8 +32,8 @@ METHODS = (
 BATCH, EG_EPOCHS, VALIDATION_IMAGES = 100, 5, 5000
 
 
-def build(algorithm):
-    """Return conv-small without batch normalisation."""
+def build(algorithm, depth=5):
+    """Return conv-small without batch normalisation, or its first levels."""
     from keras_drmm import DRMM, EG, Level
 
     levels = [
@@ -43,7 +43,15 @@ def build(algorithm):
         Level(128, 3, padding="valid"),
         Level(10, 1),
     ]
-    model = DRMM(levels, 10, (28, 28, 1), templates_initializer="identity")
+    # The top of all five has a channel a class; fewer need a value for each position.
+    whole = depth == len(levels)
+    model = DRMM(
+        levels[:depth],
+        10,
+        (28, 28, 1),
+        pooling="mean" if whole else None,
+        templates_initializer="identity" if whole else "glorot_uniform",
+    )
     model.compile("adam", algorithm=algorithm or EG())
     return model
 

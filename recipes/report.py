@@ -49,8 +49,8 @@ epochs of EG; means over seeds. The curves are in the picture below.
 {learning_table(rows("benchmark_em"))}
 ![Error against seconds](images/em_error.png)
 
-Templates of the first level after hard EM (above) and EG (below) on 60,000 images,
-without labels:
+Templates of the first level alone after hard EM (above) and EG (below) on 60,000
+images, without labels:
 
 ![Templates learned by hard EM](images/filters_hard_EM.png)
 ![Templates learned by EG](images/filters_EG.png)

@@ -52,7 +52,8 @@ def test_denoising_function():
 def test_objective_is_the_papers():
     """From z, z̃ and μ, σ of the clean pass, all of a training step."""
     model = build()
-    logits, clean, noisy, denoised = numpy(model.passes(INPUT, training=True))
+    outputs = model.passes(INPUT, training=True)
+    logits, clean, noisy, denoised = numpy(outputs)
     (match,) = numpy([model.match(INPUT, training=True)])
     np.testing.assert_allclose(clean, normalise(match), rtol=1e-3, atol=1e-4)
     gamma, beta, a = numpy([model.gamma, model.beta, model.denoise.a])
@@ -62,8 +63,7 @@ def test_objective_is_the_papers():
     expected = (estimate - match.mean(0)) / np.sqrt(match.var(0) + EPSILON)
     np.testing.assert_allclose(denoised, expected, rtol=1e-3, atol=1e-3)
 
-    values = model.terms(model.passes(INPUT), ops.convert_to_tensor(Y))
-    logits, clean, _, denoised = numpy(model.passes(INPUT))
+    values = model.terms(outputs, ops.convert_to_tensor(Y))
     shown = Y >= 0
     assert float(values["denoising"]) == pytest.approx(
         np.mean((clean - denoised) ** 2), rel=1e-4
