@@ -135,7 +135,7 @@ def solve(options):
             start = time.perf_counter()
             results[name] = function()
             seconds = time.perf_counter() - start
-            change, alpha = results["M-step"]
+            change, alpha, _ = results["M-step"]
             flat = change.transpose(0, 1, 3, 2).reshape(-1, sizes[2])
             ours, difference = np.vstack([flat, alpha]), ""
             if name == "scipy lstsq":
@@ -159,6 +159,8 @@ def solve(options):
 
 def growth(options):
     """Time a level's statistics: one size changes, the others stay."""
+    from keras import ops
+
     from keras_drmm.models.level_statistics import LevelStatistics
     from recipes.em_setup import BATCH, record
 
@@ -175,7 +177,8 @@ def growth(options):
         for _ in range(options.runs + 1):
             start = time.perf_counter()
             update(unpooled, residual)
-            found.moments.numpy() if hasattr(found.moments, "numpy") else None
+            # The backend may still compute: an array is there when all is done.
+            ops.convert_to_numpy(found.moments)
             times.append(time.perf_counter() - start)
         record(
             options,
@@ -222,7 +225,12 @@ def parse():
     parser.add_argument("measure", choices=("sweep", "solve", "growth", *LEARNING))
     parser.add_argument("--method", choices=METHODS, default="hard EM")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--images", type=int, default=10_000, help="to learn from")
+    parser.add_argument(
+        "--images",
+        type=int,
+        default=10_000,
+        help="to learn from; fewer than 1,000 are not recorded",
+    )
     parser.add_argument("--epochs", type=int, default=10, help="of `filters`")
     parser.add_argument("--rate", type=float, default=2e-3, help="of EG and backprop")
     parser.add_argument("--runs", type=int, default=3)

@@ -122,10 +122,7 @@ def autoencoder(model):
 
         def call(self, images):
             messages, switches = model.bottom_up(images)
-            z = messages[-1]
-            for level, inferred in model._from_the_top(switches):
-                z = level.top_down(ops.relu(z), inferred)
-            return z
+            return model.render_down(messages[-1], switches)[0]
 
         def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs):
             return ops.mean(ops.square(x - y_pred))

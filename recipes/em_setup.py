@@ -81,9 +81,11 @@ def training_images(count, last=False):
 
 
 def batches(x, y=None, seed=0):
-    """Return shuffled batches, on TensorFlow without an autotuner to wait for."""
+    """Return batches in a random order, on TensorFlow without an autotuner."""
     import keras
     import numpy as np
+
+    from keras_drmm import data
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -91,16 +93,17 @@ def batches(x, y=None, seed=0):
         tensors = x if y is None else (x, y)
         dataset = tf.data.Dataset.from_tensor_slices(tensors)
         dataset = dataset.shuffle(len(x), seed).batch(BATCH, drop_remainder=True)
-        options = tf.data.Options()
-        options.autotune.enabled = False
-        return dataset.with_options(options)
+        return data.without_autotuner(dataset)
+
+    # `fit` shuffles whole batches of a data set, so the rows are shuffled here.
+    order = np.random.default_rng(seed).permutation(len(x))
 
     class Batches(keras.utils.PyDataset):
         def __len__(self):
             return len(x) // BATCH
 
         def __getitem__(self, index):
-            rows = np.s_[index * BATCH : (index + 1) * BATCH]
+            rows = order[index * BATCH : (index + 1) * BATCH]
             return (x[rows],) if y is None else (x[rows], y[rows])
 
     return Batches()

@@ -7,7 +7,6 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.models import Level, checks
-from keras_drmm.models.jit import resolve_jit
 from keras_drmm.models.learner import Learner, objective_loss, unpack_batch
 
 
@@ -56,18 +55,7 @@ class Peer(Learner):
                 f"{type(self).__name__} has an objective of its own: compile it "
                 "without `loss`, and give its weights when you make the model."
             )
-        self._keep_arguments(
-            optimizer=optimizer,
-            metrics=list(metrics),
-            jit_compile=jit_compile,
-            **kwargs,
-        )
-        super().compile(
-            optimizer,
-            weighted_metrics=list(metrics),
-            jit_compile=resolve_jit(jit_compile),
-            **kwargs,
-        )
+        self._compile_keeping(optimizer, metrics, jit_compile, {}, **kwargs)
 
     def call(self, inputs, training=False):
         """Return logits; inside a training or test step, all of `passes`."""

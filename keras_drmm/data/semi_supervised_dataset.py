@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_drmm.data.autotuner import without_autotuner
 from keras_drmm.data.batch_plan import plan_batches
 from keras_drmm.data.images import scale_images
 from keras_drmm.data.random_streams import Stream, random_stream
@@ -132,9 +133,8 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
     def as_tf_dataset(self):
         """Return the same batches as a `tf.data.Dataset` that is not waited for.
 
-        Keras turns any data set into one whose autotuner sleeps for longer and longer,
-        up to a minute, and the end of an epoch waits for it to wake (TensorFlow 2.21).
-        This one has no autotuner. Each pass over it is an epoch, from `epoch` on.
+        Keras turns any data set into one whose autotuner the end of an epoch waits for,
+        see `without_autotuner`. Each pass over this one is an epoch, from `epoch` on.
 
         Returns:
             A `tf.data.Dataset` of `(images, labels)` batches, for the TensorFlow
@@ -162,9 +162,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             ),
         )
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
-        options = tf.data.Options()
-        options.autotune.enabled = False
-        return dataset.with_options(options)
+        return without_autotuner(dataset)
 
     def on_epoch_end(self) -> None:
         """Go on to the next epoch."""

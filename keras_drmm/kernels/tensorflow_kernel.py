@@ -30,21 +30,8 @@ _unpool = _fused(formula.unpool)
 _pick = _fused(formula.pick)
 
 
-def pick(x, switches, cell, rows):
-    """See `formula.pick`."""
-
-    @tf.custom_gradient
-    def forward(x):
-        def gradient(upstream):
-            return _unpool(upstream, switches, cell=cell, rows=rows)
-
-        return _pick(x, switches, cell=cell, rows=rows), gradient
-
-    return forward(x)
-
-
 def template_gradient(x, z, kernel_size, strides):
-    """See `rendering.template_gradient`: twice to four times as fast (measured)."""
+    """See `rendering.template_gradient`: a kernel's own gradient is faster."""
     # What strides leave over at the end takes part in no patch.
     x = x[
         :,
@@ -75,14 +62,23 @@ def switch_pool(u, cell, rows):
     return forward(u)
 
 
-def unpool(z, switches, cell, rows):
-    """See `formula.unpool`."""
+def _linear(function, transpose):
+    """Return a function of (x, switches), linear in x: its gradient is `transpose`."""
 
-    @tf.custom_gradient
-    def forward(z):
-        def gradient(upstream):
-            return _pick(upstream, switches, cell=cell, rows=rows)
+    def call(x, switches, cell, rows):
+        @tf.custom_gradient
+        def forward(x):
+            def gradient(upstream):
+                return transpose(upstream, switches, cell=cell, rows=rows)
 
-        return _unpool(z, switches, cell=cell, rows=rows), gradient
+            return function(x, switches, cell=cell, rows=rows), gradient
 
-    return forward(z)
+        return forward(x)
+
+    return call
+
+
+unpool = _linear(_unpool, _pick)
+"""See `formula.unpool`."""
+pick = _linear(_pick, _unpool)
+"""See `formula.pick`."""

@@ -38,7 +38,7 @@ class EM(ABC):
     is_hard: ClassVar[bool] = False
 
     def __post_init__(self):
-        if not 0 < self.step <= 1:
+        if not (isinstance(self.step, int | float) and 0 < self.step <= 1):
             raise ValueError(
                 f"`step` must be above 0 and at most 1, got {self.step!r}."
             )

@@ -6,7 +6,6 @@ from keras import ops
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models.checks import check_images
 from keras_drmm.models.drmm import DRMM
-from keras_drmm.models.level import Level
 
 
 def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
@@ -33,8 +32,8 @@ def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
         For each level, the finest first, the list of its objective after each sweep.
 
     Raises:
-        ValueError: images are not what the model takes, or `epochs` is no integer of at
-            least 1.
+        ValueError: the model is no `DRMM`, images are not what it takes, or `epochs` is
+            no integer of at least 1.
 
     Example:
 
@@ -45,19 +44,16 @@ def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
     Source: Patel, Nguyen, Baraniuk (2016), section 4, "Unsupervised pre-training".
     """
     standardize_integer(epochs, "epochs")
+    if not isinstance(model, DRMM):
+        raise ValueError(
+            f"Templates are learned level by level: give a `DRMM`, not a "
+            f"{type(model).__name__}."
+        )
     check_images(x, model.image_shape, model.pixel_range)
     message, histories = np.asarray(x, "float32"), []
     for level in model.levels:
-        conv = level.conv
-        # Without batch normalisation, which no closed form has.
-        alone = Level(
-            conv.filters,
-            conv.kernel_size,
-            conv.strides,
-            conv.padding,
-            level.pool.pool_size,
-            data_format=level.data_format,
-        )
+        # Closed forms know no batch normalisation.
+        alone, conv = level.without_normalisation(), level.conv
         part = DRMM(
             [alone],
             model.num_classes,

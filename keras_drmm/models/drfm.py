@@ -103,10 +103,7 @@ class DRFM(DRMM):
         z = self.templates.render(classes)
         if factors is not None:
             z = z + self._load(factors)
-        rendered = [z]
-        for level, inferred in self._from_the_top(switches):
-            rendered.insert(0, level.top_down(rendered[0], inferred, training))
-        return rendered
+        return self.render_down(z, switches, training)
 
     def infer_factors(self, images, classes, switches):
         """Return the posterior mean ẑ^(L+1) given one-hot classes and switches, (B, d).
@@ -184,7 +181,7 @@ class DRFM(DRMM):
 
     # What `LearnsByEM` asks: the loadings stand beside the class templates.
 
-    _clips = _switches_alone = False
+    _clips = False
 
     def _causes(self, e_step):
         return ops.concatenate([super()._causes(e_step), e_step.factors], axis=1)

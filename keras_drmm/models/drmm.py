@@ -154,9 +154,13 @@ class DRMM(LearnsByEM):
 
     def top_down(self, classes, switches, training=False):
         """Render from coarse to fine (35), (36): ẑ^(0..L) of one-hot classes and ĝ."""
-        rendered = [self.templates.render(classes)]
+        return self.render_down(self.templates.render(classes), switches, training)
+
+    def render_down(self, z, switches, training=False):
+        """Render z^(L) from coarse to fine by ĝ: ẑ^(0..L)."""
+        rendered = [z]
         for level, inferred in self._from_the_top(switches):
-            z = ops.relu(rendered[0]) if self.nonnegative else rendered[0]
+            z = self._entering(rendered[0])
             rendered.insert(0, level.top_down(z, inferred, training))
         return rendered
 

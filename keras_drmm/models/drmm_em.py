@@ -124,7 +124,8 @@ class LearnsByEM(RenderingModel):
                 )
             if level.data_format != "channels_last":
                 raise ValueError("EM takes channels_last levels.")
-        if not algorithm.is_hard and not self._switches_alone:
+        # A model that does not clip has signs or factors to infer.
+        if not algorithm.is_hard and not self._clips:
             raise ValueError(
                 "Soft EM shares out switches alone: a signed model has signs and a "
                 f"factor model factors besides. Learn {type(self).__name__} by "
@@ -246,11 +247,6 @@ class LearnsByEM(RenderingModel):
         """Whether a negative z is rendered as 0."""
         return self.nonnegative
 
-    @property
-    def _switches_alone(self):
-        """Whether class and switches are all that is inferred."""
-        return self.nonnegative
-
     def _entering(self, z):
         """Return z as it enters the level below."""
         return ops.relu(z) if self._clips else z
@@ -300,7 +296,7 @@ class LearnsByEM(RenderingModel):
             self.levels, sweep.levels, steps, strict=False
         ):
             kernel = _array(level.conv.kernel)
-            change, shift = statistics.solve(kernel, RIDGE)
+            change, shift, energy = statistics.solve(kernel, RIDGE)
             levels.append(
                 KeptLevel(
                     kernel=kernel,
@@ -308,7 +304,7 @@ class LearnsByEM(RenderingModel):
                     bias=_array(level.conv.bias),
                     kernel_change=step * change,
                     alpha_change=step * shift,
-                    energy=statistics.energy(),
+                    energy=energy,
                 )
             )
         causes = _array(sweep.causes.total)

@@ -13,7 +13,7 @@ def initial_templates(model, images, labels, random):
     A class starts as the mean message of its labelled rows, or else as that of a row.
     The levels' templates keep the directions that their initializer drew, at unit norm:
     patches of the data, all alike, switch on together, and switches that are always on
-    tell nothing (a third more error after the same sweeps of MNIST).
+    tell nothing.
 
     Args:
         model: a `DRMM`, whose levels change.

@@ -3,16 +3,30 @@
 import keras
 from keras import ops
 
+from keras_drmm.models.jit import resolve_jit
+
 
 class Learner(keras.Model):
-    """A Keras model that keeps how it was compiled and measures labelled rows only.
+    """A Keras model that keeps how it was compiled and measures labelled rows only."""
 
-    A subclass' `compile` hands its arguments to `_keep_arguments`.
-    """
+    def _compile_keeping(self, optimizer, metrics, jit_compile, own, **kwargs):
+        """Do what `compile` of a subclass does, and keep its arguments for saving.
 
-    def _keep_arguments(self, **arguments):
-        """Keep the arguments of `compile`, for saving."""
-        self._arguments = arguments
+        Args:
+            optimizer: as in Keras.
+            metrics: of labelled rows.
+            jit_compile: "auto" leaves TensorFlow on a CPU to its own convolutions.
+            own: {name: value} of arguments that Keras does not have.
+            **kwargs: further arguments of `keras.Model.compile`.
+        """
+        arguments = {"optimizer": optimizer, "metrics": list(metrics)}
+        self._arguments = {**arguments, "jit_compile": jit_compile, **own, **kwargs}
+        super().compile(
+            optimizer,
+            weighted_metrics=list(metrics),
+            jit_compile=resolve_jit(jit_compile),
+            **kwargs,
+        )
 
     def get_compile_config(self):
         if not self.compiled:

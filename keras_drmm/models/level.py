@@ -123,6 +123,14 @@ class Level(keras.layers.Layer):
             u = self.batch_norm(u, training=training)
         return u
 
+    def without_normalisation(self):
+        """Return a level of the same configuration that normalises nothing, not built.
+
+        This is what closed-form M-steps take.
+        """
+        plain = {"batch_norm": False, "top_down_batch_norm": False}
+        return Level.from_config({**self.get_config(), **plain})
+
     def both_signs(self, message, training=False):
         """Return `bottom_up` for s = 1 and for s = -1 everywhere, of one match."""
         u = self.match(message, training)

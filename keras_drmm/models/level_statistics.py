@@ -163,7 +163,7 @@ class LevelStatistics(keras.metrics.Metric):
         return {}
 
     def solve(self, kernel, ridge):
-        """Return the change of Γ and α that fits best.
+        """Return the change of Γ and α that fits best, and how much templates are used.
 
         Args:
             kernel: Γ in use, (kh, kw, C, filters), a NumPy array.
@@ -171,7 +171,8 @@ class LevelStatistics(keras.metrics.Metric):
                 diagonal.
 
         Returns:
-            (ΔΓ of the shape of `kernel`, Δα (C,)).
+            (ΔΓ of the shape of `kernel`, Δα (C,), Σ φ² of each template (filters,),
+            0 for one that never rendered).
         """
         gram, moments = self._equations()
         size = len(gram) - 1
@@ -186,12 +187,8 @@ class LevelStatistics(keras.metrics.Metric):
         factor = scipy.linalg.cho_factor(matrix, overwrite_a=True)
         change = scipy.linalg.cho_solve(factor, target)
         shape = (*self.kernel_size, self.filters, self.channels)
-        return change[:-1].reshape(shape).transpose(0, 1, 3, 2), change[-1]
-
-    def energy(self):
-        """Return Σ φ² of each template, (filters,): 0 for one that never rendered."""
-        diagonal = np.diag(self._equations()[0])[:-1]
-        return diagonal.reshape(-1, self.filters).sum(axis=0)
+        energy = np.diag(gram)[:-1].reshape(-1, self.filters).sum(axis=0)
+        return change[:-1].reshape(shape).transpose(0, 1, 3, 2), change[-1], energy
 
     def _equations(self):
         """Assemble (Σ φ φᵀ, Σ φ εᵀ) in float64."""

@@ -9,7 +9,6 @@ from keras import ops
 
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import checks
-from keras_drmm.models.jit import resolve_jit
 from keras_drmm.models.learner import Learner, objective_loss, unpack_batch
 from keras_drmm.models.sampling import numpy_generator
 
@@ -63,13 +62,6 @@ class RenderingModel(Learner):
         self._check_algorithm(algorithm)
         self.closed_form = getattr(algorithm, "closed_form", False)
         self._accumulates = False
-        self._keep_arguments(
-            optimizer=optimizer,
-            algorithm=algorithm,
-            metrics=list(metrics),
-            jit_compile=jit_compile,
-            **kwargs,
-        )
         self.algorithm = algorithm
         names = [] if algorithm is None else algorithm.weights
         # A namespace, not a dictionary: Keras would track its metrics for ever, those
@@ -77,12 +69,8 @@ class RenderingModel(Learner):
         self._term_metrics = SimpleNamespace(
             **{name: keras.metrics.Mean(name=name) for name in names}
         )
-        super().compile(
-            optimizer,
-            weighted_metrics=list(metrics),
-            jit_compile=resolve_jit(jit_compile),
-            **kwargs,
-        )
+        own = {"algorithm": algorithm}
+        self._compile_keeping(optimizer, metrics, jit_compile, own, **kwargs)
 
     def call(self, inputs, training=False):
         """Return logits; inside a training or test step, the whole E-step."""

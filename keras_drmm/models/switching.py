@@ -12,14 +12,10 @@ from keras_drmm.layers.geometry import crop, pad
 class HardSwitching:
     """One position, or OFF, for each location and channel: the layers' own switches.
 
-    `SoftSwitching` has the same methods; `switches` is what its `bottom_up` returns.
+    `SoftSwitching` has the same methods for the switches that its `bottom_up` returns.
     """
 
     is_soft = False
-
-    def bottom_up(self, level, message):
-        """Return (I^(ℓ), the switches inferred) of a level's message below."""
-        return level.bottom_up(message)
 
     def unpool(self, level, z, switches):
         """Return the unpooled z that the level renders, (B, H', W', filters)."""
@@ -62,6 +58,7 @@ class SoftSwitching:
         self.posterior = posterior
 
     def bottom_up(self, level, message):
+        """Return (I^(ℓ), q) of a level's message below, as `Level.bottom_up` does."""
         u = level.match(message)
         # Positions that padding added to a cell never win.
         inside = _cells(level.pool, ops.ones((1, *u.shape[1:3], 1))) > 0

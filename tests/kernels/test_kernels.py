@@ -68,7 +68,11 @@ def test_pick_is_the_transpose_of_unpool(cell, rows):
     _, switches, z = _maps(cell, rows)
     unpooled = _run(formula.unpool, cell, rows, z, switches)
     x = np.random.default_rng(1).normal(size=unpooled.shape).astype("float32")
-    picked = _run(formula.pick, cell, rows, x, switches)
-    np.testing.assert_allclose(
-        np.vdot(picked, z), np.vdot(x, unpooled), rtol=1e-5, atol=1e-5
-    )
+    for pick in (kernels.pick, formula.pick):
+        picked = _run(pick, cell, rows, x, switches)
+        np.testing.assert_allclose(
+            np.vdot(picked, z), np.vdot(x, unpooled), rtol=1e-5, atol=1e-5
+        )
+    switches = ops.convert_to_tensor(switches)
+    gradient = vector_jacobian(lambda x: kernels.pick(x, switches, cell, rows), x, z)
+    np.testing.assert_allclose(gradient, unpooled, atol=1e-6)

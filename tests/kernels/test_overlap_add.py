@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_drmm.kernels import overlap_add
+from keras_drmm.kernels import overlap_add, rendering, template_gradient
 from tests.kernels.differentiate import vector_jacobian
 
 RNG = np.random.default_rng(0)
@@ -36,3 +36,19 @@ def test_gradients_reproduce_the_bilinear_form(strides):
             assert np.vdot(gradient, other) == pytest.approx(
                 expected, rel=1e-4, abs=1e-3
             )
+
+
+@pytest.mark.parametrize("gradient", [template_gradient, rendering.template_gradient])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1), (2, 3)])
+def test_template_gradient_sums_weighted_patches(gradient, strides):
+    """The backend's own and the portable one; strides leave rows of x over."""
+    x, z = normal(2, 8, 9, 2), normal(2, 3, 3, 4)
+    expected = np.zeros((3, 2, 2, 4))
+    for n, i, j in np.ndindex(*z.shape[:3]):
+        top, left = i * strides[0], j * strides[1]
+        patch = x[n, top : top + 3, left : left + 2]
+        expected += patch[..., None] * z[n, i, j]
+    # As many windows as z has positions.
+    used = x[:, : 3 * strides[0] + 2, : 3 * strides[1] + 1]
+    found = gradient(*map(ops.convert_to_tensor, (used, z)), (3, 2), strides)
+    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, atol=1e-4)

@@ -390,6 +390,7 @@ def test_m_steps_go_part_of_the_way(batches):
     [
         ({"step": 0}, "`step` must be above 0"),
         ({"step": 1.5}, "`step` must be above 0"),
+        ({"step": "1"}, "`step` must be above 0"),
         ({"batches_per_m_step": 0}, "`batches_per_m_step` must be an integer"),
         ({"rows_per_gram": 0.5}, "`rows_per_gram` must be an integer"),
     ],

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_drmm import DRMM, EG, HardEM, Level
+from keras_drmm import DRMM, EG, RMM, HardEM, Level
 from keras_drmm.learning import pretrain
 
 X = np.random.default_rng(0).random((20, 8, 8, 1)).astype("float32")
@@ -64,6 +64,11 @@ def test_only_kernels_change():
 def test_bad_input(x, arguments, message):
     with pytest.raises(ValueError, match=message):
         pretrain(build(), x, HardEM(), **arguments)
+
+
+def test_models_without_levels_are_refused():
+    with pytest.raises(ValueError, match="give a `DRMM`, not a RMM"):
+        pretrain(RMM(2, 2, (8, 8, 1)), X, HardEM())
 
 
 def kernel_of(level):

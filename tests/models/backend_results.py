@@ -17,8 +17,10 @@ LEARNING_RATE = 0.02
 
 def main(path):
     rng = np.random.default_rng(0)
-    x = rng.random((16, 28, 28, 1)).astype("float32")
-    y = np.where(np.arange(16) % 4 == 0, np.arange(16) % 10, -1)
+    # Few rows: of 16, half a million switches, one nearly tied was decided otherwise by
+    # another order of sums, also between two convolutions of one backend.
+    x = rng.random((8, 28, 28, 1)).astype("float32")
+    y = np.where(np.arange(8) % 4 == 0, np.arange(8), -1)
     model = zoo.drmm_conv_small()
     model.set_weights(
         [
