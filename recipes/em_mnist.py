@@ -4,9 +4,9 @@
     python recipes/em_mnist.py --model drmm_lenet --labels 0
 
 Learns a model of the zoo, without batch normalisation, from `--images` of MNIST, of
-which `--labels` show theirs. With `--labels 0` 100 labels name the classes that EM found
-afterwards: each is what most of its labelled images are. The test set is read once, at
-the end.
+which `--labels` show theirs. With `--labels 0` 100 labels name the classes afterwards
+that EM found: each is what most of its labelled images are. The test set is read once,
+at the end.
 
 Rows go to `recipes/results/em_mnist.csv`.
 """

@@ -122,8 +122,8 @@ class LevelStatistics(keras.metrics.Metric):
             rows_per_gram: n takes the Gram matrix from the first ceil(B / n) rows.
         """
         unpooled, residual = (ops.cast(v, "float32") for v in (unpooled, residual))
-        canvas = residual[:, : self.rows.seen, : self.columns.seen]
-        canvas = pad(canvas, (self.rows.around, self.columns.around), 1)
+        around = (self.rows.around, self.columns.around)
+        canvas = pad(residual[:, : self.rows.seen, : self.columns.seen], around, 1)
         self.moments.assign_add(
             kernels.template_gradient(canvas, unpooled, self.kernel_size, self.strides)
         )
@@ -133,20 +133,10 @@ class LevelStatistics(keras.metrics.Metric):
 
         rows = -(-ops.shape(unpooled)[0] // rows_per_gram)
         unpooled = unpooled[:rows]
-        ones = np.zeros((1, *canvas.shape[1:3], 1), "float32")
-        ones[
-            :,
-            self.rows.around[0] : self.rows.canvas - self.rows.around[1],
-            self.columns.around[0] : self.columns.canvas - self.columns.around[1],
-        ] = 1
-        self.means.assign_add(
-            kernels.template_gradient(
-                ops.convert_to_tensor(ones),
-                ops.sum(unpooled, axis=0, keepdims=True),
-                self.kernel_size,
-                self.strides,
-            )[:, :, 0]
-        )
+        ones = pad(ops.ones((1, self.rows.seen, self.columns.seen, 1)), around, 1)
+        total = ops.sum(unpooled, axis=0, keepdims=True)
+        found = kernels.template_gradient(ones, total, self.kernel_size, self.strides)
+        self.means.assign_add(found[:, :, 0])
         unpooled = _dilate(unpooled, self.strides)
         for gram, (down, right) in zip(self.grams, self.regions, strict=True):
             part = down.fold(right.fold(unpooled, 2), 1)
