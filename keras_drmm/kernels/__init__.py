@@ -4,7 +4,8 @@
 cell, rows)` are defined in `formula.py`, `overlap_add(z, kernel, strides, data_format)`
 and `template_gradient(x, z, kernel_size, strides)` in `rendering.py`; a backend without
 a kernel of its own runs these definitions. Within `exporting()` switches are pooled and
-unpooled by `portable.py`.
+unpooled by `portable.py`. `batch_normalization(x, gamma, beta, epsilon)` is None where
+Keras' own is as fast as it gets.
 """
 
 import keras
@@ -12,9 +13,14 @@ import keras
 from keras_drmm.kernels import portable
 from keras_drmm.kernels.portable import exporting
 
+batch_normalization = None
 if keras.backend.backend() == "tensorflow":
     from keras_drmm.kernels.rendering import overlap_add
-    from keras_drmm.kernels.tensorflow_kernel import pick, template_gradient
+    from keras_drmm.kernels.tensorflow_kernel import (
+        batch_normalization,
+        pick,
+        template_gradient,
+    )
     from keras_drmm.kernels.tensorflow_kernel import switch_pool as _switch_pool
     from keras_drmm.kernels.tensorflow_kernel import unpool as _unpool
 elif keras.backend.backend() == "jax":
@@ -38,6 +44,7 @@ switch_pool = portable.unless_exporting(_switch_pool, portable.switch_pool)
 unpool = portable.unless_exporting(_unpool, portable.unpool)
 
 __all__ = [
+    "batch_normalization",
     "exporting",
     "overlap_add",
     "pick",

@@ -47,6 +47,25 @@ def template_gradient(x, z, kernel_size, strides):
     )
 
 
+def batch_normalization(x, gamma, beta, epsilon):
+    """Normalise a channels_last map by its own moments.
+
+    Returns:
+        (y, mean, variance), the moments float32 (C,) and without Bessel's correction.
+    """
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=tf.cast(gamma, "float32"),
+        offset=tf.cast(beta, "float32"),
+        mean=[],
+        variance=[],
+        epsilon=epsilon,
+        is_training=True,
+    )
+    count = tf.cast(tf.size(x) / tf.shape(x)[-1], "float32")
+    return y, mean, variance * tf.maximum(count - 1, 1) / count
+
+
 def switch_pool(u, cell, rows):
     """See `formula.switch_pool`."""
 

@@ -1,8 +1,15 @@
 """Layers of rendering models, usable in any Keras model."""
 
 from keras_drmm.layers.class_templates import ClassTemplates
+from keras_drmm.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
 from keras_drmm.layers.top_down_render import TopDownRender
 
-__all__ = ["ClassTemplates", "RenderingConv2D", "SwitchMaxPool", "TopDownRender"]
+__all__ = [
+    "ClassTemplates",
+    "FusedBatchNormalization",
+    "RenderingConv2D",
+    "SwitchMaxPool",
+    "TopDownRender",
+]

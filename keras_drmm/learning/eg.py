@@ -1,7 +1,7 @@
 """EG: learning by an E-step and a gradient step."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 import keras
 from keras import ops
@@ -15,6 +15,7 @@ _TERMS = (
     "entropy",
     "marginal_kl",
     "nonnegativity",
+    "consistency",
 )
 
 
@@ -40,6 +41,11 @@ class EG:
         entropy: H(q(c|I)), which sharpens q: the other reading of the paper's KL.
         marginal_kl: KL(mean q(c|I) || π_c) over the batch, which keeps classes in use.
         nonnegativity: penalty on negative rendered templates.
+        consistency: KL(q(c|I) || q(c|I')) of unlabelled rows, where `nuisance` makes
+            I' of I: the posterior of the class must not see a nuisance.
+        nuisance: a Keras layer that changes images at random and not their classes,
+            as `keras.layers.GaussianNoise(0.3)` does; with it, labelled rows are also
+            classified as they look afterwards. None: images stay as they are.
         rows_per_render: n renders the first ceil(B / n) of a training batch's B rows,
             from which reconstruction and nonnegativity are then estimated: the
             top-down pass costs as much as the bottom-up pass.
@@ -47,7 +53,8 @@ class EG:
             label rise from 0 to their value, so that labels lead first.
 
     Raises:
-        ValueError: a weight is negative or not finite, or all are 0.
+        ValueError: a weight is negative or not finite, or all are 0; `consistency` and
+            `nuisance` are not given together.
 
     Example:
 
@@ -62,6 +69,8 @@ class EG:
     entropy: float = 0.5
     marginal_kl: float = 1.0
     nonnegativity: float = 0.1
+    consistency: float = 0.0
+    nuisance: keras.Layer | None = None
     rows_per_render: int = 1
     warmup_steps: int = 0
 
@@ -74,6 +83,12 @@ class EG:
                 )
         if not self.weights:
             raise ValueError("All terms have weight 0: nothing would be learned.")
+        if (self.consistency > 0) != (self.nuisance is not None):
+            raise ValueError(
+                "`consistency` and `nuisance` belong together: give a weight above 0 "
+                "and a layer, for example `EG(consistency=1.0, "
+                "nuisance=keras.layers.GaussianNoise(0.3))`, or neither."
+            )
         for name, least in (("rows_per_render", 1), ("warmup_steps", 0)):
             count = getattr(self, name)
             if not isinstance(count, int) or count < least:
@@ -107,7 +122,11 @@ class EG:
         rows_per_render = self.rows_per_render if training else 1
         if not (self.reconstruction or self.nonnegativity):
             rows_per_render = 0
-        return model.e_step(images, labels, training, rows_per_render)
+        e_step = model.e_step(images, labels, training, rows_per_render)
+        if self.nuisance is None or not training:
+            return e_step
+        disturbed = ops.clip(self.nuisance(images, training=True), *model.pixel_range)
+        return e_step._replace(disturbed_logits=model.classify(disturbed, training))
 
     def objective(self, e_step, labels, prior, step):
         """Return L and its terms for a batch.
@@ -134,8 +153,13 @@ class EG:
         return total, values
 
     def get_config(self):
-        return asdict(self)
+        config = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            **config,
+            "nuisance": keras.saving.serialize_keras_object(self.nuisance),
+        }
 
     @classmethod
     def from_config(cls, config):
-        return cls(**config)
+        nuisance = keras.saving.deserialize_keras_object(config.get("nuisance"))
+        return cls(**{**config, "nuisance": nuisance})

@@ -8,11 +8,18 @@ from keras import ops
 
 
 def cross_entropy(e_step, labels, prior):
-    """Mean of -ln q(c = label | I) over the labelled rows, 0 if there is none."""
+    """Mean of -ln q(c = label | I) over the labelled rows, 0 if there is none.
+
+    Where a nuisance made I' of I, the mean of this and of -ln q(c = label | I').
+    """
     if labels is None:
         return ops.zeros(())
     labelled = ops.cast(labels >= 0, "float32")
-    log_q = _log_posterior(e_step)
+    log_q = _log_posterior(e_step.logits)
+    # A peer's outputs have logits alone.
+    disturbed = getattr(e_step, "disturbed_logits", None)
+    if disturbed is not None:
+        log_q = (log_q + _log_posterior(disturbed)) / 2
     # Unlabelled rows look up class 0 and are then weighted by 0.
     targets = ops.one_hot(ops.maximum(labels, 0), log_q.shape[-1], dtype="float32")
     losses = -ops.sum(targets * log_q, axis=-1)
@@ -33,19 +40,19 @@ def reconstruction(e_step, labels, prior):
 
 def class_kl(e_step, labels, prior):
     """Mean over rows of KL(q(c|I) || π_c), as in the ELBO: minimised, it flattens q."""
-    log_q = _log_posterior(e_step)
+    log_q = _log_posterior(e_step.logits)
     return ops.mean(ops.sum(ops.exp(log_q) * (log_q - ops.log(prior)), axis=-1))
 
 
 def entropy(e_step, labels, prior):
     """Mean over rows of H(q(c|I)): minimised, it sharpens q, alone empties classes."""
-    log_q = _log_posterior(e_step)
+    log_q = _log_posterior(e_step.logits)
     return -ops.mean(ops.sum(ops.exp(log_q) * log_q, axis=-1))
 
 
 def marginal_kl(e_step, labels, prior):
     """KL(mean over the rows of q(c|I) || π_c): minimised, it keeps classes in use."""
-    marginal = ops.mean(ops.exp(_log_posterior(e_step)), axis=0)
+    marginal = ops.mean(ops.exp(_log_posterior(e_step.logits)), axis=0)
     # The smallest float32 above 0 keeps ln finite for a class no row believes in.
     log_marginal = ops.log(ops.maximum(marginal, 1e-37))
     return ops.sum(marginal * (log_marginal - ops.log(prior)))
@@ -62,6 +69,22 @@ def nonnegativity(e_step, labels, prior):
     )
 
 
-def _log_posterior(e_step):
+def consistency(e_step, labels, prior):
+    """Mean over unlabelled rows of KL(q(c|I) || q(c|I')), 0 where nothing made I'.
+
+    q(c|I) is a target: no gradient reaches it.
+    """
+    if e_step.disturbed_logits is None:
+        return ops.zeros(())
+    log_q = ops.stop_gradient(_log_posterior(e_step.logits))
+    log_disturbed = _log_posterior(e_step.disturbed_logits)
+    divergence = ops.sum(ops.exp(log_q) * (log_q - log_disturbed), axis=-1)
+    if labels is None:
+        return ops.mean(divergence)
+    unlabelled = ops.cast(labels < 0, "float32")
+    return ops.sum(unlabelled * divergence) / ops.maximum(ops.sum(unlabelled), 1.0)
+
+
+def _log_posterior(logits):
     """ln q(c|I), (B, num_classes)."""
-    return ops.log_softmax(ops.cast(e_step.logits, "float32"))
+    return ops.log_softmax(ops.cast(logits, "float32"))

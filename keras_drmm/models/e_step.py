@@ -18,6 +18,8 @@ class EStep(NamedTuple):
             enforces z >= 0; ẑ^(L) is the class template.
         reconstruction: ẑ^(0), the image that (ĉ, ĝ) renders.
         factors: ẑ^(L+1), (B, d), of a factor model; None otherwise.
+        disturbed_logits: (B, num_classes), logits of the images as a nuisance left
+            them, where learning asks for them; None otherwise.
 
     Source: Patel, Nguyen, Baraniuk (2016), Appendix B.
     """
@@ -29,3 +31,4 @@ class EStep(NamedTuple):
     rendered: list
     reconstruction: Any
     factors: Any = None
+    disturbed_logits: Any = None

@@ -3,7 +3,12 @@
 import keras
 from keras import ops
 
-from keras_drmm.layers import RenderingConv2D, SwitchMaxPool, TopDownRender
+from keras_drmm.layers import (
+    FusedBatchNormalization,
+    RenderingConv2D,
+    SwitchMaxPool,
+    TopDownRender,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
@@ -176,6 +181,6 @@ class Level(keras.layers.Layer):
     def _normalisation(self, wanted, name):
         if not wanted:
             return None
-        return keras.layers.BatchNormalization(
+        return FusedBatchNormalization(
             axis=self._channel_axis, dtype=self.dtype_policy, name=name
         )

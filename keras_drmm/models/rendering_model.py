@@ -63,6 +63,8 @@ class RenderingModel(Learner):
         self.closed_form = getattr(algorithm, "closed_form", False)
         self._accumulates = False
         self.algorithm = algorithm
+        # Kept here as well, so that Keras tracks the state of its random numbers.
+        self._nuisance = getattr(algorithm, "nuisance", None)
         names = [] if algorithm is None else algorithm.weights
         # A namespace, not a dictionary: Keras would track its metrics for ever, those
         # of an earlier `compile` too.

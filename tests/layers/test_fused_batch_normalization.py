@@ -1,0 +1,42 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_drmm.layers import FusedBatchNormalization
+
+
+def _trained(layer, images, targets):
+    """Return what a layer gives in training, and its weights after three steps."""
+    model = keras.Sequential([keras.Input(images.shape[1:]), layer])
+    model.compile(keras.optimizers.SGD(0.5), "mse", jit_compile=False)
+    outputs = ops.convert_to_numpy(layer(ops.convert_to_tensor(images), training=True))
+    model.fit(images, targets, epochs=3, batch_size=len(images), verbose=0)
+    return [outputs, *model.get_weights()]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"momentum": 0.9, "epsilon": 0.1}, {"axis": 1}, {"scale": False}]
+)
+def test_is_keras_batch_normalisation(options):
+    random = np.random.default_rng(0)
+    images = random.normal(2, 3, (5, 4, 6, 3)).astype("float32")
+    targets = random.normal(size=images.shape).astype("float32")
+    for result, expected in zip(
+        _trained(FusedBatchNormalization(**options), images, targets),
+        _trained(keras.layers.BatchNormalization(**options), images, targets),
+        strict=True,
+    ):
+        np.testing.assert_allclose(result, expected, rtol=2e-5, atol=2e-5)
+
+
+def test_half_precision_keeps_statistics_in_single():
+    images = np.random.default_rng(0).normal(2, 3, (50, 8, 8, 3)).astype("float32")
+    layer = FusedBatchNormalization(dtype="mixed_bfloat16", momentum=0.0)
+    outputs = layer(ops.convert_to_tensor(images), training=True)
+    assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
+    mean = ops.convert_to_numpy(layer.moving_mean)
+    # A map's rounding to bfloat16 is up to 2^-9 of it, and averages out.
+    np.testing.assert_allclose(mean, images.mean((0, 1, 2)), atol=5e-3)
+    variance = ops.convert_to_numpy(layer.moving_variance)
+    np.testing.assert_allclose(variance, images.var((0, 1, 2)), rtol=5e-3)
