@@ -100,6 +100,27 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             return None
         return scale_images(self._x[rows]), self._labels[rows]
 
+    def labelled_only(self, batch_size: int) -> "SemiSupervisedDataset":
+        """Return batches of the labelled rows alone, with the same validation rows.
+
+        Args:
+            batch_size: Number of rows of a batch.
+
+        Returns:
+            A data set of the same seed, without unlabelled rows.
+        """
+        return SemiSupervisedDataset(
+            self._x,
+            self._labels,
+            labelled_indices=self.labelled_indices,
+            unlabelled_indices=self.unlabelled_indices[:0],
+            validation_indices=self.validation_indices,
+            num_classes=self.num_classes,
+            batch_size=batch_size,
+            labelled_per_batch=None,
+            seed=self._seed,
+        )
+
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
         return self._plan.num_batches

@@ -29,7 +29,7 @@ def drmm_conv_small(input_shape=(28, 28, 1), num_classes=10, training_steps=None
     >>> model.fit(dataset)
 
     Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I; the settings are
-    those of `recipes/mnist_semi_supervised.py`, chosen on validation images.
+    those of `recipes/ablation.py`, chosen on validation images.
     """
     levels = [
         Level(32, 5, padding="full", pool_size=2, batch_norm=True),

@@ -164,3 +164,63 @@ def test_full_batch_objective_falls(batch_norm):
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         EG(**options)
+
+
+class Shift(keras.layers.Layer):
+    """Moves images by one pixel and out of the range of pixels."""
+
+    def call(self, images, training=False):
+        return keras.ops.roll(images, 1, axis=1) * (2.0 if training else 1.0)
+
+
+def test_a_nuisance_changes_what_the_posterior_is_compared_with():
+    """The disturbed images are those of the layer, within the range of pixels."""
+    keras.utils.set_random_seed(1)
+    model = small_model(EG(consistency=1.0, nuisance=Shift()))
+    images = keras.ops.convert_to_tensor(X)
+    e_step = model.algorithm.e_step(model, images, None, training=True)
+    expected = model.predict(np.minimum(np.roll(X, 1, axis=1) * 2, 1), verbose=0)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(e_step.disturbed_logits), expected, atol=1e-5
+    )
+    # A test step measures images as they are.
+    tested = model.algorithm.e_step(model, images, None, training=False)
+    assert tested.disturbed_logits is None
+
+
+def test_consistency_pulls_the_disturbed_posterior_to_the_other():
+    """Its gradient reaches what the disturbed logits are made of, not the target."""
+    keras.utils.set_random_seed(1)
+    alone = {"cross_entropy": 0, "reconstruction": 0, "entropy": 0, "marginal_kl": 0}
+    algorithm = EG(**alone, nonnegativity=0, consistency=1.0, nuisance=Shift())
+    model = small_model(algorithm, keras.optimizers.SGD(0.5))
+    losses = model.fit(X, epochs=20, batch_size=8, verbose=0).history["consistency"]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_random_nuisances_learn_and_come_back(tmp_path):
+    """Their random numbers are tracked, and files need not have them."""
+    algorithm = EG(consistency=1.0, nuisance=keras.layers.GaussianNoise(0.3, seed=1))
+    model = small_model(algorithm)
+    logs = model.fit(X, Y, batch_size=4, epochs=2, verbose=0).history
+    assert np.isfinite(logs["loss"]).all()
+    assert logs["consistency"][0] > 0
+    model.save(tmp_path / "model.keras")
+    other = keras.models.load_model(tmp_path / "model.keras")
+    assert other.algorithm.nuisance.get_config() == algorithm.nuisance.get_config()
+    other.fit(X, Y, batch_size=4, verbose=0)
+    # Weights do not depend on how they were learned.
+    model.save_weights(tmp_path / "model.weights.h5")
+    plain = small_model(EG())
+    plain.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(
+        plain.predict(X, verbose=0), model.predict(X, verbose=0)
+    )
+
+
+@pytest.mark.parametrize(
+    "options", [{"consistency": 1.0}, {"nuisance": keras.layers.GaussianNoise(0.1)}]
+)
+def test_consistency_and_nuisance_come_together(options):
+    with pytest.raises(ValueError, match="belong together"):
+        EG(**options)

@@ -16,6 +16,8 @@ PRIOR = np.array([0.1, 0.2, 0.3, 0.4], "float32")
 LABELS = np.array([3, -1, 0, -1, 1, -1])
 IMAGES = RNG.random((6, 5, 5, 1)).astype("float32")
 RENDERED = [RNG.normal(size=(6, *s)).astype("float32") for s in [(5, 5, 1), (2, 2, 3)]]
+DISTURBED = RNG.normal(size=(6, 4)).astype("float32")
+Q_DISTURBED = special.softmax(DISTURBED.astype("float64"), axis=1)
 E_STEP = EStep(
     logits=LOGITS,
     classes=LOGITS.argmax(1),
@@ -74,3 +76,25 @@ def test_the_two_readings_of_the_kl_pull_apart():
     assert value("entropy", flat) > value("entropy")
     uniform = ops.full((4,), 0.25)
     assert terms.class_kl(flat, None, uniform) < terms.class_kl(E_STEP, None, uniform)
+
+
+def test_a_nuisance_must_not_move_the_posterior_of_unlabelled_rows():
+    """KL(q(c|I) || q(c|I')), and a label counts with and without the nuisance."""
+    e_step = E_STEP._replace(disturbed_logits=DISTURBED)
+    unlabelled = LABELS < 0
+    divergences = stats.entropy(Q, Q_DISTURBED, axis=1)
+    expected = divergences[unlabelled].mean()
+    assert value("consistency", e_step) == pytest.approx(expected, rel=1e-5)
+    everything = value("consistency", e_step, labels=None)
+    assert everything == pytest.approx(divergences.mean(), rel=1e-5)
+    plain, disturbed = (
+        log_loss([3, 0, 1], q[[0, 2, 4]], labels=range(4)) for q in (Q, Q_DISTURBED)
+    )
+    expected = (plain + disturbed) / 2
+    assert value("cross_entropy", e_step) == pytest.approx(expected, rel=1e-5)
+
+
+def test_consistency_is_0_where_nothing_disturbs():
+    assert value("consistency") == 0
+    labelled = E_STEP._replace(disturbed_logits=DISTURBED)
+    assert value("consistency", labelled, np.zeros(6, int)) == 0

@@ -24,23 +24,63 @@ def test_table_means_over_draws():
 
 def test_readme_and_site_are_up_to_date():
     """No number in their tables is typed in."""
-    rows = report.rows("mnist_semi_supervised"), report.rows("paper")
+    rows = report.rows("tables"), report.rows("paper")
     assert report.means_table(*rows) in (report.PROJECT / "README.md").read_text()
     assert (report.PROJECT / "docs" / "results.md").read_text() == report.page()
 
 
 @pytest.mark.smoke
 def test_means_stand_beside_the_paper_s_figure():
-    """That of the same setting, model and number of labels; a draw counts once."""
+    """That of the same table, setting, model and labels; a draw's last run counts."""
     draws = [
-        row("rfm", error, draw) | {"setting": "semi-supervised", "seconds": "10"}
-        for error, draw in (("12.0", "0"), ("14.0", "1"), ("99.0", "1"))
+        row("rfm", error, draw)
+        | {"table": "1", "setting": "semi-supervised", "seconds": "10"}
+        for error, draw in (("99.0", "0"), ("14.0", "1"), ("12.0", "0"))
     ]
-    other = row("drmm_lenet", "3.0") | {"setting": "labeled-only", "seconds": "5"}
-    table = report.means_table([*draws, other], report.rows("paper"))
+    other = row("drmm_lenet", "3.0")
+    other |= {"table": "5", "setting": "labeled-only", "seconds": "5"}
+    table = report.means_table([other, *draws], report.rows("paper"))
     first, second = table.splitlines()[2:]
-    assert first.startswith("| rfm, semi-supervised | 100 | 13.00 ± 1.41 | 2 | 14.47 |")
-    assert second.startswith("| drmm_lenet, labeled-only | 100 | 3.00 | 1 | 12.56 |")
+    expected = "| 1 | semi-supervised | rfm | 100 | 13.00 ± 1.41 | 2 | 14.47 | -1.47 |"
+    assert first.startswith(expected)
+    expected = "| 5 | labeled-only | drmm_lenet | 100 | 3.00 | 1 | 12.56 | -9.56 |"
+    assert second.startswith(expected)
+
+
+@pytest.mark.smoke
+def test_speed_is_that_of_the_first_epoch_below_a_threshold():
+    rows = [
+        {"setting": "a", "model": "b", "labels": "100", "draw": draw, "seed": "0"}
+        | {"epoch": epoch, "seconds": seconds, "validation_error": error}
+        for draw, epoch, seconds, error in (
+            ("0", "1", "10", "1.9"),
+            ("0", "2", "20", "1.4"),
+            ("1", "1", "12", "2.1"),
+            ("1", "2", "24", "1.6"),
+        )
+    ]
+    line = report.speed_table(rows).splitlines()[-1]
+    assert line == "| a | b | 100 | 2 | 1.5 | 17 | - | - |"
+
+
+@pytest.mark.smoke
+def test_ablation_is_ranked_within_equal_epochs():
+    rows = [
+        {"variant": name, "epochs": epochs, "draw": draw, "seed": "0"}
+        | {"seconds": "10", "validation_error": error}
+        for name, epochs, draw, error in (
+            ("baseline", "3", "0", "2.0"),
+            ("no generation", "3", "0", "1.0"),
+            ("no generation", "3", "1", "2.0"),
+            ("baseline", "1", "0", "5.0"),
+        )
+    ]
+    lines = report.ablation_table(rows).splitlines()[2:]
+    assert [line.split(" | ")[:3] for line in lines] == [
+        ["| baseline", "1", "5.00"],
+        ["| no generation", "3", "1.50 ± 0.71"],
+        ["| baseline", "3", "2.00"],
+    ]
 
 
 @pytest.mark.smoke

@@ -1,0 +1,106 @@
+"""The search for the objective: what each term does for 100 labels of MNIST.
+
+    python recipes/ablation.py --variant baseline --draw 0
+    python recipes/ablation.py --list
+
+Trains the 5-level DRMM with one change to the baseline's objective and appends its
+error on 5,000 validation images, training images whose labels are hidden, to
+`recipes/results/ablation.csv`. The test images are not loaded. `report.py` writes the
+table, with a sentence a row on what the change is.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+
+COLUMNS = (
+    "variant",
+    "labels",
+    "draw",
+    "seed",
+    "epochs",
+    "seconds",
+    "machine",
+    "backend",
+    "commit",
+    "command",
+    "validation_error",
+)
+
+
+def main():
+    """Train one variant and record it."""
+    options = parse()
+    os.environ["KERAS_BACKEND"] = options.backend
+    import keras
+
+    from keras_drmm import data, zoo
+    from recipes import results
+    from recipes.measure import error
+    from recipes.variants import VARIANTS
+
+    if options.list:
+        for name, variant in VARIANTS.items():
+            print(f"{name}: {variant.meaning}")
+        return
+    variant, commit = VARIANTS[options.variant], results.commit()
+    keras.config.set_dtype_policy(options.dtype)
+    keras.utils.set_random_seed(options.seed)
+    (x, y), _ = data.load("mnist", options.data_dir)
+    dataset = data.semi_supervised(
+        x,
+        y,
+        options.labels,
+        labelled_per_batch=variant.labelled_per_batch,
+        validation=5000,
+        validation_images_unlabelled=True,
+        seed=options.draw,
+    )
+    steps = options.epochs * len(dataset)
+    model = zoo.drmm_conv_small(dataset[0][0].shape[1:], training_steps=steps)
+    variant.compile(model, steps)
+    batches = dataset.as_tf_dataset() if options.backend == "tensorflow" else dataset
+    start = time.perf_counter()
+    model.fit(batches, epochs=options.epochs, shuffle=False, verbose=2)
+    row = {
+        "variant": options.variant,
+        "labels": options.labels,
+        "draw": options.draw,
+        "seed": options.seed,
+        "epochs": options.epochs,
+        "seconds": round(time.perf_counter() - start),
+        "machine": results.machine(),
+        "backend": options.backend,
+        "commit": commit,
+        "command": results.command(),
+        "validation_error": error(model, *dataset.validation),
+    }
+    print(row)
+    results.append_row(results.RESULTS / "ablation.csv", row, COLUMNS)
+
+
+def parse():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--variant", default="baseline", help="see --list")
+    parser.add_argument("--list", action="store_true", help="name all variants")
+    parser.add_argument("--labels", type=int, default=100)
+    parser.add_argument("--draw", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--dtype", default="float32", help="or mixed_bfloat16")
+    parser.add_argument("--backend", default="tensorflow")
+    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    from recipes.allocator import keep_memory
+
+    keep_memory()
+    main()

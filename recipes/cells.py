@@ -1,0 +1,112 @@
+"""The cells of the paper's tables that the recipes fill."""
+
+import csv
+from dataclasses import dataclass
+
+from recipes import results
+
+SEMI_SUPERVISED = "semi-supervised"
+PRETRAINING = "unsupervised-pretraining"
+SUPERVISED = "supervised"
+LABELED_ONLY = "labeled-only"
+SETTINGS = (SEMI_SUPERVISED, PRETRAINING, SUPERVISED, LABELED_ONLY)
+
+FEW = (100, 600, 1000, 3000)
+ALL = 60_000
+PEERS = ("convnet", "swwae", "ladder", "pseudo_label")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a cell of a table.
+
+    Attributes:
+        table: its number in the paper.
+        setting: as the paper names it.
+        model: a function of the zoo, or a peer of the configuration of 5 levels.
+        labels: how many images are labelled.
+        draw: which, of those with equally many.
+    """
+
+    table: int
+    setting: str
+    model: str
+    labels: int
+    draw: int = 0
+
+    @property
+    def data(self):
+        """Name of the data set."""
+        return "cifar10" if self.table == 4 else "mnist"
+
+    @property
+    def learns_without_labels(self):
+        """Whether the run sees unlabelled images in every batch."""
+        return self.setting == SEMI_SUPERVISED
+
+    @property
+    def is_pretrained(self):
+        """Whether templates are learned by hard EM first."""
+        return self.setting == PRETRAINING
+
+    def arguments(self):
+        """Return the arguments of `table.py` that run this cell."""
+        names = ("table", "setting", "model", "labels", "draw")
+        return [word for v in names for word in (f"--{v}", str(getattr(self, v)))]
+
+
+def all_cells():
+    """Return the cells of all tables that fit a CPU, those of the headline first."""
+    cells = [
+        Cell(1, SEMI_SUPERVISED, "drmm_conv_small", 100, draw) for draw in range(5)
+    ]
+    for draw in range(3):
+        for labels in FEW:
+            for model in ("drmm_conv_small", "drmm_lenet", "rfm"):
+                cells.append(Cell(1, SEMI_SUPERVISED, model, labels, draw))
+    for draw in range(3):
+        for labels in (100, 1000):
+            for peer in PEERS[1:]:
+                cells.append(Cell(1, SEMI_SUPERVISED, peer, labels, draw))
+    for model in ("drmm_conv_small", "rfm"):
+        cells.append(Cell(3, SEMI_SUPERVISED, model, ALL))
+        cells.append(Cell(3, SUPERVISED, model, ALL))
+        cells.append(Cell(3, PRETRAINING, model, ALL))
+    for convnet in ("convnet", "convnet_1"):
+        cells.append(Cell(3, SUPERVISED, convnet, ALL))
+    for labels in FEW:
+        for model in ("drmm_conv_small", "drmm_lenet", "rfm"):
+            cells.append(Cell(5, LABELED_ONLY, model, labels))
+        for draw in range(3):
+            for convnet in ("convnet", "convnet_2", "convnet_1"):
+                cells.append(Cell(5, LABELED_ONLY, convnet, labels, draw))
+        for model in ("drmm_conv_small", "rfm"):
+            cells.append(Cell(1, PRETRAINING, model, labels))
+    return list(dict.fromkeys(cells))
+
+
+def cifar_cells():
+    """Return the cells of Table 4, which want a GPU."""
+    return [
+        Cell(4, SEMI_SUPERVISED, model, labels)
+        for labels in (4000, 50_000)
+        for model in ("drmm_lenet", "drmm_conv_large")
+    ]
+
+
+def recorded():
+    """Return the cells that have a row."""
+    path = results.RESULTS / "tables.csv"
+    if not path.exists():
+        return set()
+    with path.open() as file:
+        return {
+            Cell(
+                int(row["table"]),
+                row["setting"],
+                row["model"],
+                int(row["labels"]),
+                int(row["draw"]),
+            )
+            for row in csv.DictReader(file)
+        }

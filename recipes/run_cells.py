@@ -1,0 +1,62 @@
+"""Runs many cells, one process a core."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from queue import Empty, Queue
+
+from recipes.cells import all_cells, recorded
+
+TABLE = Path(__file__).with_name("table.py")
+
+
+def run_all(options):
+    """Run all cells that the options ask for, and print how each ended.
+
+    Raises:
+        SystemExit: a run failed.
+    """
+    done = recorded() if options.missing else set()
+    cells: Queue = Queue()
+    for cell in all_cells():
+        if cell not in done:
+            cells.put(cell)
+    failed = []
+    cores = sorted(os.sched_getaffinity(0))
+    workers = [
+        threading.Thread(target=_work, args=(cells, core, options, failed))
+        for core in cores
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if failed:
+        raise SystemExit(f"{len(failed)} runs failed: {failed}")
+
+
+def _work(cells, core, options, failed):
+    """Run cells on one core until none is left."""
+    while True:
+        try:
+            cell = cells.get_nowait()
+        except Empty:
+            return
+        command = [sys.executable, str(TABLE), *cell.arguments()]
+        for name in ("seed", "dtype", "backend"):
+            command += [f"--{name}", str(getattr(options, name))]
+        log = TABLE.parents[1] / "runs" / f"{'_'.join(cell.arguments()[1::2])}.log"
+        log.parent.mkdir(exist_ok=True)
+        with log.open("w") as file:
+            status = subprocess.run(
+                command,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+            ).returncode
+        print(f"{'failed' if status else 'done'}: {log.name}", flush=True)
+        if status:
+            failed.append(log.name)

@@ -1,0 +1,154 @@
+"""The paper's tables, a command a cell.
+
+    python recipes/table.py --table 1 --model drmm_conv_small --labels 100 --draw 0
+    python recipes/table.py --table 3 --setting supervised --model rfm --labels 60000
+    python recipes/table.py --all --missing
+
+Trains one model and appends its row to `recipes/results/tables.csv`, and a row an
+epoch to `epochs.csv`. The test images are read once, when training is over. Of the
+60,000 training images 5,000 validate, without being shown their labels, unless the
+cell asks for 60,000 labels.
+
+The settings: `semi-supervised` learns all images and `--labels` of their labels;
+`labeled-only` (Table 5) and `supervised` (Table 3) these images alone;
+`unsupervised-pretraining` learns templates by hard EM from 10,000 images first and
+then as `labeled-only`. Models are those of the zoo, the stock convnet of 5, 2 and 1
+levels (`convnet`, `convnet_2`, `convnet_1`) and the other peers (`swwae`, `ladder`,
+`pseudo_label`), which learn by the same batches for the same epochs.
+
+A run that was stopped goes on after its last whole epoch when it is started again.
+`--all` runs every cell, one process a core, `--missing` leaves out those that have a
+row. `--dtype mixed_bfloat16` trains in half precision, where the processor has it; the
+errors are those of a float32 model with the same weights. `--short` is one epoch of
+the first `--images`, for a check; its rows are not recorded.
+
+Table 4 needs `--data-dir`, a folder with cifar10.npz, or keras-drmm[tensorflow].
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+
+
+def main():
+    """Run what the command line asks for."""
+    options = parse()
+    if options.all:
+        from recipes.run_cells import run_all
+
+        run_all(options)
+    else:
+        run(cell_of(options), options)
+
+
+def run(cell, options):
+    """Train a cell's model and record its row."""
+    # Keras reads the backend when it is imported.
+    os.environ["KERAS_BACKEND"] = options.backend
+    import keras
+
+    from keras_drmm import data
+    from recipes import results, training
+
+    folder = options.output or PROJECT / "runs" / "_".join(
+        str(v) for v in (cell.setting, cell.model, cell.labels, cell.draw, options.seed)
+    )
+    if (folder / "finished.txt").exists():
+        print(f"This run is finished:\n{(folder / 'finished.txt').read_text()}")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    # Asked now: the code may be edited while the run goes on.
+    commit = results.commit()
+    keras.utils.set_random_seed(options.seed)
+    keras.config.set_dtype_policy(options.dtype)
+    (x, y), test = data.load(cell.data, options.data_dir)
+    if options.short:
+        x, y = x[: options.images], y[: options.images]
+    dataset = training.make_dataset(cell, x, y)
+    epochs = options.epochs or training.default_epochs(cell)
+    image_shape, steps = dataset[0][0].shape[1:], epochs * len(dataset)
+    model = training.make_model(cell, steps, image_shape)
+    seconds = 0.0
+    if cell.is_pretrained and not (folder / "history.csv").exists():
+        seconds = training.pretrain_templates(model, x)
+    seconds += training.train(model, dataset, epochs, folder, options.backend)
+
+    keras.config.set_dtype_policy("float32")
+    trained = training.make_model(cell, steps, image_shape)
+    trained.set_weights(model.get_weights())
+    trained.save_weights(folder / "model.weights.h5")
+    row = {
+        "table": cell.table,
+        "setting": cell.setting,
+        "model": cell.model,
+        "labels": cell.labels,
+        "draw": cell.draw,
+        "seed": options.seed,
+        "epochs": epochs,
+        "seconds": round(seconds),
+        "machine": results.machine(),
+        "backend": options.backend,
+        "commit": commit,
+        "command": results.command(),
+        "validation_error": training.validation_error(trained, dataset),
+        # The test images are used here, for the first and only time.
+        "test_error": training.test_error(trained, *test),
+    }
+    if not options.short:
+        results.append_row(results.RESULTS / "tables.csv", row)
+        training.record_epochs(cell, options.seed, folder)
+    (folder / "finished.txt").write_text(f"{row}\n")
+    print(row)
+
+
+def cell_of(options):
+    """Return the cell that the command line names."""
+    from recipes.cells import Cell
+
+    return Cell(
+        options.table, options.setting, options.model, options.labels, options.draw
+    )
+
+
+def parse():
+    """Read the command line."""
+    from recipes.cells import PEERS, SEMI_SUPERVISED, SETTINGS
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--table", type=int, choices=(1, 3, 4, 5), default=1)
+    parser.add_argument("--setting", choices=SETTINGS, default=SEMI_SUPERVISED)
+    models = ("drmm_conv_small", "drmm_conv_large", "drmm_lenet", "drfm_lenet", "rfm")
+    parser.add_argument(
+        "--model",
+        choices=(*models, *PEERS, "convnet_1", "convnet_2"),
+        default="drmm_conv_small",
+    )
+    parser.add_argument("--labels", type=int, default=100, help="how many labels")
+    parser.add_argument("--draw", type=int, default=0, help="which labels are drawn")
+    parser.add_argument("--seed", type=int, default=0, help="of the initial weights")
+    parser.add_argument("--epochs", type=int, help="default: the cell's")
+    parser.add_argument("--dtype", default="float32", help="or mixed_bfloat16")
+    parser.add_argument(
+        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
+    )
+    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
+    parser.add_argument("--output", type=Path, help="default: runs/ and the settings")
+    parser.add_argument("--all", action="store_true", help="run every cell")
+    parser.add_argument("--missing", action="store_true", help="that has no row")
+    parser.add_argument("--short", action="store_true", help="not recorded")
+    parser.add_argument("--images", type=int, default=10_000, help="of a short run")
+    options = parser.parse_args()
+    if options.short:
+        options.epochs = options.epochs or 1
+    return options
+
+
+if __name__ == "__main__":
+    from recipes.allocator import keep_memory
+
+    keep_memory()
+    main()

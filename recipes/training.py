@@ -1,0 +1,189 @@
+"""How a cell of a table is trained: data, model, run and row."""
+
+import csv
+import time
+from dataclasses import replace
+
+from recipes import results
+from recipes.cells import LABELED_ONLY, PEERS, PRETRAINING, SUPERVISED
+from recipes.measure import error
+
+VALIDATION_IMAGES = 5000
+EPOCHS, SUPERVISED_EPOCHS = 5, 10
+# Of runs that see few labelled images alone: as many epochs as make so many images.
+IMAGES_SEEN = 50_000
+# Of `unsupervised-pretraining`.
+PRETRAINING_IMAGES, SWEEPS = 10_000, 5
+
+
+def make_dataset(cell, x, y):
+    """Return the batches of a cell.
+
+    Validation images are training images whose labels are hidden, the same for all
+    models and numbers of labels of a draw. A cell of all labels has none.
+    """
+    from keras_drmm import data
+
+    unlabelled = len(x) - cell.labels
+    # Labels that validation leaves to be hidden.
+    is_few = unlabelled > VALIDATION_IMAGES
+    dataset = data.semi_supervised(
+        x,
+        y,
+        cell.labels if is_few else None,
+        labelled_per_batch=16 if is_few and cell.labels < 10_000 else None,
+        validation=min(VALIDATION_IMAGES, unlabelled),
+        validation_images_unlabelled=is_few,
+        seed=cell.draw,
+    )
+    if cell.learns_without_labels or not is_few:
+        return dataset
+    return dataset.labelled_only(batch_size=50)
+
+
+def default_epochs(cell):
+    """Return the epochs of a cell that is not told how many."""
+    if cell.learns_without_labels and cell.labels <= 10_000:
+        return EPOCHS
+    return max(SUPERVISED_EPOCHS, IMAGES_SEEN // cell.labels)
+
+
+def make_model(cell, steps, input_shape):
+    """Return the compiled model of a cell, for `steps` training steps."""
+    from keras_drmm import baselines, zoo
+
+    name, _, depth = cell.model.partition("_")
+    if name == "convnet":
+        drmm = {"": "drmm_conv_small", "1": "rfm", "2": "drmm_lenet"}[depth]
+        return baselines.convnet(getattr(zoo, drmm)(input_shape), steps)
+    if cell.model in PEERS:
+        return _peer(cell.model, zoo.drmm_conv_small(input_shape), steps)
+    model = getattr(zoo, cell.model)(input_shape, training_steps=steps)
+    if cell.setting in (SUPERVISED, LABELED_ONLY, PRETRAINING):
+        # Of rows that have their labels.
+        algorithm = replace(
+            model.algorithm, entropy=0, marginal_kl=0, consistency=0, nuisance=None
+        )
+        model.compile(model.optimizer, algorithm=algorithm)
+    return model
+
+
+def _peer(name, drmm, steps):
+    """Return a compiled peer of a DRMM's configuration."""
+    import keras
+
+    from keras_drmm import baselines
+    from keras_drmm.learning.schedule import falling
+
+    configuration = (drmm.levels, drmm.num_classes, drmm.image_shape)
+    if name == "swwae":
+        peer = baselines.SWWAE(*configuration, dropout=0.5)
+    elif name == "ladder":
+        peer = baselines.Ladder(*configuration)
+    else:
+        peer = baselines.PseudoLabel(drmm.to_convnet(), t1=100, t2=1000)
+    peer.compile(keras.optimizers.Adam(falling(2e-3, steps)))
+    return peer
+
+
+def train(model, dataset, epochs, folder, backend):
+    """Fit `model`, from the last whole epoch if the run was stopped.
+
+    Returns:
+        Seconds of all epochs, those before a stop included.
+    """
+    import keras
+
+    history = folder / "history.csv"
+    log = EpochLog(model, dataset, history)
+    model.fit(
+        dataset.as_tf_dataset() if backend == "tensorflow" else dataset,
+        epochs=epochs,
+        # The data set shuffles itself, as a function of seed and epoch.
+        shuffle=False,
+        verbose=2,
+        callbacks=[
+            keras.callbacks.BackupAndRestore(
+                folder / "checkpoint", double_checkpoint=True, delete_checkpoint=False
+            ),
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=log.begin, on_epoch_end=log.end
+            ),
+        ],
+    )
+    with history.open() as file:
+        return sum(float(row["seconds"]) for row in csv.DictReader(file))
+
+
+def pretrain_templates(model, x):
+    """Learn the templates level by level by hard EM, without labels.
+
+    Returns:
+        Seconds.
+    """
+    from keras_drmm import HardEM, data
+    from keras_drmm.learning import pretrain
+
+    start = time.perf_counter()
+    images = data.to_unit_range(x[:PRETRAINING_IMAGES])
+    for level, losses in enumerate(
+        pretrain(model, images, HardEM(step=0.5, rows_per_gram=8), SWEEPS), start=1
+    ):
+        print(f"Level {level}: objective {losses[0]:.4g} to {losses[-1]:.4g}")
+    return time.perf_counter() - start
+
+
+class EpochLog:
+    """Puts the data set at each epoch's order and logs what the epoch gave."""
+
+    def __init__(self, model, dataset, path):
+        self.model, self.dataset, self.path = model, dataset, path
+
+    def begin(self, epoch, logs=None):
+        """Start the clock and, after a stop, go on with this epoch's order."""
+        self.dataset.epoch = epoch
+        self.start = time.perf_counter()
+
+    def end(self, epoch, logs):
+        """Append epoch, seconds, validation error and the terms to the history."""
+        row = {
+            "epoch": epoch + 1,
+            "seconds": round(time.perf_counter() - self.start, 1),
+            "validation_error": validation_error(self.model, self.dataset),
+            **{name: f"{value:.5f}" for name, value in logs.items()},
+        }
+        results.append_row(self.path, row, tuple(row))
+        print(f" - validation error: {row['validation_error']} %", flush=True)
+
+
+def validation_error(model, dataset):
+    """Return the error in percent on the validation rows, "" where there are none."""
+    if dataset.validation is None:
+        return ""
+    return error(model, *dataset.validation)
+
+
+def test_error(model, images, labels):
+    """Return the error in percent on the test images, uint8 as they are loaded."""
+    from keras_drmm import data
+
+    return error(model, data.to_unit_range(images), labels.reshape(-1))
+
+
+def record_epochs(cell, seed, folder):
+    """Append the epochs of a finished run to `epochs.csv`, seconds from its start."""
+    seconds = 0.0
+    with (folder / "history.csv").open() as file:
+        for row in csv.DictReader(file):
+            seconds += float(row["seconds"])
+            epoch = {
+                "setting": cell.setting,
+                "model": cell.model,
+                "labels": cell.labels,
+                "draw": cell.draw,
+                "seed": seed,
+                "epoch": row["epoch"],
+                "seconds": round(seconds),
+                "validation_error": row["validation_error"],
+            }
+            results.append_row(results.RESULTS / "epochs.csv", epoch, tuple(epoch))

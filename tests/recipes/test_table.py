@@ -1,0 +1,154 @@
+"""A cell reads the test images once, after training; the search never does."""
+
+import csv
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_drmm import data
+from recipes import ablation, cells, results, table, training, variants
+from recipes.cells import Cell
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.integers(0, 256, (190, 12, 12), dtype="uint8")
+Y = np.arange(190) % 10
+TEST = RANDOM.integers(0, 256, (40, 12, 12), dtype="uint8"), np.arange(40) % 10
+
+
+class Guarded:
+    """Test images that may be read when `is_over` says so; counts how often."""
+
+    def __init__(self, is_over):
+        self.is_over, self.reads = is_over, 0
+
+    def __iter__(self):
+        assert self.is_over(), "the test images were read before training was over"
+        self.reads += 1
+        return iter(TEST)
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """Let recipes run on 90 images and record to a folder of the test."""
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "command", lambda: "command")
+    monkeypatch.setattr(training, "VALIDATION_IMAGES", 20)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def options(monkeypatch, *arguments):
+    arguments += ("--backend", keras.backend.backend())
+    monkeypatch.setattr(sys, "argv", ["table.py", *arguments])
+    return table.parse()
+
+
+def rows_of(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_test_images_are_read_once_after_training(small, monkeypatch, tmp_path):
+    over = []
+    test = Guarded(lambda: bool(over))
+    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), test))
+    train = training.train
+
+    def record(*arguments):
+        seconds = train(*arguments)
+        over.append(True)
+        return seconds
+
+    monkeypatch.setattr(training, "train", record)
+    for output in ("first", "again"):
+        given = ["--model", "rfm", "--labels", "20", "--epochs", "2"]
+        given += ["--output", str(tmp_path / output)]
+        chosen = options(monkeypatch, *given)
+        table.run(table.cell_of(chosen), chosen)
+        over.clear()
+        # A finished run is not run again.
+        table.run(table.cell_of(chosen), chosen)
+    assert test.reads == 2
+    first, again = rows_of(tmp_path / "tables.csv")
+    for column in ("validation_error", "test_error"):
+        assert first[column] == again[column]
+
+    # The row's figures are those of the weights that the run leaves.
+    model = training.make_model(table.cell_of(chosen), 1, (12, 12, 1))
+    model.load_weights(tmp_path / "first" / "model.weights.h5")
+    logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
+    wrong = np.mean(logits.argmax(1) != TEST[1])
+    assert float(first["test_error"]) == pytest.approx(100 * wrong, abs=0.005)
+    epochs = rows_of(tmp_path / "epochs.csv")
+    assert [row["epoch"] for row in epochs] == ["1", "2"] * 2
+    assert int(epochs[0]["seconds"]) <= int(epochs[1]["seconds"])
+
+
+def test_half_precision_is_scored_in_single(small, monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
+    given = ["--model", "rfm", "--setting", "labeled-only", "--labels", "20"]
+    given += ["--epochs", "1", "--dtype", "mixed_bfloat16"]
+    chosen = options(monkeypatch, *given, "--output", str(tmp_path / "run"))
+    learned, scored = [], []
+    train, score = training.train, training.test_error
+
+    def record_training(model, *arguments):
+        learned.append(model.compute_dtype)
+        return train(model, *arguments)
+
+    def record_score(model, *test):
+        scored.append(model.compute_dtype)
+        return score(model, *test)
+
+    monkeypatch.setattr(training, "train", record_training)
+    monkeypatch.setattr(training, "test_error", record_score)
+    table.run(table.cell_of(chosen), chosen)
+    assert (learned, scored) == (["bfloat16"], ["float32"])
+
+
+def test_the_search_never_reads_test_images(small, monkeypatch, tmp_path):
+    test = Guarded(lambda: False)
+    x = np.zeros((6000, 12, 12), "uint8")
+    x[:, 4:8, 4:8] = RANDOM.integers(0, 256, (6000, 4, 4), dtype="uint8")
+    monkeypatch.setattr(data, "load", lambda *_: ((x, np.arange(6000) % 10), test))
+    backend = keras.backend.backend()
+    arguments = ["ablation.py", "--epochs", "1", "--backend", backend]
+    monkeypatch.setattr(sys, "argv", arguments)
+    ablation.main()
+    (row,) = rows_of(tmp_path / "ablation.csv")
+    assert row["variant"] == "baseline"
+    assert 0 <= float(row["validation_error"]) <= 100
+
+
+@pytest.mark.smoke
+def test_every_variant_says_what_it_is():
+    assert all(v.meaning.endswith(".") for v in variants.VARIANTS.values())
+
+
+@pytest.mark.smoke
+def test_cells_are_those_of_the_paper_s_tables():
+    found = cells.all_cells()
+    assert len(found) == len(set(found))
+    headline = [
+        v
+        for v in found
+        if (v.table, v.model, v.labels) == (1, "drmm_conv_small", 100)
+        and v.setting == "semi-supervised"
+    ]
+    assert [v.draw for v in headline] == [0, 1, 2, 3, 4]
+    for model in ("rfm", "drmm_lenet", "drmm_conv_small"):
+        for labels in (100, 600, 1000, 3000):
+            for draw in range(3):
+                assert Cell(1, "semi-supervised", model, labels, draw) in found
+
+
+@pytest.mark.smoke
+def test_a_recorded_cell_is_not_missing(small):
+    cell = Cell(5, "labeled-only", "rfm", 600, 2)
+    assert cells.recorded() == set()
+    row = dict.fromkeys(results.COLUMNS, "")
+    row |= {v: getattr(cell, v) for v in ("table", "setting", "model", "labels")}
+    results.append_row(results.RESULTS / "tables.csv", row | {"draw": 2})
+    assert cells.recorded() == {cell}
