@@ -22,11 +22,12 @@ VALUES = {
     "warmup_steps": 7,
     "learning_rate": 0.003,
 }
-STEPS = 30
+STEPS = 60
+SEED = 5
 
 
 def small(algorithm=None):
-    model = DRMM([Level(6, 3, pool_size=2, batch_norm=True)], 3, (8, 8, 1))
+    model = DRMM([Level(8, 3, pool_size=2)], 3, (8, 8, 1), pooling=None)
     model.compile(algorithm=algorithm or EG(rows_per_render=2))
     return model
 
@@ -35,10 +36,10 @@ def make_dataset(validation=60, size=240):
     """Three classes: a bar at one of three heights, in noise."""
     rng = np.random.default_rng(0)
     y = np.arange(size) % 3
-    x = rng.integers(0, 120, (size, 8, 8), dtype="uint8")
-    x[np.arange(size), 1 + 2 * y] += rng.integers(0, 130, (size, 8), dtype="uint8")
+    x = rng.integers(0, 60, (size, 8, 8), dtype="uint8")
+    x[np.arange(size), 1 + 2 * y] += 190
     return data.semi_supervised(
-        x, y, 12, batch_size=20, labelled_per_batch=4, validation=validation
+        x, y, 12, batch_size=12, labelled_per_batch=4, validation=validation
     )
 
 
@@ -47,7 +48,7 @@ def make_tuner(folder, tuner=None, seed=0, **options):
     return (tuner or keras_tuner.RandomSearch)(
         EGHyperModel(small, training_steps=STEPS, seed=seed),
         objective=keras_tuner.Objective("validation_error", "min"),
-        seed=1,
+        seed=SEED,
         directory=folder,
         project_name="search",
         **options,
@@ -111,7 +112,8 @@ def test_best_trial_has_the_least_error_of_the_reloaded_models(name, options, tm
     np.testing.assert_allclose([trial.score for trial in trials], errors, atol=1e-6)
     assert errors == sorted(errors)
     # Guessing is wrong on two of three.
-    assert errors[0] < 50
+    assert errors[0] < 20
+    assert len(set(errors)) > 1
 
 
 def test_same_seed_same_search(tmp_path):
@@ -209,7 +211,7 @@ def test_arguments_are_checked():
     with pytest.raises(ValueError, match="training_steps"):
         EGHyperModel(small, 0)
     with pytest.raises(ValueError, match="does not learn by `EG`"):
-        EGHyperModel(small, STEPS, algorithm=HardEM()).build(chosen(VALUES))
+        EGHyperModel(lambda: small(HardEM()), STEPS).build(chosen(VALUES))
 
 
 @pytest.mark.smoke
