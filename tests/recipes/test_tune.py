@@ -64,10 +64,9 @@ def test_a_row_a_trial_and_a_second_run_adds_what_is_missing(tmp_path, capsys):
 
 
 def test_hyperband_stops_after_the_trials_asked_for(tmp_path):
-    options = parsed(tmp_path, "--tuner", "hyperband", "--trials", "4", "--epochs", "3")
+    options = parsed(tmp_path, "--tuner", "hyperband", "--trials", "2")
     tuner = recipe.search(*images(60), options, **SMALL)
-    assert len(tuner.oracle.trials) == 4
-    assert [row["epochs"] for row in rows(options)] == ["1", "1", "1", "3"]
+    assert len(tuner.oracle.trials) == len(rows(options)) == 2
 
 
 def test_test_images_are_not_looked_at(tmp_path, monkeypatch):

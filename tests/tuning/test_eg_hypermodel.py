@@ -1,5 +1,6 @@
 """A search chooses by hidden labels of the training set, and the same each time."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -23,7 +24,7 @@ VALUES = {
     "learning_rate": 0.003,
 }
 STEPS = 60
-SEED = 5
+SEED = 2
 
 
 def small(algorithm=None):
@@ -95,6 +96,18 @@ def test_what_is_not_tuned_is_as_the_model_was_compiled():
     assert hypermodel.build(keras_tuner.HyperParameters()).algorithm == algorithm
 
 
+def test_a_search_for_one_of_them_leaves_the_others(tmp_path):
+    """And the range may be another."""
+    hp = keras_tuner.HyperParameters()
+    hp.Float("entropy", 3.0, 4.0, sampling="log")
+    options = {"max_trials": 1, "hyperparameters": hp, "tune_new_entries": False}
+    tuner = make_tuner(tmp_path, **options)
+    tuner.search(make_dataset(), verbose=0)
+    algorithm = tuner.get_best_models()[0].algorithm
+    assert 3 <= algorithm.entropy <= 4
+    assert dataclasses.replace(algorithm, entropy=0.5) == small().algorithm
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -152,6 +165,7 @@ def test_stopped_search_goes_on_with_its_trial(tmp_path):
     assert {k: v.score for k, v in tuner.oracle.trials.items()} == scores
 
 
+@pytest.mark.slow
 def test_hyperband_goes_on_as_if_it_had_not_stopped(tmp_path):
     dataset = make_dataset()
     tuner = make_tuner(tmp_path, keras_tuner.Hyperband, max_epochs=3)
