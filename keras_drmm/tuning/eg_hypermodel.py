@@ -1,0 +1,197 @@
+"""The settings of EG as hyperparameters of keras-tuner."""
+
+import dataclasses
+
+import keras
+import keras_tuner
+import numpy as np
+
+from keras_drmm import zoo
+from keras_drmm.data import SemiSupervisedDataset
+from keras_drmm.learning import EG
+from keras_drmm.learning.schedule import falling
+from keras_drmm.models import DRFM
+
+# (least, greatest) of each, sampled evenly in the logarithm. The weight of the cross
+# entropy stays as it is: only ratios of weights matter to Adam.
+_WEIGHTS = {
+    "reconstruction": (1e-3, 1.0),
+    "entropy": (1e-2, 2.0),
+    "marginal_kl": (1e-1, 10.0),
+    "class_kl": (1e-4, 1e-1),
+    "nonnegativity": (1e-3, 1.0),
+}
+_LEARNING_RATE = (2e-4, 2e-2)
+
+
+class EGHyperModel(keras_tuner.HyperModel):
+    """A model that learns by `EG`, whose weights keras-tuner chooses.
+
+    The hyperparameters, each sampled evenly in its logarithm:
+
+    | name | from | to |
+    |---|---|---|
+    | `reconstruction` | 0.001 | 1 |
+    | `entropy` | 0.01 | 2 |
+    | `marginal_kl` | 0.1 | 10 |
+    | `class_kl` | 0.0001 | 0.1 |
+    | `nonnegativity`, not of an `RFM` or `DRFM`, whose z has both signs | 0.001 | 1 |
+    | `warmup_steps` | `training_steps` / 100 | `training_steps` |
+    | `learning_rate`, of Adam, at the start | 0.0002 | 0.02 |
+
+    All else is as the model was compiled, and so are, by default, the hyperparameters
+    that a tuner is told not to tune.
+
+    A trial is scored by images of the training set whose labels training did not see.
+    There is no way to give it a test set: `fit` takes a `SemiSupervisedDataset` alone.
+
+    Args:
+        model: name of a function of `keras_drmm.zoo`, or a function, that returns a
+            model compiled with `EG`.
+        training_steps: steps of the longest training, over which the learning rate
+            falls to 0 along a cosine.
+        seed: of the initial weights, the same in each trial, so that trials differ by
+            their hyperparameters alone. None draws them anew, as is needed for
+            `executions_per_trial` above 1.
+        **arguments: keyword arguments of the function.
+
+    Raises:
+        ValueError: the zoo has no such model, `training_steps` is below 1, or (by
+            `build`) the model does not learn by `EG`.
+
+    Example:
+
+    >>> dataset = keras_drmm.data.semi_supervised(
+    ...     x_train, y_train, num_labels=100, validation=5000,
+    ...     validation_images_unlabelled=True,
+    ... )
+    >>> tuner = keras_tuner.RandomSearch(
+    ...     EGHyperModel("drmm_lenet", training_steps=2 * len(dataset)),
+    ...     objective=keras_tuner.Objective("validation_error", "min"),
+    ...     max_trials=20,
+    ...     seed=1,  # not 0, for which keras-tuner draws one
+    ... )
+    >>> tuner.search(dataset, epochs=2)
+    >>> best = tuner.get_best_hyperparameters()[0].values
+    """
+
+    def __init__(self, model, training_steps, seed=0, **arguments):
+        super().__init__()
+        if isinstance(model, str) and model not in zoo.__all__:
+            raise ValueError(
+                f"The zoo has no model {model!r}. Give one of {zoo.__all__} that "
+                "learns by `EG`, or a function that returns a compiled model."
+            )
+        if training_steps < 1:
+            raise ValueError(
+                f"`training_steps` must be at least 1, got {training_steps!r}. Give "
+                "epochs times `len(dataset)`."
+            )
+        self.function = getattr(zoo, model) if isinstance(model, str) else model
+        self.training_steps = training_steps
+        self.seed = seed
+        self.arguments = arguments
+
+    def build(self, hp):
+        """Return the model, compiled with the hyperparameters.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+
+        Returns:
+            A compiled model.
+
+        Raises:
+            ValueError: the model was not compiled with `EG`.
+        """
+        if self.seed is not None:
+            keras.utils.set_random_seed(self.seed)
+        model = self.function(**self.arguments)
+        algorithm = getattr(model, "algorithm", None)
+        if not isinstance(algorithm, EG):
+            raise ValueError(
+                f"`{model.name}` does not learn by `EG` but by {algorithm!r}. Give a "
+                "function that returns a model compiled with `EG`."
+            )
+        weights = {
+            name: hp.Float(
+                name, *bounds, sampling="log", default=getattr(algorithm, name)
+            )
+            for name, bounds in _WEIGHTS.items()
+            if name != "nonnegativity" or not isinstance(model, DRFM)
+        }
+        warmup_steps = hp.Int(
+            "warmup_steps",
+            max(1, self.training_steps // 100),
+            self.training_steps,
+            sampling="log",
+            default=min(algorithm.warmup_steps, self.training_steps),
+        )
+        learning_rate = hp.Float(
+            "learning_rate", *_LEARNING_RATE, sampling="log", default=2e-3
+        )
+        model.compile(
+            keras.optimizers.Adam(falling(learning_rate, self.training_steps)),
+            algorithm=dataclasses.replace(
+                algorithm, warmup_steps=warmup_steps, **weights
+            ),
+        )
+        # A trial that Hyperband goes on with loads its steps and moments, too.
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    def fit(self, hp, model, dataset, epochs=1, initial_epoch=0, **options):
+        """Train the model and score it on the validation rows.
+
+        Args:
+            hp: `keras_tuner.HyperParameters`, of which the model was built.
+            model: the compiled model.
+            dataset: a `SemiSupervisedDataset` with validation rows.
+            epochs: number of the epoch to end with.
+            initial_epoch: number of the epoch to begin with, as Hyperband sets it.
+            **options: `callbacks` and `verbose` of `keras.Model.fit`.
+
+        Returns:
+            The validation error in percent.
+
+        Raises:
+            TypeError: `dataset` is no `SemiSupervisedDataset`.
+            ValueError: it has no validation rows, or shows labels of some of them.
+        """
+        _check(dataset)
+        # Each trial sees the same batches.
+        dataset.epoch = initial_epoch
+        batches = dataset
+        if keras.backend.backend() == "tensorflow":
+            batches = dataset.as_tf_dataset()
+        model.fit(
+            batches,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            # The data set shuffles itself, as a function of seed and epoch.
+            shuffle=False,
+            **options,
+        )
+        images, labels = dataset.validation
+        logits = model.predict(images, batch_size=500, verbose=0)
+        return 100 * float(np.mean(logits.argmax(axis=1) != labels))
+
+
+def _check(dataset):
+    # keras-tuner takes other errors for a bad trial and goes on with the next.
+    if not isinstance(dataset, SemiSupervisedDataset):
+        raise keras_tuner.errors.FatalTypeError(
+            "A search takes a `SemiSupervisedDataset`, of which it scores the "
+            f"validation rows, got {type(dataset).__name__}. Make one of the training "
+            "set by `keras_drmm.data.semi_supervised`."
+        )
+    if len(dataset.validation_indices) == 0:
+        raise keras_tuner.errors.FatalValueError(
+            "The data set has no validation rows to score trials by. Keep some: "
+            "`semi_supervised(..., validation=5000)`."
+        )
+    if np.isin(dataset.validation_indices, dataset.labelled_indices).any():
+        raise keras_tuner.errors.FatalValueError(
+            "Some validation rows are also trained on with their labels. "
+            "`keras_drmm.data.semi_supervised` makes data sets that keep them apart."
+        )

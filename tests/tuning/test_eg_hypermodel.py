@@ -1,0 +1,246 @@
+"""A search chooses by hidden labels of the training set, and the same each time."""
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_drmm import DRMM, EG, HardEM, Level, data
+
+keras_tuner = pytest.importorskip("keras_tuner")
+
+from keras_drmm.tuning import EGHyperModel  # noqa: E402
+
+WEIGHTS = ("reconstruction", "entropy", "marginal_kl", "class_kl", "nonnegativity")
+VALUES = {
+    "reconstruction": 0.2,
+    "entropy": 0.3,
+    "marginal_kl": 0.4,
+    "class_kl": 0.05,
+    "nonnegativity": 0.6,
+    "warmup_steps": 7,
+    "learning_rate": 0.003,
+}
+STEPS = 60
+SEED = 6
+
+
+def small(algorithm=None):
+    model = DRMM([Level(8, 3, pool_size=2)], 3, (8, 8, 1), pooling=None)
+    model.compile(algorithm=algorithm or EG(rows_per_render=2))
+    return model
+
+
+def make_dataset(validation=60, size=240):
+    """Three classes: a bar at one of three heights, in noise."""
+    rng = np.random.default_rng(0)
+    y = np.arange(size) % 3
+    x = rng.integers(0, 60, (size, 8, 8), dtype="uint8")
+    x[np.arange(size), 1 + 2 * y] += 190
+    return data.semi_supervised(
+        x, y, 12, batch_size=12, labelled_per_batch=4, validation=validation
+    )
+
+
+def make_tuner(folder, tuner=None, seed=0, **options):
+    options = options or {"max_trials": 3}
+    return (tuner or keras_tuner.RandomSearch)(
+        EGHyperModel(small, training_steps=STEPS, seed=seed),
+        objective=keras_tuner.Objective("validation_error", "min"),
+        seed=SEED,
+        directory=folder,
+        project_name="search",
+        **options,
+    )
+
+
+def chosen(values):
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(values)
+    return hp
+
+
+def error(model, dataset):
+    """Validation error in percent, row by row."""
+    images, labels = dataset.validation
+    logits = model.predict(images, batch_size=7, verbose=0)
+    wrong = [
+        int(np.argmax(row)) != label for row, label in zip(logits, labels, strict=True)
+    ]
+    return 100 * sum(wrong) / len(wrong)
+
+
+@pytest.mark.parametrize("name", ["drmm_lenet", "rfm"])
+def test_builds_a_model_of_the_zoo_with_the_hyperparameters(name):
+    hypermodel = EGHyperModel(name, STEPS, input_shape=(16, 16, 1), num_classes=3)
+    model = hypermodel.build(chosen(VALUES))
+    assert (model.name, model.image_shape, model.num_classes) == (name, (16, 16, 1), 3)
+    own = hypermodel.function((16, 16, 1), 3).algorithm
+    expected = {key: VALUES[key] for key in (*WEIGHTS, "warmup_steps")}
+    if name == "rfm":
+        expected["nonnegativity"] = 0
+    for key, value in expected.items():
+        assert getattr(model.algorithm, key) == value
+    assert model.algorithm.rows_per_render == own.rows_per_render > 1
+    rate = model.optimizer._learning_rate
+    assert float(rate(0)) == pytest.approx(VALUES["learning_rate"])
+    assert float(rate(STEPS)) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.smoke
+def test_what_is_not_tuned_is_as_the_model_was_compiled():
+    algorithm = EG(reconstruction=0.5, class_kl=0, warmup_steps=3)
+    hypermodel = EGHyperModel(small, STEPS, algorithm=algorithm)
+    assert hypermodel.build(keras_tuner.HyperParameters()).algorithm == algorithm
+
+
+def test_a_search_for_one_of_them_leaves_the_others(tmp_path):
+    """And the range may be another."""
+    hp = keras_tuner.HyperParameters()
+    hp.Float("entropy", 3.0, 4.0, sampling="log")
+    options = {"max_trials": 1, "hyperparameters": hp, "tune_new_entries": False}
+    tuner = make_tuner(tmp_path, **options)
+    tuner.search(make_dataset(), verbose=0)
+    algorithm = tuner.get_best_models()[0].algorithm
+    assert 3 <= algorithm.entropy <= 4
+    assert dataclasses.replace(algorithm, entropy=0.5) == small().algorithm
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("RandomSearch", {"max_trials": 3}),
+        ("BayesianOptimization", {"max_trials": 3, "num_initial_points": 2}),
+    ],
+)
+def test_best_trial_has_the_least_error_of_the_reloaded_models(name, options, tmp_path):
+    dataset = make_dataset()
+    hp = keras_tuner.HyperParameters()
+    # From one that learns nothing on.
+    hp.Float("learning_rate", 1e-6, 3e-2, sampling="log")
+    options = {**options, "hyperparameters": hp}
+    tuner = make_tuner(tmp_path, getattr(keras_tuner, name), **options)
+    tuner.search(dataset, epochs=2, verbose=0)
+    trials = tuner.oracle.get_best_trials(3)
+    assert len({trial.trial_id for trial in trials}) == 3
+    errors = [error(model, dataset) for model in tuner.get_best_models(3)]
+    np.testing.assert_allclose([trial.score for trial in trials], errors, atol=1e-6)
+    assert errors == sorted(errors)
+    # Guessing is wrong on two of three.
+    assert errors[0] < 20
+    assert len(set(errors)) > 1
+
+
+def test_same_seed_same_search(tmp_path):
+    found = []
+    for name in ("one", "two"):
+        tuner = make_tuner(tmp_path / name, max_trials=2)
+        tuner.search(make_dataset(), epochs=1, verbose=0)
+        trials = tuner.oracle.get_best_trials(2)
+        found.append([(v.trial_id, v.hyperparameters.values, v.score) for v in trials])
+    assert found[0] == found[1]
+    assert found[0][0][1] != found[0][1][1]
+
+
+def test_stopped_search_goes_on_with_its_trial(tmp_path):
+    """The data set has moved on: each trial puts it back."""
+    dataset = make_dataset()
+    tuner = make_tuner(tmp_path / "whole", max_trials=2)
+    tuner.search(dataset, epochs=1, verbose=0)
+    scores = {k: v.score for k, v in tuner.oracle.trials.items()}
+
+    tuner = make_tuner(tmp_path / "parts", max_trials=2)
+    fit = tuner.hypermodel.fit
+    runs = []
+
+    def stop_the_second(*args, **kwargs):
+        runs.append(1)
+        if len(runs) == 2:
+            raise KeyboardInterrupt
+        return fit(*args, **kwargs)
+
+    tuner.hypermodel.fit = stop_the_second
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search(dataset, epochs=1, verbose=0)
+    tuner = make_tuner(tmp_path / "parts", max_trials=2)
+    tuner.search(dataset, epochs=1, verbose=0)
+    assert {k: v.score for k, v in tuner.oracle.trials.items()} == scores
+
+
+@pytest.mark.slow
+def test_hyperband_goes_on_as_if_it_had_not_stopped(tmp_path):
+    dataset = make_dataset()
+    tuner = make_tuner(tmp_path, keras_tuner.Hyperband, max_epochs=3)
+    tuner.search(dataset, verbose=0)
+    (promoted,) = [
+        trial
+        for trial in tuner.oracle.trials.values()
+        if "tuner/trial_id" in trial.hyperparameters.values
+    ]
+    values = promoted.hyperparameters.values
+    assert (values["tuner/initial_epoch"], values["tuner/epochs"]) == (1, 3)
+    resumed = tuner.load_model(promoted)
+    own = {key: values[key] for key in VALUES}
+    hypermodel = EGHyperModel(small, training_steps=STEPS)
+    whole = hypermodel.build(chosen(own))
+    score = hypermodel.fit(chosen(own), whole, dataset, epochs=3, verbose=0)
+    assert promoted.score == pytest.approx(score)
+    for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_seed_none_draws_other_weights():
+    """And a seed always the same."""
+    for seed, is_same in ((0, True), (None, False)):
+        hypermodel = EGHyperModel(small, STEPS, seed=seed)
+        first, second = (
+            hypermodel.build(chosen(VALUES)).levels[0].get_weights() for _ in range(2)
+        )
+        same = all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+        assert same == is_same
+
+
+def test_search_without_validation_rows_stops_at_once(tmp_path):
+    with pytest.raises(ValueError, match="no validation rows"):
+        make_tuner(tmp_path).search(make_dataset(validation=0), verbose=0)
+
+
+def test_search_takes_nothing_but_a_semi_supervised_dataset(tmp_path):
+    images, labels = make_dataset().validation
+    with pytest.raises(TypeError, match="SemiSupervisedDataset"):
+        make_tuner(tmp_path).search(list(zip(images, labels, strict=True)), verbose=0)
+
+
+@pytest.mark.smoke
+def test_validation_rows_must_be_hidden():
+    dataset = make_dataset()
+    dataset.labelled_indices = dataset.validation_indices[:1]
+    hypermodel = EGHyperModel(small, STEPS)
+    with pytest.raises(ValueError, match="with their labels"):
+        hypermodel.fit(None, None, dataset)
+
+
+@pytest.mark.smoke
+def test_arguments_are_checked():
+    with pytest.raises(ValueError, match="no model 'resnet'"):
+        EGHyperModel("resnet", STEPS)
+    with pytest.raises(ValueError, match="training_steps"):
+        EGHyperModel(small, 0)
+    with pytest.raises(ValueError, match="does not learn by `EG`"):
+        EGHyperModel(lambda: small(HardEM()), STEPS).build(chosen(VALUES))
+
+
+@pytest.mark.smoke
+def test_keras_tuner_is_optional():
+    program = (
+        "import sys; import keras_drmm; assert 'keras_tuner' not in sys.modules\n"
+        "sys.modules['keras_tuner'] = None\n"
+        "try: import keras_drmm.tuning\n"
+        "except ModuleNotFoundError as error: print(error)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True
+    )
+    assert "keras-drmm[tuner]" in process.stdout, process.stderr
