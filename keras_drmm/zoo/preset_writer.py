@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from numbers import Real
 from pathlib import Path
 
 import keras
@@ -23,6 +24,16 @@ FIELDS = (
     "backend",
     "commit",
     "command",
+    "validation_error",
+    "test_error",
+    "mean_test_error",
+    "std_test_error",
+    "draws",
+)
+
+# Text, as a CSV file gives, is refused: these are formatted and compared.
+NUMBERS = (
+    "seconds",
     "validation_error",
     "test_error",
     "mean_test_error",
@@ -96,6 +107,11 @@ def _check(folder, model, metadata, overwrite):
             f"`metadata` has the fields {', '.join(FIELDS)}; these differ: "
             f"{', '.join(sorted(set(metadata) ^ set(FIELDS)))}."
         )
+    for name in NUMBERS:
+        if name == "std_test_error" and metadata["draws"] == 1:
+            continue
+        if not isinstance(metadata[name], Real):
+            raise ValueError(f"{name!r} must be a number, got {metadata[name]!r}.")
     if model.name not in FUNCTIONS:
         raise ValueError(
             f"The model {model.name!r} is not of the zoo: it must come from one of "
@@ -116,12 +132,17 @@ def _write(folder, model, metadata):
     sums = {file: sha256((folder / file).read_bytes()) for file in (CONFIG, WEIGHTS)}
     metadata = {"name": folder.name, **metadata, "keras": keras.__version__}
     _write_json(folder / METADATA, {**metadata, "sha256": sums})
-    (folder / CARD).write_text(card(config, metadata), encoding="utf-8")
+    _write_text(folder / CARD, card(config, metadata))
 
 
 def _write_json(path, content):
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    _write_text(path, text + "\n")
+
+
+def _write_text(path, text):
+    # The same bytes on every system: they have a check sum.
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _check_copy(folder, model):

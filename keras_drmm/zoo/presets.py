@@ -42,12 +42,13 @@ def from_preset(name_or_path):
     >>> model = keras_drmm.zoo.from_preset(name)
     """
     preset = Preset(name_or_path)
-    function = FUNCTIONS.get(preset.function)
-    if function is None:
+    # A list, since what the file asks for may be anything, hashable or not.
+    if preset.function not in list(FUNCTIONS):
         raise ValueError(
             f"The preset at {preset.folder} asks for {preset.function!r}, which is no "
             f"function of the zoo. It must be one of {', '.join(FUNCTIONS)}."
         )
+    function = FUNCTIONS[preset.function]
     if set(preset.arguments) != set(shape_arguments(function)):
         raise ValueError(
             f"The preset at {preset.folder} must give {preset.function} the arguments "
