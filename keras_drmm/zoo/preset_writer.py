@@ -11,7 +11,7 @@ import numpy as np
 from keras_drmm.zoo.functions import FUNCTIONS, shape_arguments
 from keras_drmm.zoo.preset import CARD, CONFIG, METADATA, WEIGHTS, is_name, sha256
 from keras_drmm.zoo.preset_card import card
-from keras_drmm.zoo.presets import from_preset
+from keras_drmm.zoo.preset_loader import from_preset
 
 FIELDS = (
     "data",
