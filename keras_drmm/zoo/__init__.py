@@ -1,4 +1,4 @@
-"""The models of the paper: one function each."""
+"""The models of the paper: one function each, and their trained weights."""
 
 from keras_drmm.zoo.drfm_lenet import drfm_lenet
 from keras_drmm.zoo.drmm_conv_large import drmm_conv_large
@@ -6,6 +6,8 @@ from keras_drmm.zoo.drmm_conv_small import drmm_conv_small
 from keras_drmm.zoo.drmm_lenet import drmm_lenet
 from keras_drmm.zoo.evolutionary_forest import evolutionary_forest
 from keras_drmm.zoo.evolutionary_tree import evolutionary_tree
+from keras_drmm.zoo.preset_loader import from_preset, presets
+from keras_drmm.zoo.preset_writer import save_preset
 from keras_drmm.zoo.rfm import rfm
 from keras_drmm.zoo.rmm import rmm
 
@@ -16,6 +18,9 @@ __all__ = [
     "drmm_lenet",
     "evolutionary_forest",
     "evolutionary_tree",
+    "from_preset",
+    "presets",
     "rfm",
     "rmm",
+    "save_preset",
 ]

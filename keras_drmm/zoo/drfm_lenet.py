@@ -2,10 +2,13 @@
 
 from keras_drmm.models import DRFM
 from keras_drmm.zoo.lenet import lenet_levels
+from keras_drmm.zoo.preset import load_preset
 from keras_drmm.zoo.settings import compile_factor_model
 
 
-def drfm_lenet(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
+def drfm_lenet(
+    input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=None
+):
     """Return the 2-level Deep Rendering Factor Model, compiled for EG.
 
     The levels of `drmm_lenet`, with 32 factors on top.
@@ -15,9 +18,15 @@ def drfm_lenet(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
         num_classes: number of classes.
         training_steps: steps of the whole training, over which the learning rate falls
             to 0; None keeps it constant.
+        preset: name or path of a preset whose weights it gets, see `from_preset`; None
+            for initial weights.
 
     Returns:
         A compiled `DRFM`.
+
+    Raises:
+        FileNotFoundError: there is no such preset, or one of its files is missing.
+        ValueError: the preset is damaged, or of another function or other arguments.
 
     Example:
 
@@ -26,5 +35,6 @@ def drfm_lenet(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
     Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I.
     """
     model = DRFM(lenet_levels(2), num_classes, input_shape, name="drfm_lenet")
+    load_preset(model, preset)
     compile_factor_model(model, training_steps)
     return model

@@ -1,10 +1,13 @@
 """The paper's 5-level DRMM."""
 
 from keras_drmm.models import DRMM, Level
+from keras_drmm.zoo.preset import load_preset
 from keras_drmm.zoo.settings import compile_drmm
 
 
-def drmm_conv_small(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
+def drmm_conv_small(
+    input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=None
+):
     """Return the 5-level DRMM of the paper's MNIST tables, compiled for EG.
 
     The Conv-Small configuration of Appendix I (Rasmus et al. 2015), with batch
@@ -17,9 +20,15 @@ def drmm_conv_small(input_shape=(28, 28, 1), num_classes=10, training_steps=None
         num_classes: number of classes.
         training_steps: steps of the whole training, over which the learning rate
             falls to 0 along a cosine; None keeps it constant.
+        preset: name or path of a preset whose weights it gets, see `from_preset`; None
+            for initial weights.
 
     Returns:
         A compiled `DRMM`, ready for `fit` on a semi-supervised data set.
+
+    Raises:
+        FileNotFoundError: there is no such preset, or one of its files is missing.
+        ValueError: the preset is damaged, or of another function or other arguments.
 
     Example:
 
@@ -46,5 +55,6 @@ def drmm_conv_small(input_shape=(28, 28, 1), num_classes=10, training_steps=None
         templates_initializer="identity",
         name="drmm_conv_small",
     )
+    load_preset(model, preset)
     compile_drmm(model, training_steps)
     return model

@@ -2,10 +2,13 @@
 
 from keras_drmm.models import DRMM
 from keras_drmm.zoo.lenet import lenet_levels
+from keras_drmm.zoo.preset import load_preset
 from keras_drmm.zoo.settings import compile_drmm
 
 
-def drmm_lenet(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
+def drmm_lenet(
+    input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=None
+):
     """Return the 2-level DRMM, compiled for EG.
 
     The LeNet-like configuration of Appendix I, with batch normalisation bottom-up: 20
@@ -17,9 +20,15 @@ def drmm_lenet(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
         num_classes: number of classes.
         training_steps: steps of the whole training, over which the learning rate falls
             to 0; None keeps it constant.
+        preset: name or path of a preset whose weights it gets, see `from_preset`; None
+            for initial weights.
 
     Returns:
         A compiled `DRMM`.
+
+    Raises:
+        FileNotFoundError: there is no such preset, or one of its files is missing.
+        ValueError: the preset is damaged, or of another function or other arguments.
 
     Example:
 
@@ -30,5 +39,6 @@ def drmm_lenet(input_shape=(28, 28, 1), num_classes=10, training_steps=None):
     model = DRMM(
         lenet_levels(2), num_classes, input_shape, pooling=None, name="drmm_lenet"
     )
+    load_preset(model, preset)
     compile_drmm(model, training_steps)
     return model

@@ -1,10 +1,16 @@
 """The paper's evolutionary model, bagged: a random decision forest."""
 
 from keras_drmm.models.evolutionary_forest import EvolutionaryForest
+from keras_drmm.zoo.preset import load_preset
 
 
 def evolutionary_forest(
-    input_shape=(28, 28, 1), num_classes=10, num_trees=10, depth=4, branching=8
+    input_shape=(28, 28, 1),
+    num_classes=10,
+    num_trees=10,
+    depth=4,
+    branching=8,
+    preset=None,
 ):
     """Return bagged Evolutionary DRMMs of Appendix F, ready for `fit`.
 
@@ -16,9 +22,15 @@ def evolutionary_forest(
         num_trees: number of trees.
         depth: levels of a tree below its root.
         branching: children of a node.
+        preset: name or path of a preset whose weights it gets, see `from_preset`; None
+            for initial weights.
 
     Returns:
         An `EvolutionaryForest`.
+
+    Raises:
+        FileNotFoundError: there is no such preset, or one of its files is missing.
+        ValueError: the preset is damaged, or of another function or other arguments.
 
     Example:
 
@@ -29,7 +41,7 @@ def evolutionary_forest(
     Source: Patel, Nguyen, Baraniuk (2016), Appendix F; the settings are those of
     `recipes/evolutionary_mnist.py`, chosen on validation images.
     """
-    return EvolutionaryForest(
+    model = EvolutionaryForest(
         num_trees,
         num_classes,
         input_shape,
@@ -38,3 +50,5 @@ def evolutionary_forest(
         label_weight=0.14,
         name="evolutionary_forest",
     )
+    load_preset(model, preset)
+    return model

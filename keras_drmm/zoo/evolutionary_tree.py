@@ -1,6 +1,7 @@
 """The paper's evolutionary model, a decision tree."""
 
 from keras_drmm.models.evolutionary_drmm import EvolutionaryDRMM
+from keras_drmm.zoo.preset import load_preset
 
 
 def evolutionary_tree(
@@ -9,6 +10,7 @@ def evolutionary_tree(
     depth=4,
     branching=8,
     shared_mutations=False,
+    preset=None,
 ):
     """Return the Evolutionary DRMM of Appendix F, a decision tree, ready for `fit`.
 
@@ -22,9 +24,15 @@ def evolutionary_tree(
         branching: children of a node.
         shared_mutations: whether the nodes of a level share their mutations, to the
             paper's letter; see `EvolutionaryDRMM`.
+        preset: name or path of a preset whose weights it gets, see `from_preset`; None
+            for initial weights.
 
     Returns:
         An `EvolutionaryDRMM`.
+
+    Raises:
+        FileNotFoundError: there is no such preset, or one of its files is missing.
+        ValueError: the preset is damaged, or of another function or other arguments.
 
     Example:
 
@@ -35,7 +43,7 @@ def evolutionary_tree(
     Source: Patel, Nguyen, Baraniuk (2016), Appendix F; the settings are those of
     `recipes/evolutionary_mnist.py`, chosen on validation images.
     """
-    return EvolutionaryDRMM(
+    model = EvolutionaryDRMM(
         num_classes,
         input_shape,
         depth,
@@ -44,3 +52,5 @@ def evolutionary_tree(
         label_weight=0.14,
         name="evolutionary_tree",
     )
+    load_preset(model, preset)
+    return model

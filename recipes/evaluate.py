@@ -1,0 +1,62 @@
+"""Measure the test error of a preset again, and compare it with its model card.
+
+    python recipes/evaluate.py --preset NAME
+
+Loads the trained weights, reads the test images of the data set that they learned from
+and prints the error in percent beside the card's, in float32. The exit status is 1 if
+they differ by more than 0.02. Seconds on one core.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+
+# Percent: backends round differently, which may turn an image or two of 10,000.
+TOLERANCE = 0.02
+
+
+def main(arguments=None):
+    """Evaluate, print and return the exit status."""
+    options = parse(arguments)
+    # Keras reads the backend when it is imported.
+    os.environ["KERAS_BACKEND"] = options.backend
+    import keras
+
+    from keras_drmm import data, zoo
+    from keras_drmm.zoo.preset import Preset
+    from recipes.measure import error
+
+    keras.config.set_dtype_policy("float32")
+    try:
+        card = Preset(options.preset).metadata
+        model = zoo.from_preset(options.preset)
+    except (FileNotFoundError, ValueError) as problem:
+        sys.exit(str(problem))
+    _, (x, y) = data.load(card["data"], options.data_dir)
+    found = error(model, data.to_unit_range(x), y.reshape(-1))
+    expected = card["test_error"]
+    print(f"{card['name']}: test error {found:.2f} %, on its card {expected:.2f} %")
+    # Both have two decimals: half of the last one is for how floats are rounded.
+    differs = abs(found - expected) > TOLERANCE + 0.005
+    if differs:
+        print(f"They differ by more than {TOLERANCE} percentage points.")
+    return int(differs)
+
+
+def parse(arguments):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--preset", required=True, help="name, or path of a folder")
+    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
+    parser.add_argument(
+        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

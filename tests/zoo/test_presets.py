@@ -1,0 +1,333 @@
+"""Presets: what is saved comes back, and what is damaged does not."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_drmm import zoo
+from keras_drmm.zoo import preset as preset_module
+from keras_drmm.zoo.preset import Preset, sha256
+from keras_drmm.zoo.preset_card import card
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ["README.md", "config.json", "metadata.json", "model.weights.h5"]
+METADATA = {
+    "data": "mnist",
+    "data_licence": "CC BY-SA 3.0",
+    "labels": 100,
+    "draw": 3,
+    "seed": 4,
+    "seconds": 1234.4,
+    "machine": "a test's, 1 core(s)",
+    "backend": "jax",
+    "commit": "abcdef0",
+    "command": "python recipes/mnist_semi_supervised.py --draw 3",
+    "validation_error": 2.5,
+    "test_error": 1.21,
+    "mean_test_error": 1.309,
+    "std_test_error": 0.09,
+    "draws": 7,
+}
+IMAGES = np.random.default_rng(0).random((6, 16, 16, 1)).astype("float32")
+LABELS = np.array([0, 1, 2, -1, 1, -1])
+
+
+def moved(name, **options):
+    """A model of the zoo whose weights, and states such as π, are not the initial ones.
+
+    To fit each of them would compile for minutes.
+    """
+    model = getattr(zoo, name)((16, 16, 1), 3, **options)
+    rng = np.random.default_rng(1)
+    model.set_weights(
+        [(w + 1 + rng.random(w.shape)).astype(w.dtype) for w in model.get_weights()]
+    )
+    return model
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """(model, its preset folder), not to be written to."""
+    model = zoo.rfm((16, 16, 1), 3)
+    model.fit(IMAGES, LABELS, verbose=0)
+    return model, zoo.save_preset(
+        tmp_path_factory.mktemp("zoo") / "tiny", model, METADATA
+    )
+
+
+@pytest.fixture
+def folder(original, tmp_path):
+    """A preset folder that a test may damage."""
+    return Path(shutil.copytree(original[1], tmp_path / "tiny"))
+
+
+@pytest.fixture
+def shipped(monkeypatch, tmp_path):
+    """An empty folder of shipped presets."""
+    path = tmp_path / "shipped"
+    path.mkdir()
+    monkeypatch.setattr(preset_module, "SHIPPED", path)
+    return path
+
+
+def rewrite(path, **changes):
+    """Change values of a JSON file, and in `config.json`'s case its check sum."""
+    content = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps(content))
+    if path.name == "config.json":
+        sums = json.loads((path.parent / "metadata.json").read_text())["sha256"]
+        sums |= {path.name: sha256(path.read_bytes())}
+        rewrite(path.parent / "metadata.json", sha256=sums)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("rmm", {"num_nuisances": 2}),
+        ("rfm", {}),
+        ("drfm_lenet", {}),
+        ("drmm_lenet", {}),
+        ("drmm_conv_small", {}),
+        ("drmm_conv_large", {}),
+        ("evolutionary_tree", {"depth": 2, "branching": 2}),
+        ("evolutionary_forest", {"depth": 2, "branching": 2, "num_trees": 2}),
+    ],
+)
+def test_what_is_saved_comes_back(name, options, tmp_path):
+    model = moved(name, **options)
+    folder = zoo.save_preset(tmp_path / "saved", model, METADATA)
+    given = getattr(zoo, name)((16, 16, 1), 3, **options, preset=folder)
+    for loaded in (zoo.from_preset(str(folder)), given):
+        assert type(loaded) is type(model)
+        assert loaded.compiled == model.compiled
+        for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
+            np.testing.assert_array_equal(theirs, ours)
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+
+
+def test_a_loaded_model_predicts_what_the_saved_one_does(original):
+    model, folder = original
+    loaded = zoo.from_preset(folder)
+    expected = model.predict(IMAGES, verbose=0)
+    np.testing.assert_array_equal(loaded.predict(IMAGES, verbose=0), expected)
+    np.testing.assert_array_equal(loaded.reconstruct(IMAGES), model.reconstruct(IMAGES))
+    initial = zoo.rfm((16, 16, 1), 3)
+    assert np.any(initial.predict(IMAGES, verbose=0) != expected)
+
+
+def test_a_loaded_model_learns_on(original):
+    model = zoo.rfm((16, 16, 1), 3, training_steps=10, preset=original[1])
+    before = model.predict(IMAGES, verbose=0)
+    model.fit(IMAGES, LABELS, verbose=0)
+    assert np.any(model.predict(IMAGES, verbose=0) != before)
+    assert float(model.optimizer._learning_rate(10)) == 0
+
+
+@pytest.mark.slow
+def test_backends_load_the_same(backend, original, tmp_path):
+    if backend != "tensorflow":
+        pytest.skip("compares all three backends, once: in TensorFlow's run")
+    model, folder = original
+    np.save(tmp_path / "images.npy", IMAGES)
+    program = (
+        "import sys, numpy as np; from keras_drmm import zoo\n"
+        "images = np.load(sys.argv[2])\n"
+        "logits = zoo.from_preset(sys.argv[1]).predict(images, verbose=0)\n"
+        "np.save(sys.argv[3], logits)"
+    )
+    for other in ("jax", "torch"):
+        if importlib.util.find_spec(other) is None:
+            pytest.skip(f"{other} is not installed")
+        files = folder, tmp_path / "images.npy", tmp_path / f"{other}.npy"
+        subprocess.run(
+            [sys.executable, "-c", program, *map(str, files)],
+            cwd=ROOT,
+            env={**os.environ, "KERAS_BACKEND": other},
+            check=True,
+        )
+        np.testing.assert_allclose(
+            np.load(files[-1]), model.predict(IMAGES, verbose=0), atol=1e-4
+        )
+
+
+@pytest.mark.smoke
+def test_shipped_presets_are_listed_and_loaded_by_name(shipped, original, monkeypatch):
+    assert zoo.presets() == []
+    for name in ("b_preset", "a_preset"):
+        shutil.copytree(original[1], shipped / name)
+    (shipped / "README.md").write_text("not a preset")
+    (shipped / "empty").mkdir()
+    assert zoo.presets() == ["a_preset", "b_preset"]
+    # The working directory does not matter, nor a folder of the same name there.
+    monkeypatch.chdir(shipped.parent)
+    (shipped.parent / "a_preset").mkdir()
+    np.testing.assert_array_equal(
+        zoo.from_preset("a_preset").get_weights()[0], original[0].get_weights()[0]
+    )
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("name", ["nothing", "../tiny", "there/../../tiny", "tin?"])
+def test_unknown_names_name_the_known(name, shipped, folder, monkeypatch):
+    """`../tiny` would be `folder`, from the shipped ones; names cannot leave them."""
+    shutil.copytree(folder, shipped / "there")
+    elsewhere = shipped.parent / "some" / "where"
+    elsewhere.mkdir(parents=True)
+    monkeypatch.chdir(elsewhere)
+    assert (shipped / "../tiny").is_dir()
+    with pytest.raises(FileNotFoundError, match="Available presets: there") as error:
+        zoo.from_preset(name)
+    assert repr(name) in str(error.value)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("file", ["config.json", "model.weights.h5"])
+def test_a_changed_byte_is_found(file, folder):
+    content = bytearray((folder / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / file).write_bytes(content)
+    for load in (zoo.from_preset, lambda path: zoo.rfm((16, 16, 1), 3, preset=path)):
+        with pytest.raises(ValueError, match=rf"{file} is damaged.*SHA-256"):
+            load(folder)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("file", ["config.json", "metadata.json", "model.weights.h5"])
+def test_a_missing_file_is_named(file, folder):
+    (folder / file).unlink()
+    with pytest.raises(FileNotFoundError, match=f"has no {file}.*Available presets"):
+        zoo.from_preset(folder)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"sha256": 1}'])
+def test_damaged_metadata_is_refused(content, folder):
+    (folder / "metadata.json").write_text(content)
+    with pytest.raises(ValueError, match="Copy the folder again"):
+        zoo.from_preset(folder)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"function": "save_preset"}, "'save_preset', which is no function"),
+        ({"function": "os.system"}, "must be one of drfm_lenet"),
+        ({"function": ["rfm"]}, "no function of the zoo"),
+        (
+            {"preset": "another"},
+            "must give rfm the arguments input_shape",
+        ),
+        ({"num_classes": 4}, "could not be loaded"),
+    ],
+)
+def test_a_config_calls_only_the_zoo(changes, message, folder):
+    rewrite(folder / "config.json", **changes)
+    with pytest.raises(ValueError, match=message):
+        zoo.from_preset(folder)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("name", "shape", "num_classes"),
+    [("rfm", (16, 16, 1), 4), ("rfm", (18, 16, 1), 3), ("drfm_lenet", (16, 16, 1), 3)],
+)
+def test_weights_of_other_arguments_say_what_fits(name, shape, num_classes, original):
+    fits = r"'tiny' fits rfm\(input_shape=\[16, 16, 1\], num_classes=3\), not " + name
+    with pytest.raises(ValueError, match=fits):
+        getattr(zoo, name)(shape, num_classes, preset=original[1])
+
+
+@pytest.mark.smoke
+def test_the_card_has_the_figures(original, folder):
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    for figure in ("| 1.21 % |", "1.31 ± 0.09 %, 7 draws", "| 2.50 % |", "| 1234 s |"):
+        assert figure in text
+    for field in ("command", "commit", "machine", "backend", "data_licence"):
+        assert METADATA[field] in text
+    assert 'from_preset("tiny")' in text
+    assert "python recipes/evaluate.py --preset tiny" in text
+    config = json.loads((folder / "config.json").read_text())
+    metadata = json.loads((folder / "metadata.json").read_text())
+    assert text == card(config, metadata)
+    assert metadata["keras"] == keras.__version__
+    single = card(config, metadata | {"draws": 1, "std_test_error": None})
+    assert "1.31 %, 1 draw |" in single
+
+
+@pytest.mark.smoke
+def test_a_preset_is_replaced_only_on_demand(original, folder):
+    model = original[0]
+    (folder / "left_over").touch()
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        zoo.save_preset(folder, model, METADATA)
+    zoo.save_preset(folder, model, METADATA | {"draw": 8}, overwrite=True)
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    assert Preset(folder).metadata["draw"] == 8
+    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("moment", ["card", "_check_copy"])
+def test_no_half_written_folder_stays(moment, original, folder, monkeypatch):
+    def fail(*arguments):
+        raise OSError("the disk is full")
+
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(f"keras_drmm.zoo.preset_writer.{moment}", fail)
+    for path in (folder, folder.parent / "new"):
+        with pytest.raises(OSError, match="disk is full"):
+            zoo.save_preset(path, original[0], METADATA, overwrite=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("a b", {}, "letters, digits"),
+        (".hidden", {}, "letters, digits"),
+        ("new", {"epochs": 5}, "these differ: epochs"),
+        ("new", {"test_error": "1.21"}, "'test_error' must be a number"),
+        ("new", {"std_test_error": None}, "'std_test_error' must be a number"),
+        ("new", {"test_error": float("nan")}, "JSON compliant"),
+    ],
+)
+def test_what_is_no_preset_is_not_written(name, changes, message, original, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        zoo.save_preset(tmp_path / name, original[0], METADATA | changes)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_is_not_the_zoo_s_is_not_written(original, tmp_path):
+    config = original[0].get_config()
+    other = type(original[0]).from_config(config | {"name": "my_own"})
+    with pytest.raises(ValueError, match="must come from one of"):
+        zoo.save_preset(tmp_path / "new", other, METADATA)
+    # Of the same weights, but with other normalisation.
+    other = type(original[0]).from_config(config)
+    other.set_weights(original[0].get_weights())
+    other.levels[0].batch_norm.epsilon = 1.0
+    with pytest.raises(ValueError, match="not as its function of the zoo"):
+        zoo.save_preset(tmp_path / "new", other, METADATA)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_shipped_presets_are_whole():
+    """Check sums are right, models load, and no word of the cards is typed in."""
+    for name in zoo.presets():
+        preset = Preset(name)
+        assert preset.metadata["name"] == name
+        config = {"function": preset.function, **preset.arguments}
+        text = (preset.folder / "README.md").read_text(encoding="utf-8")
+        assert text == card(config, preset.metadata)
+        assert all(np.isfinite(w).all() for w in zoo.from_preset(name).get_weights())
