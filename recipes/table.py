@@ -26,6 +26,7 @@ Table 4 needs `--data-dir`, a folder with cifar10.npz, or keras-drmm[tensorflow]
 """
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -57,8 +58,9 @@ def run(cell, options):
     folder = options.output or PROJECT / "runs" / "_".join(
         str(v) for v in (cell.setting, cell.model, cell.labels, cell.draw, options.seed)
     )
-    if (folder / "finished.txt").exists():
-        print(f"This run is finished:\n{(folder / 'finished.txt').read_text()}")
+    finished = folder / "finished.json"
+    if finished.exists():
+        print(f"This run is finished:\n{finished.read_text()}")
         return
     folder.mkdir(parents=True, exist_ok=True)
     # Asked now: the code may be edited while the run goes on.
@@ -101,7 +103,9 @@ def run(cell, options):
     if not options.short:
         results.append_row(results.RESULTS / "tables.csv", row)
         training.record_epochs(cell, options.seed, folder)
-    (folder / "finished.txt").write_text(f"{row}\n")
+    # What `publish_preset.py` makes a model of.
+    made = {"steps": steps, "image_shape": image_shape}
+    finished.write_text(json.dumps({**row, **made}, indent=2) + "\n")
     print(row)
 
 

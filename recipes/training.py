@@ -5,11 +5,13 @@ import time
 from dataclasses import replace
 
 from recipes import results
-from recipes.cells import LABELED_ONLY, PEERS, PRETRAINING, SUPERVISED
+from recipes.cells import LABELED_ONLY, PEERS, PRETRAINING, SUPERVISED, WITH_POSE
 from recipes.measure import error
 
 VALIDATION_IMAGES = 5000
-EPOCHS, SUPERVISED_EPOCHS = 5, 10
+# A level costs seconds: the shallow models see all images more often.
+EPOCHS = {"rfm": 15, "drfm_lenet": 10, "drmm_lenet": 10}
+OTHER_EPOCHS, POSE_EPOCHS, SUPERVISED_EPOCHS = 5, 8, 10
 # Of runs that see few labelled images alone: as many epochs as make so many images.
 IMAGES_SEEN = 50_000
 # Of `unsupervised-pretraining`.
@@ -44,7 +46,9 @@ def make_dataset(cell, x, y):
 def default_epochs(cell):
     """Return the epochs of a cell that is not told how many."""
     if cell.learns_without_labels and cell.labels <= 10_000:
-        return EPOCHS
+        if cell.setting == WITH_POSE:
+            return POSE_EPOCHS
+        return EPOCHS.get(cell.model, OTHER_EPOCHS)
     return max(SUPERVISED_EPOCHS, IMAGES_SEEN // cell.labels)
 
 
@@ -59,6 +63,13 @@ def make_model(cell, steps, input_shape):
     if cell.model in PEERS:
         return _peer(cell.model, zoo.drmm_conv_small(input_shape), steps)
     model = getattr(zoo, cell.model)(input_shape, training_steps=steps)
+    if cell.setting == WITH_POSE:
+        from keras_drmm.learning import Pose
+
+        algorithm = replace(
+            model.algorithm, entropy=2.0, consistency=1.0, nuisance=Pose(seed=cell.draw)
+        )
+        model.compile(model.optimizer, algorithm=algorithm)
     if cell.setting in (SUPERVISED, LABELED_ONLY, PRETRAINING):
         # Of rows that have their labels.
         algorithm = replace(

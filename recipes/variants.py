@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import keras
 from keras import layers
 
-from keras_drmm.learning import EG
+from keras_drmm.learning import EG, Pose
 from keras_drmm.learning.schedule import falling
 
 
@@ -34,50 +34,60 @@ class Variant:
         model.compile(optimizer, algorithm=self.algorithm)
 
 
-def noise(deviation):
-    """Return pixel noise, which is none of the image's nuisances."""
-    return layers.GaussianNoise(deviation)
-
-
-def pose():
-    """Return small changes of an object's pose: rotation, scale and shift."""
-    return layers.Pipeline(
-        [
-            layers.RandomRotation(0.05, fill_mode="constant"),
-            layers.RandomZoom(0.15, 0.15, fill_mode="constant"),
-            layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
-        ]
-    )
-
-
 _EG = EG(reconstruction=0.05, nonnegativity=0.01, rows_per_render=4, warmup_steps=1000)
 _BARE = replace(_EG, reconstruction=0, nonnegativity=0)
-_POSE = replace(_BARE, consistency=1.0, nuisance=pose())
+_POSE = replace(_BARE, consistency=1.0, nuisance=Pose())
+
 VARIANTS = {
-    "baseline": Variant("The zoo's objective.", _EG),
-    "no generation": Variant("Without reconstruction and non-negativity.", _BARE),
+    "baseline": Variant(
+        "Entropy 0.5, marginal KL 1, reconstruction 0.05, all but cross-entropy ramped "
+        "over 1,000 steps.",
+        _EG,
+    ),
+    "no generation": Variant(
+        "Bare: the baseline without reconstruction and non-negativity.", _BARE
+    ),
     "noise": Variant(
-        "The posterior must not change under pixel noise.",
-        replace(_EG, consistency=1.0, nuisance=noise(0.3)),
+        "Baseline, and q must not change under pixel noise of 0.3.",
+        replace(_EG, consistency=1.0, nuisance=layers.GaussianNoise(0.3)),
     ),
     "pose": Variant(
-        "The posterior must not change with an object's pose.",
-        replace(_EG, consistency=1.0, nuisance=pose()),
+        "Baseline, and q must not change with the pose of the image.",
+        replace(_EG, consistency=1.0, nuisance=Pose()),
     ),
-    "pose, entropy 0.1": Variant("", replace(_POSE, entropy=0.1)),
-    "pose, entropy 1": Variant("", replace(_POSE, entropy=1.0)),
-    "pose, entropy 1, consistency 2": Variant(
-        "", replace(_POSE, entropy=1.0, consistency=2.0)
+    "entropy 0.2": Variant(
+        "Bare, entropy 0.2: rows between classes stay there.",
+        replace(_BARE, entropy=0.2),
     ),
-    "entropy 0.2": Variant("", replace(_BARE, entropy=0.2)),
-    "entropy 1": Variant("", replace(_BARE, entropy=1.0)),
-    "entropy 1, marginal 0.3": Variant(
-        "", replace(_BARE, entropy=1.0, marginal_kl=0.3)
+    "marginal 0.3": Variant(
+        "Bare, marginal KL 0.3: a batch's classes need not be equally many.",
+        replace(_BARE, marginal_kl=0.3),
     ),
-    "marginal 0.3": Variant("", replace(_BARE, marginal_kl=0.3)),
-    "warm-up 300": Variant("", replace(_BARE, warmup_steps=300)),
-    "32 labelled": Variant("", _BARE, labelled_per_batch=32),
-    "8 labelled": Variant("", _BARE, labelled_per_batch=8),
-    "rate 4e-3": Variant("", _BARE, learning_rate=4e-3),
-    "rate 1e-3": Variant("", _BARE, learning_rate=1e-3),
+    "rate 4e-3": Variant("Bare, twice the learning rate.", _BARE, learning_rate=4e-3),
+    "pose, entropy 0.1": Variant(
+        "Bare and pose, entropy 0.1: consistency alone does not decide.",
+        replace(_POSE, entropy=0.1),
+    ),
+    "pose, entropy 1, warm-up 300": Variant(
+        "Bare and pose, entropy 1, labels lead for 300 steps instead of 1,000.",
+        replace(_POSE, entropy=1.0, warmup_steps=300),
+    ),
 }
+for _entropy in (1.0, 2.0, 4.0):
+    VARIANTS[f"entropy {_entropy:g}"] = Variant(
+        f"Bare, entropy {_entropy:g}: rows decide earlier and for good.",
+        replace(_BARE, entropy=_entropy),
+    )
+    VARIANTS[f"pose, entropy {_entropy:g}"] = Variant(
+        f"Bare and pose, entropy {_entropy:g}.", replace(_POSE, entropy=_entropy)
+    )
+    VARIANTS[f"entropy {_entropy:g}, rate 4e-3"] = Variant(
+        f"Bare, entropy {_entropy:g}, twice the learning rate.",
+        replace(_BARE, entropy=_entropy),
+        learning_rate=4e-3,
+    )
+    VARIANTS[f"pose, entropy {_entropy:g}, rate 4e-3"] = Variant(
+        f"Bare and pose, entropy {_entropy:g}, twice the learning rate.",
+        replace(_POSE, entropy=_entropy),
+        learning_rate=4e-3,
+    )

@@ -8,21 +8,24 @@ unpooled by `portable.py`. `batch_normalization(x, gamma, beta, epsilon)` is Non
 Keras' own is as fast as it gets.
 """
 
+from typing import Any
+
 import keras
 
 from keras_drmm.kernels import portable
 from keras_drmm.kernels.portable import exporting
 
-batch_normalization = None
+batch_normalization: Any = None
 if keras.backend.backend() == "tensorflow":
     from keras_drmm.kernels.rendering import overlap_add
     from keras_drmm.kernels.tensorflow_kernel import (
-        batch_normalization,
-        pick,
-        template_gradient,
+        batch_normalization as _batch_normalization,
     )
+    from keras_drmm.kernels.tensorflow_kernel import pick, template_gradient
     from keras_drmm.kernels.tensorflow_kernel import switch_pool as _switch_pool
     from keras_drmm.kernels.tensorflow_kernel import unpool as _unpool
+
+    batch_normalization = _batch_normalization
 elif keras.backend.backend() == "jax":
     from keras_drmm.kernels.formula import pick
     from keras_drmm.kernels.jax_kernel import switch_pool as _switch_pool

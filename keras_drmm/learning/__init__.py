@@ -2,7 +2,8 @@
 
 from keras_drmm.learning.eg import EG
 from keras_drmm.learning.hard_em import HardEM
+from keras_drmm.learning.pose import Pose
 from keras_drmm.learning.pretraining import pretrain
 from keras_drmm.learning.soft_em import SoftEM
 
-__all__ = ["EG", "HardEM", "SoftEM", "pretrain"]
+__all__ = ["EG", "HardEM", "Pose", "SoftEM", "pretrain"]

@@ -1,0 +1,63 @@
+"""Pose: the nuisance of a whole image."""
+
+import keras
+from keras import layers
+
+
+@keras.saving.register_keras_serializable(package="keras_drmm")
+class Pose(layers.Layer):
+    r"""Moves, turns and scales images at random: what an object's pose is.
+
+    $$I' = T_g I, \qquad g \sim \mathrm{Uniform}$$
+
+    A rendering model infers where each template moved, level by level. The pose of the
+    whole image is one more nuisance: p(c|I) is that of I'. Outside of an image is 0.
+
+    Args:
+        rotation: greatest angle, as a part of a full turn, to either side.
+        zoom: greatest change of height and of width, as a part of it.
+        shift: greatest shift, as a part of height and width.
+        seed: an integer, or None.
+        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+
+    Shapes:
+        (B, H, W, C) -> the same.
+
+    Example:
+
+    >>> images = np.random.rand(2, 8, 8, 1)
+    >>> tuple(Pose()(images, training=True).shape)
+    (2, 8, 8, 1)
+    >>> model.compile("adam", algorithm=EG(consistency=1.0, nuisance=Pose()))
+
+    Source: the idea of a nuisance is that of Patel, Nguyen, Baraniuk (2016), section
+    2; image-level nuisances are this library's.
+    """
+
+    def __init__(self, rotation=0.05, zoom=0.15, shift=0.1, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.rotation, self.zoom, self.shift = rotation, zoom, shift
+        self.seed = seed
+        options = {"fill_mode": "constant", "seed": seed, "dtype": self.dtype_policy}
+        self.steps = [
+            layers.RandomRotation(rotation, **options),
+            layers.RandomZoom(zoom, zoom, **options),
+            layers.RandomTranslation(shift, shift, **options),
+        ]
+
+    def call(self, images, training=False):
+        for step in self.steps:
+            images = step(images, training=training)
+        return images
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "rotation": self.rotation,
+            "zoom": self.zoom,
+            "shift": self.shift,
+            "seed": self.seed,
+        }
