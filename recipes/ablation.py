@@ -3,7 +3,7 @@
     python recipes/ablation.py --variant baseline --draw 0
     python recipes/ablation.py --list
 
-Trains the 5-level DRMM with one change to the baseline's objective and appends its
+Trains a model of the zoo, by default the 5-level DRMM, with one change to the baseline's objective and appends its
 error on 5,000 validation images, training images whose labels are hidden, to
 `recipes/results/ablation.csv`. The test images are not loaded. `report.py` writes the
 table, with a sentence a row on what the change is.
@@ -20,6 +20,7 @@ sys.path.insert(0, str(PROJECT))
 
 COLUMNS = (
     "variant",
+    "model",
     "labels",
     "draw",
     "seed",
@@ -62,13 +63,14 @@ def main():
         seed=options.draw,
     )
     steps = options.epochs * len(dataset)
-    model = zoo.drmm_conv_small(dataset[0][0].shape[1:], training_steps=steps)
+    model = getattr(zoo, options.model)(dataset[0][0].shape[1:])
     variant.compile(model, steps)
     batches = dataset.as_tf_dataset() if options.backend == "tensorflow" else dataset
     start = time.perf_counter()
     model.fit(batches, epochs=options.epochs, shuffle=False, verbose=2)
     row = {
         "variant": options.variant,
+        "model": options.model,
         "labels": options.labels,
         "draw": options.draw,
         "seed": options.seed,
@@ -89,6 +91,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--variant", default="baseline", help="see --list")
     parser.add_argument("--list", action="store_true", help="name all variants")
+    parser.add_argument("--model", default="drmm_conv_small", help="of the zoo")
     parser.add_argument("--labels", type=int, default=100)
     parser.add_argument("--draw", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)

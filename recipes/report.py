@@ -215,27 +215,30 @@ def speed_table(rows):
 
 
 def ablation_table(rows):
-    """Return a Markdown table: a line a variant and number of epochs, best first."""
+    """Return a Markdown table: a line a variant, the best of equal runs first."""
     from recipes.variants import VARIANTS
 
     lines = [
-        "| variant | epochs | validation error | draws | seconds | meaning |",
-        "|---|---|---|---|---|---|",
+        "| model | labels | variant | epochs | validation error | draws | seconds "
+        "| meaning |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     groups = {}
     for row in rows:
-        key = int(row["epochs"]), row["variant"]
+        key = row["model"], int(row["labels"]), int(row["epochs"]), row["variant"]
         groups.setdefault(key, {})[row["draw"], row["seed"]] = row
     ranked = []
-    for (epochs, name), runs in groups.items():
+    for (*of, name), runs in groups.items():
+        model, labels, epochs = of
         group = list(runs.values())
+        error = spread(group, "validation_error")
         seconds = mean(float(row["seconds"]) for row in group)
         ranked.append(
             (
-                epochs,
+                *of,
                 mean(float(row["validation_error"]) for row in group),
-                f"| {name} | {epochs} | {spread(group, 'validation_error')} | "
-                f"{len(group)} | {seconds:.0f} | {VARIANTS[name].meaning} |",
+                f"| {model} | {labels} | {name} | {epochs} | {error} | {len(group)} | "
+                f"{seconds:.0f} | {VARIANTS[name].meaning} |",
             )
         )
     return "\n".join([*lines, *(line for *_, line in sorted(ranked))]) + "\n"

@@ -68,6 +68,7 @@ def test_ablation_is_ranked_within_equal_epochs():
     rows = [
         {"variant": name, "epochs": epochs, "draw": draw, "seed": "0"}
         | {"seconds": "10", "validation_error": error}
+        | {"model": "m", "labels": "100"}
         for name, epochs, draw, error in (
             ("baseline", "3", "0", "2.0"),
             ("no generation", "3", "0", "1.0"),
@@ -76,10 +77,10 @@ def test_ablation_is_ranked_within_equal_epochs():
         )
     ]
     lines = report.ablation_table(rows).splitlines()[2:]
-    assert [line.split(" | ")[:3] for line in lines] == [
-        ["| baseline", "1", "5.00"],
-        ["| no generation", "3", "1.50 ± 0.71"],
-        ["| baseline", "3", "2.00"],
+    assert [line.split(" | ")[2:5] for line in lines] == [
+        ["baseline", "1", "5.00"],
+        ["no generation", "3", "1.50 ± 0.71"],
+        ["baseline", "3", "2.00"],
     ]
 
 
