@@ -3,10 +3,10 @@
     python recipes/ablation.py --variant baseline --draw 0
     python recipes/ablation.py --list
 
-Trains a model of the zoo, by default the 5-level DRMM, with one change to the baseline's objective and appends its
-error on 5,000 validation images, training images whose labels are hidden, to
-`recipes/results/ablation.csv`. The test images are not loaded. `report.py` writes the
-table, with a sentence a row on what the change is.
+Trains a model of the zoo, by default the 5-level DRMM, with one change to the
+baseline's objective, and appends its error on 5,000 validation images, training images
+whose labels are hidden, to `recipes/results/ablation.csv`. The test images are not
+loaded. `report.py` writes the table, with a sentence a row on what the change is.
 """
 
 import argparse
