@@ -91,3 +91,11 @@ for _entropy in (1.0, 2.0, 4.0):
         replace(_POSE, entropy=_entropy),
         learning_rate=4e-3,
     )
+for _name in ("entropy 2", "entropy 4, rate 4e-3", "pose, entropy 4, rate 4e-3"):
+    _variant = VARIANTS[_name]
+    VARIANTS[f"{_name}, chance"] = replace(
+        _variant,
+        meaning=f"{_variant.meaning[:-1]}, and marginal KL only beyond what 95 % of "
+        "true batches have: frequent classes stay frequent.",
+        algorithm=replace(_variant.algorithm, marginal_chance=0.95),
+    )
