@@ -1,0 +1,78 @@
+"""Missing cells are run, each once, and a failure is told."""
+
+import os
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from recipes import run_cells
+from recipes.cells import Cell
+
+CELLS = [Cell(1, "semi-supervised", "rfm", 100, draw) for draw in range(5)]
+OPTIONS = SimpleNamespace(missing=True, seed=3, dtype="float32", backend="torch")
+
+
+@pytest.fixture
+def runs(monkeypatch, tmp_path):
+    """Return the commands and cores of the runs; draw 4 fails."""
+    seen, lock = [], threading.Lock()
+    monkeypatch.setattr(run_cells, "all_cells", lambda: CELLS)
+    monkeypatch.setattr(run_cells, "recorded", lambda: {CELLS[1]})
+    monkeypatch.setattr(run_cells, "TABLE", tmp_path / "recipes" / "table.py")
+
+    def record(command, preexec_fn, **_):
+        with lock:
+            seen.append(command)
+        return SimpleNamespace(
+            returncode=int(command[command.index("--draw") + 1] == "4")
+        )
+
+    monkeypatch.setattr(run_cells.subprocess, "run", record)
+    return seen
+
+
+@pytest.mark.smoke
+def test_missing_cells_are_run_once(runs, capsys):
+    with pytest.raises(SystemExit, match=r"1 runs failed.*rfm_100_4"):
+        run_cells.run_all(OPTIONS)
+    draws = sorted(command[command.index("--draw") + 1] for command in runs)
+    assert draws == ["0", "2", "3", "4"]
+    for command in runs:
+        for name, value in (("--seed", "3"), ("--backend", "torch")):
+            assert command[command.index(name) + 1] == value
+    assert capsys.readouterr().out.count("done") == 3
+
+
+@pytest.mark.smoke
+def test_all_cells_are_run_where_missing_is_not_asked_for(runs):
+    with pytest.raises(SystemExit):
+        run_cells.run_all(SimpleNamespace(**{**vars(OPTIONS), "missing": False}))
+    assert len(runs) == 5
+
+
+@pytest.mark.smoke
+def test_a_cell_s_arguments_name_it():
+    cell = Cell(5, "labeled-only", "convnet", 600, 2)
+    arguments = cell.arguments()
+    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    assert given == {
+        "--table": "5",
+        "--setting": "labeled-only",
+        "--model": "convnet",
+        "--labels": "600",
+        "--draw": "2",
+    }
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="of Linux")
+def test_there_is_a_worker_for_each_core(monkeypatch, runs):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    started = []
+    start = threading.Thread.start
+    monkeypatch.setattr(
+        threading.Thread, "start", lambda self: (started.append(self), start(self))
+    )
+    with pytest.raises(SystemExit):
+        run_cells.run_all(OPTIONS)
+    assert len(started) == 3
