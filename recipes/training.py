@@ -67,7 +67,7 @@ def make_model(cell, steps, input_shape):
         from keras_drmm.learning import Pose
 
         algorithm = replace(
-            model.algorithm, entropy=2.0, consistency=1.0, nuisance=Pose(seed=cell.draw)
+            model.algorithm, consistency=1.0, nuisance=Pose(seed=cell.draw)
         )
         model.compile(model.optimizer, algorithm=algorithm)
     if cell.setting in (SUPERVISED, LABELED_ONLY, PRETRAINING):
