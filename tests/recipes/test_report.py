@@ -25,7 +25,7 @@ def test_table_means_over_draws():
 def test_readme_and_site_are_up_to_date():
     """No number in their tables is typed in."""
     rows = report.rows("tables"), report.rows("paper")
-    assert report.means_table(*rows) in (report.PROJECT / "README.md").read_text()
+    assert report.readme_table(*rows) in (report.PROJECT / "README.md").read_text()
     assert (report.PROJECT / "docs" / "results.md").read_text() == report.page()
 
 

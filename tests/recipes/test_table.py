@@ -1,14 +1,24 @@
 """A cell reads the test images once, after training; the search never does."""
 
 import csv
+import json
 import sys
 
 import keras
 import numpy as np
 import pytest
 
-from keras_drmm import data
-from recipes import ablation, cells, results, table, training, variants
+from keras_drmm import data, zoo
+from recipes import (
+    ablation,
+    cells,
+    publish_preset,
+    report,
+    results,
+    table,
+    training,
+    variants,
+)
 from recipes.cells import Cell
 
 RANDOM = np.random.default_rng(0)
@@ -86,6 +96,29 @@ def test_test_images_are_read_once_after_training(small, monkeypatch, tmp_path):
     assert int(epochs[0]["seconds"]) <= int(epochs[1]["seconds"])
 
 
+def test_a_finished_run_becomes_a_preset(small, monkeypatch, tmp_path):
+    """Of its weights and its row, with the spread over the cell's draws."""
+    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    for draw in "01":
+        given = ["--model", "rfm", "--labels", "20", "--epochs", "1", "--draw", draw]
+        chosen = options(monkeypatch, *given, "--output", str(tmp_path / draw))
+        table.run(table.cell_of(chosen), chosen)
+    preset = publish_preset.publish(tmp_path / "1", tmp_path / "rfm_small")
+    model = zoo.from_preset(preset)
+    logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
+    rows = rows_of(tmp_path / "tables.csv")
+    metadata = json.loads((preset / "metadata.json").read_text())
+    errors = [float(row["test_error"]) for row in rows]
+    wrong = 100 * np.mean(logits.argmax(1) != TEST[1])
+    assert metadata["test_error"] == errors[1] == pytest.approx(wrong, abs=0.005)
+    assert metadata["mean_test_error"] == pytest.approx(np.mean(errors), abs=0.005)
+    assert metadata["std_test_error"] == pytest.approx(
+        np.std(errors, ddof=1), abs=0.005
+    )
+    assert (metadata["draws"], metadata["draw"]) == (2, 1)
+
+
 def test_half_precision_is_scored_in_single(small, monkeypatch, tmp_path):
     monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
     given = ["--model", "rfm", "--setting", "labeled-only", "--labels", "20"]
@@ -114,7 +147,7 @@ def test_the_search_never_reads_test_images(small, monkeypatch, tmp_path):
     x[:, 4:8, 4:8] = RANDOM.integers(0, 256, (6000, 4, 4), dtype="uint8")
     monkeypatch.setattr(data, "load", lambda *_: ((x, np.arange(6000) % 10), test))
     backend = keras.backend.backend()
-    arguments = ["ablation.py", "--epochs", "1", "--backend", backend]
+    arguments = ["ablation.py", "--model", "rfm", "--epochs", "1", "--backend", backend]
     monkeypatch.setattr(sys, "argv", arguments)
     ablation.main()
     (row,) = rows_of(tmp_path / "ablation.csv")
