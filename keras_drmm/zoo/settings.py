@@ -8,22 +8,23 @@ from keras_drmm.learning.schedule import falling
 
 def compile_drmm(model, training_steps):
     """Compile a nonnegative DRMM for EG, with a learning rate that falls to 0."""
-    algorithm = EG(
-        reconstruction=0.05,
-        entropy=4.0,
-        nonnegativity=0.01,
-        marginal_chance=0.95,
-        rows_per_render=4,
-        warmup_steps=1000,
-    )
-    model.compile(_adam(4e-3, training_steps), algorithm=algorithm)
+    _compile(model, training_steps, nonnegativity=0.01)
 
 
 def compile_factor_model(model, training_steps):
     """Compile an RFM or DRFM for EG; its z may be negative."""
-    algorithm = EG(nonnegativity=0, rows_per_render=4, warmup_steps=1000)
-    model.compile(_adam(2e-3, training_steps), algorithm=algorithm)
+    _compile(model, training_steps, nonnegativity=0)
 
 
-def _adam(learning_rate, training_steps):
-    return keras.optimizers.Adam(falling(learning_rate, training_steps))
+def _compile(model, training_steps, nonnegativity):
+    # Chosen by `recipes/ablation.py`.
+    algorithm = EG(
+        reconstruction=0.05,
+        entropy=4.0,
+        nonnegativity=nonnegativity,
+        marginal_chance=0.95,
+        rows_per_render=4,
+        warmup_steps=1000,
+    )
+    optimizer = keras.optimizers.Adam(falling(4e-3, training_steps))
+    model.compile(optimizer, algorithm=algorithm)
