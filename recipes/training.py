@@ -11,7 +11,7 @@ from recipes.measure import error
 VALIDATION_IMAGES = 5000
 # A level costs seconds: the shallow models see all images more often.
 EPOCHS = {"rfm": 15, "drfm_lenet": 10, "drmm_lenet": 10}
-OTHER_EPOCHS, POSE_EPOCHS, SUPERVISED_EPOCHS = 5, 8, 10
+OTHER_EPOCHS, POSE_EPOCHS, SUPERVISED_EPOCHS, CIFAR_EPOCHS = 5, 8, 10, 100
 # Of runs that see few labelled images alone: as many epochs as make so many images.
 IMAGES_SEEN = 50_000
 # Of `unsupervised-pretraining`.
@@ -45,6 +45,8 @@ def make_dataset(cell, x, y):
 
 def default_epochs(cell):
     """Return the epochs of a cell that is not told how many."""
+    if cell.data == "cifar10":
+        return CIFAR_EPOCHS
     if cell.learns_without_labels and cell.labels <= 10_000:
         if cell.setting == WITH_POSE:
             return POSE_EPOCHS
