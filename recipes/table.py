@@ -75,8 +75,12 @@ def run(cell, options):
     image_shape, steps = dataset[0][0].shape[1:], epochs * len(dataset)
     model = training.make_model(cell, steps, image_shape)
     seconds = 0.0
-    if cell.is_pretrained and not (folder / "history.csv").exists():
-        seconds = training.pretrain_templates(model, x)
+    if cell.is_pretrained:
+        # Kept for a run that is stopped later on.
+        pretraining = folder / "pretraining_seconds.txt"
+        if not (folder / "history.csv").exists():
+            pretraining.write_text(str(training.pretrain_templates(model, x)))
+        seconds = float(pretraining.read_text())
     seconds += training.train(model, dataset, epochs, folder, options.backend)
 
     keras.config.set_dtype_policy("float32")
