@@ -4,10 +4,13 @@ python recipes/report.py
 """
 
 import csv
+import sys
 from pathlib import Path
 from statistics import mean, median, stdev
 
 PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+
 RESULTS = PROJECT / "recipes" / "results"
 START, END = "<!-- results -->\n", "<!-- /results -->"
 
@@ -222,6 +225,7 @@ def speed_table(rows):
 
 def ablation_table(rows):
     """Return a Markdown table: a line a variant, the best of equal runs first."""
+    # Keras, which only this table needs.
     from recipes.variants import VARIANTS
 
     lines = [
