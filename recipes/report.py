@@ -147,8 +147,12 @@ PAPER_NAMES = {
 }
 
 
+# What the runs of a mean have in common, beside model and setting.
+CELL = ("labels", "epochs")
+
+
 def means_table(rows, paper):
-    """Return a Markdown table: a line for each model, setting and number of labels.
+    """Return a Markdown table: a line for each cell and number of epochs.
 
     Args:
         rows: dictionaries with the columns of `recipes.results.COLUMNS`.
@@ -161,12 +165,12 @@ def means_table(rows, paper):
         for row in paper
     }
     lines = [
-        "| table | setting | model | labels | test error | draws | paper | difference "
-        "| seconds, one core | command |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| table | setting | model | labels | epochs | test error | draws | paper "
+        "| difference | seconds, one core | command |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     groups = {}
-    for (_, labels), group in grouped(rows):
+    for (_, labels, epochs), group in grouped(rows, CELL):
         row = group[-1]
         names = PAPER_NAMES.get(row["model"], ())
         key = row["table"], row["setting"]
@@ -175,9 +179,9 @@ def means_table(rows, paper):
         ours = mean(float(run["test_error"]) for run in group)
         difference = f"{ours - float(published):+.2f}" if published else ""
         seconds = mean(float(run["seconds"]) for run in group)
-        groups[(*key, row["model"], int(labels))] = (
+        groups[(*key, row["model"], int(labels), int(epochs))] = (
             f"| {row['table']} | {row['setting']} | {row['model']} | {labels} | "
-            f"{spread(group, 'test_error')} | {len(group)} | {published} | "
+            f"{epochs} | {spread(group, 'test_error')} | {len(group)} | {published} | "
             f"{difference} | {seconds:.0f} | `{row['command']}` |"
         )
     return "\n".join([*lines, *(groups[key] for key in sorted(groups))]) + "\n"
@@ -352,15 +356,15 @@ def signed_table(rows):
     return "\n".join(lines) + "\n"
 
 
-def grouped(rows):
-    """Return [((model and setting, labels), rows)] in the order of first rows.
+def grouped(rows, by=("labels",)):
+    """Return [((model and setting, values of `by`), rows)] in the order of first rows.
 
     A run that was repeated, the same draw and seed, counts once: its last row.
     """
     groups = {}
     for row in rows:
         name = f"{row['model']}, {row['setting']}"
-        runs = groups.setdefault((name, row["labels"]), {})
+        runs = groups.setdefault((name, *(row[column] for column in by)), {})
         runs[row["draw"], row["seed"]] = row
     return [(key, list(runs.values())) for key, runs in groups.items()]
 
