@@ -27,7 +27,8 @@ def main():
 
     from keras_drmm import data, zoo
     from recipes import results
-    from recipes.measure import error
+    from recipes.cells import SEMI_SUPERVISED, Cell
+    from recipes.training import make_dataset, validation_error
     from recipes.variants import VARIANTS
 
     if options.list:
@@ -38,15 +39,8 @@ def main():
     keras.config.set_dtype_policy(options.dtype)
     keras.utils.set_random_seed(options.seed)
     (x, y), _ = data.load("mnist", options.data_dir)
-    dataset = data.semi_supervised(
-        x,
-        y,
-        options.labels,
-        labelled_per_batch=variant.labelled_per_batch,
-        validation=5000,
-        validation_images_unlabelled=True,
-        seed=options.draw,
-    )
+    cell = Cell(1, SEMI_SUPERVISED, options.model, options.labels, options.draw)
+    dataset = make_dataset(cell, x, y)
     steps = options.epochs * len(dataset)
     model = getattr(zoo, options.model)(dataset[0][0].shape[1:])
     variant.compile(model, steps)
@@ -65,7 +59,7 @@ def main():
         "backend": options.backend,
         "commit": commit,
         "command": results.command(),
-        "validation_error": error(model, *dataset.validation),
+        "validation_error": validation_error(model, dataset),
     }
     print(row)
     # No column for a test error.

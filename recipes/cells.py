@@ -58,7 +58,10 @@ class Cell:
 
 
 def all_cells():
-    """Return the cells of all tables that fit a CPU, those of the headline first."""
+    """Return the cells of all tables that fit a CPU, those of the headline first.
+
+    Table 4 wants a GPU, and is run a cell at a time.
+    """
     cells = [
         Cell(1, SEMI_SUPERVISED, "drmm_conv_small", 100, draw) for draw in range(5)
     ]
@@ -89,15 +92,6 @@ def all_cells():
         for model in ("drmm_conv_small", "rfm"):
             cells.append(Cell(1, PRETRAINING, model, labels))
     return list(dict.fromkeys(cells))
-
-
-def cifar_cells():
-    """Return the cells of Table 4, which want a GPU."""
-    return [
-        Cell(4, SEMI_SUPERVISED, model, labels)
-        for labels in (4000, 50_000)
-        for model in ("drmm_lenet", "drmm_conv_large")
-    ]
 
 
 def recorded():

@@ -18,7 +18,6 @@ its last whole epoch when it is started again. `table.py` records rows.
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -56,13 +55,8 @@ def main():
         model = training.make_model(cell, epochs * len(dataset), (28, 28, 1))
         run = folder / name
         run.mkdir(parents=True, exist_ok=True)
-        if not cell.learns_without_labels:
-            # Hundreds of epochs of two batches: validating each would take longer.
-            start = time.perf_counter()
-            model.fit(dataset, epochs=epochs, shuffle=False, verbose=0)
-            seconds = time.perf_counter() - start
-        else:
-            seconds = training.train(model, dataset, epochs, run, options.backend)
+        seconds = training.train(model, dataset, epochs, run, options.backend)
+        if cell.learns_without_labels:
             images, labels = (v[:500] for v in dataset.validation)
             for plot, picture in (
                 (analysis.plot_reconstructions, "reconstructions"),

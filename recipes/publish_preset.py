@@ -59,7 +59,9 @@ def publish(run, folder):
         "data_licence": LICENCES[cell.data],
         **{name: row[name] for name in names},
         "command": row["command"],
-        "validation_error": row["validation_error"] or None,
+        "validation_error": (
+            None if row["validation_error"] == "" else row["validation_error"]
+        ),
         "test_error": row["test_error"],
         "mean_test_error": round(mean(errors), 2),
         "std_test_error": round(stdev(errors), 2) if len(errors) > 1 else None,

@@ -36,7 +36,8 @@ machine, backend and commit of each row.
 ## The paper's tables
 
 Test error in percent, means over draws of labels, beside the paper's figure for the
-model of the same depth. No augmentation; the test set is read once a run. `convnet`,
+model of the same depth. No augmentation but for `pose`, where the class must also be
+that of the moved, turned or scaled image; the test set is read once a run. `convnet`,
 `convnet_2` and `convnet_1` are the stock convnets of 5, 2 and 1 levels. Commands are
 those of the last run; its commit stands in `recipes/results/tables.csv`.
 
@@ -143,7 +144,6 @@ PAPER_NAMES = {
     "convnet": ("Convnet 5-layer",),
     "swwae": ("SWWAE dropout",),
     "ladder": ("LadderNetwork",),
-    "pseudo_label": ("PL-DAE",),
 }
 
 

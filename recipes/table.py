@@ -55,9 +55,7 @@ def run(cell, options):
     from keras_drmm import data
     from recipes import results, training
 
-    folder = options.output or PROJECT / "runs" / "_".join(
-        str(v) for v in (cell.setting, cell.model, cell.labels, cell.draw, options.seed)
-    )
+    folder = options.output or PROJECT / "runs" / name_of(cell, options)
     finished = folder / "finished.json"
     if finished.exists():
         print(f"This run is finished:\n{finished.read_text()}")
@@ -113,6 +111,17 @@ def run(cell, options):
     print(row)
 
 
+def name_of(cell, options):
+    """Return the name of a run's folder: runs that differ have different ones."""
+    parts = [cell.data, *cell.arguments()[3::2], options.seed, options.backend]
+    parts.append(options.dtype)
+    if options.epochs:
+        parts.append(f"{options.epochs}_epochs")
+    if options.short:
+        parts.append(f"short_{options.images}")
+    return "_".join(str(part).replace(", ", "_") for part in parts)
+
+
 def cell_of(options):
     """Return the cell that the command line names."""
     from recipes.cells import Cell
@@ -139,7 +148,9 @@ def parse():
     parser.add_argument("--draw", type=int, default=0, help="which labels are drawn")
     parser.add_argument("--seed", type=int, default=0, help="of the initial weights")
     parser.add_argument("--epochs", type=int, help="default: the cell's")
-    parser.add_argument("--dtype", default="float32", help="or mixed_bfloat16")
+    parser.add_argument(
+        "--dtype", choices=("float32", "mixed_bfloat16"), default="float32"
+    )
     parser.add_argument(
         "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
     )
@@ -150,6 +161,8 @@ def parse():
     parser.add_argument("--short", action="store_true", help="not recorded")
     parser.add_argument("--images", type=int, default=10_000, help="of a short run")
     options = parser.parse_args()
+    if options.missing and not options.all:
+        parser.error("--missing says which cells of --all: give both.")
     if options.short:
         options.epochs = options.epochs or 1
     return options

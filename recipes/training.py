@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from recipes import results
-from recipes.cells import LABELED_ONLY, PEERS, PRETRAINING, SUPERVISED, WITH_POSE
+from recipes.cells import PEERS, WITH_POSE
 from recipes.measure import error
 
 VALIDATION_IMAGES = 5000
@@ -57,6 +57,7 @@ def default_epochs(cell):
 def make_model(cell, steps, input_shape):
     """Return the compiled model of a cell, for `steps` training steps."""
     from keras_drmm import baselines, zoo
+    from keras_drmm.learning import Pose
 
     name, _, depth = cell.model.partition("_")
     if name == "convnet":
@@ -65,19 +66,14 @@ def make_model(cell, steps, input_shape):
     if cell.model in PEERS:
         return _peer(cell.model, zoo.drmm_conv_small(input_shape), steps)
     model = getattr(zoo, cell.model)(input_shape, training_steps=steps)
+    changes = {}
     if cell.setting == WITH_POSE:
-        from keras_drmm.learning import Pose
-
-        algorithm = replace(
-            model.algorithm, consistency=1.0, nuisance=Pose(seed=cell.draw)
-        )
-        model.compile(model.optimizer, algorithm=algorithm)
-    if cell.setting in (SUPERVISED, LABELED_ONLY, PRETRAINING):
-        # Of rows that have their labels.
-        algorithm = replace(
-            model.algorithm, entropy=0, marginal_kl=0, consistency=0, nuisance=None
-        )
-        model.compile(model.optimizer, algorithm=algorithm)
+        changes = {"consistency": 1.0, "nuisance": Pose(seed=cell.draw)}
+    elif not cell.learns_without_labels:
+        # Rows that have their labels need not decide, nor be balanced.
+        changes = {"entropy": 0, "marginal_kl": 0}
+    algorithm = replace(model.algorithm, **changes)
+    model.compile(model.optimizer, algorithm=algorithm)
     return model
 
 
@@ -108,7 +104,7 @@ def train(model, dataset, epochs, folder, backend):
     import keras
 
     history = folder / "history.csv"
-    log = EpochLog(model, dataset, history)
+    log = EpochLog(model, dataset, history, epochs)
     model.fit(
         dataset.as_tf_dataset() if backend == "tensorflow" else dataset,
         epochs=epochs,
@@ -149,8 +145,18 @@ def pretrain_templates(model, x):
 class EpochLog:
     """Puts the data set at each epoch's order and logs what the epoch gave."""
 
-    def __init__(self, model, dataset, path):
+    def __init__(self, model, dataset, path, epochs):
         self.model, self.dataset, self.path = model, dataset, path
+        self.epochs = epochs
+
+    def is_validated(self, epoch):
+        """Whether the validation rows are scored after an epoch.
+
+        Ten to twenty times a run: hundreds of epochs of few labelled rows take less
+        time than their scores.
+        """
+        number, every = epoch + 1, max(1, self.epochs // 10)
+        return number % every == 0 or number == self.epochs
 
     def begin(self, epoch, logs=None):
         """Start the clock and, after a stop, go on with this epoch's order."""
@@ -159,14 +165,18 @@ class EpochLog:
 
     def end(self, epoch, logs):
         """Append epoch, seconds, validation error and the terms to the history."""
+        # Before the rows are scored, which is no learning.
+        seconds, found = round(time.perf_counter() - self.start, 2), ""
+        if self.is_validated(epoch):
+            found = validation_error(self.model, self.dataset)
+            print(f" - validation error: {found} %", flush=True)
         row = {
             "epoch": epoch + 1,
-            "seconds": round(time.perf_counter() - self.start, 1),
-            "validation_error": validation_error(self.model, self.dataset),
+            "seconds": seconds,
+            "validation_error": found,
             **{name: f"{value:.5f}" for name, value in logs.items()},
         }
         results.append_row(self.path, row, tuple(row))
-        print(f" - validation error: {row['validation_error']} %", flush=True)
 
 
 def validation_error(model, dataset):
@@ -184,11 +194,13 @@ def test_error(model, images, labels):
 
 
 def record_epochs(cell, seed, folder):
-    """Append the epochs of a finished run to `epochs.csv`, seconds from its start."""
+    """Append a run's validated epochs to `epochs.csv`, with seconds from its start."""
     seconds = 0.0
     with (folder / "history.csv").open() as file:
         for row in csv.DictReader(file):
             seconds += float(row["seconds"])
+            if not row["validation_error"]:
+                continue
             epoch = {
                 "setting": cell.setting,
                 "model": cell.model,

@@ -1,6 +1,6 @@
 """The variants of the objective that `ablation.py` compares."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import keras
 from keras import layers
@@ -17,20 +17,15 @@ class Variant:
         meaning: a sentence on what it is.
         algorithm: how parameters change.
         learning_rate: of Adam at the start; it falls to 0.
-        labelled_per_batch: labelled rows of a batch of 100.
-        optimizer: further arguments of Adam.
     """
 
     meaning: str
     algorithm: EG
     learning_rate: float = 2e-3
-    labelled_per_batch: int = 16
-    optimizer: dict = field(default_factory=dict)
 
     def compile(self, model, steps):
         """Compile `model` for `steps` training steps."""
-        rate = falling(self.learning_rate, steps)
-        optimizer = keras.optimizers.Adam(rate, **self.optimizer)
+        optimizer = keras.optimizers.Adam(falling(self.learning_rate, steps))
         model.compile(optimizer, algorithm=self.algorithm)
 
 

@@ -15,8 +15,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     The same function, weights and running statistics as
     `keras.layers.BatchNormalization`, which on TensorFlow computes a training step one
-    operation at a time. There, and where channels are last, a fused kernel does it
-    (4 to 6 times faster on CPUs); elsewhere this is Keras' layer.
+    operation at a time. There, and where channels are last, a fused kernel does it;
+    elsewhere, and for renormalisation, synchronisation, masks and float64, this is
+    Keras' layer. `recipes/benchmark_steps.py` times both.
 
     Args:
         **kwargs: of `keras.layers.BatchNormalization`.
@@ -34,15 +35,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        is_plain = self.scale and self.center and not self.renorm and mask is None
-        is_image = len(inputs.shape) == 4 and self.axis in (3, -1)
-        if not (
-            kernels.batch_normalization
-            and training
-            and self.trainable
-            and is_plain
-            and is_image
-        ):
+        if not (training and self.trainable and mask is None and self._has_kernel):
             return super().call(inputs, training=training, mask=mask)
         # The kernel takes maps in half precision beside statistics in single.
         inputs = ops.cast(inputs, self.compute_dtype)
@@ -55,3 +48,18 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         ):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return outputs
+
+    @property
+    def _has_kernel(self):
+        """Whether the backend's kernel computes what this layer is configured to."""
+        return (
+            kernels.batch_normalization is not None
+            and self.compute_dtype in ("float16", "bfloat16", "float32")
+            and self.scale
+            and self.center
+            and not self.renorm
+            and not self.synchronized
+            # Rows of four axes, channels last.
+            and self.input_spec.ndim == 4
+            and self.axis in (3, -1)
+        )

@@ -1,6 +1,7 @@
 """Pose: the nuisance of a whole image."""
 
 import keras
+import numpy as np
 from keras import layers
 
 
@@ -38,11 +39,16 @@ class Pose(layers.Layer):
         super().__init__(**kwargs)
         self.rotation, self.zoom, self.shift = rotation, zoom, shift
         self.seed = seed
-        options = {"fill_mode": "constant", "seed": seed, "dtype": self.dtype_policy}
+        options = {"fill_mode": "constant", "dtype": self.dtype_policy}
+        seeds: list[int | None] = [None] * 3
+        if seed is not None:
+            # Far apart: equal ones, or on PyTorch neighbours, tie zoom to shift.
+            state = np.random.SeedSequence(seed).generate_state(3, "uint32")
+            seeds = [int(v) >> 1 for v in state]
         self.steps = [
-            layers.RandomRotation(rotation, **options),
-            layers.RandomZoom(zoom, zoom, **options),
-            layers.RandomTranslation(shift, shift, **options),
+            layers.RandomRotation(rotation, seed=seeds[0], **options),
+            layers.RandomZoom(zoom, zoom, seed=seeds[1], **options),
+            layers.RandomTranslation(shift, shift, seed=seeds[2], **options),
         ]
 
     def call(self, images, training=False):

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import keras_tuner
 import numpy as np
+from keras import ops
 
 from keras_drmm import zoo
 from keras_drmm.data import SemiSupervisedDataset
@@ -16,7 +17,7 @@ from keras_drmm.models import DRFM
 # entropy stays as it is: only ratios of weights matter to Adam.
 _WEIGHTS = {
     "reconstruction": (1e-3, 1.0),
-    "entropy": (1e-2, 2.0),
+    "entropy": (1e-2, 10.0),
     "marginal_kl": (1e-1, 10.0),
     "class_kl": (1e-4, 1e-1),
     "nonnegativity": (1e-3, 1.0),
@@ -32,7 +33,7 @@ class EGHyperModel(keras_tuner.HyperModel):
     | name | from | to |
     |---|---|---|
     | `reconstruction` | 0.001 | 1 |
-    | `entropy` | 0.01 | 2 |
+    | `entropy` | 0.01 | 10 |
     | `marginal_kl` | 0.1 | 10 |
     | `class_kl` | 0.0001 | 0.1 |
     | `nonnegativity`, not of an `RFM` or `DRFM`, whose z has both signs | 0.001 | 1 |
@@ -128,7 +129,11 @@ class EGHyperModel(keras_tuner.HyperModel):
             default=min(algorithm.warmup_steps, self.training_steps),
         )
         learning_rate = hp.Float(
-            "learning_rate", *_LEARNING_RATE, sampling="log", default=2e-3
+            "learning_rate",
+            *_LEARNING_RATE,
+            sampling="log",
+            # Of step 0, where a schedule starts.
+            default=float(ops.convert_to_numpy(model.optimizer.learning_rate)),
         )
         model.compile(
             keras.optimizers.Adam(falling(learning_rate, self.training_steps)),

@@ -19,7 +19,7 @@ labels of `{m["data"]}`.
 |---|---|
 | test error of this file | {m["test_error"]:.2f} % |
 | test error over draws of labels | {_spread(m)} |
-| validation error of this file | {m["validation_error"]:.2f} % |
+| validation error of this file | {_validation(m)} |
 | data | `{m["data"]}`, {m["labels"]} labels, draw {m["draw"]} |
 | command | `{m["command"]}` |
 | commit | {m["commit"]} |
@@ -55,6 +55,12 @@ of labels give other errors: see above.
 
 The data: {m["data_licence"]}.
 """
+
+
+def _validation(metadata):
+    """Return the validation error, or why there is none."""
+    error = metadata["validation_error"]
+    return "none: all labels were learned" if error is None else f"{error:.2f} %"
 
 
 def _spread(metadata):

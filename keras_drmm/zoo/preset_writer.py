@@ -55,9 +55,10 @@ def save_preset(folder, model, metadata, overwrite=False):
         metadata: a dictionary of how it was trained and what came out. `data` (a name
             of `keras_drmm.data.load`), `data_licence`, `labels`, `draw`, `seed`,
             `seconds`, `machine`, `backend`, `commit`, `command`; in percent
-            `validation_error` and `test_error` of this model, `mean_test_error` and
-            `std_test_error` over `draws` draws of labels (of one draw the latter is
-            None). The name, the version of Keras and the check sums are added.
+            `validation_error` (None where all labels were learned) and `test_error`
+            of this model, `mean_test_error` and `std_test_error` (None of one draw)
+            over `draws` draws of labels. The name, the version of Keras and the check
+            sums are added.
         overwrite: whether a preset that is there may be replaced.
 
     Returns:
@@ -108,8 +109,11 @@ def _check(folder, model, metadata, overwrite):
             f"`metadata` has the fields {', '.join(FIELDS)}; these differ: "
             f"{', '.join(sorted(set(metadata) ^ set(FIELDS)))}."
         )
+    absent = {"std_test_error"} if metadata["draws"] == 1 else set()
+    if metadata["validation_error"] is None:
+        absent.add("validation_error")
     for name in NUMBERS:
-        if name == "std_test_error" and metadata["draws"] == 1:
+        if name in absent:
             continue
         if not isinstance(metadata[name], Real):
             raise ValueError(f"{name!r} must be a number, got {metadata[name]!r}.")

@@ -16,7 +16,16 @@ def _trained(layer, images, targets):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"momentum": 0.9, "epsilon": 0.1}, {"axis": 1}, {"scale": False}]
+    "options",
+    [
+        {},
+        {"momentum": 0.9, "epsilon": 0.1},
+        {"axis": 1},
+        {"scale": False},
+        {"center": False},
+        {"dtype": "float64"},
+    ],
+    ids=str,
 )
 def test_is_keras_batch_normalisation(options):
     random = np.random.default_rng(0)

@@ -47,6 +47,16 @@ def test_rotations_keep_the_centre_and_turn_the_corners():
     assert images[:, 9, 9, 0].min() < 0.8
 
 
+def test_shift_and_zoom_of_an_image_are_drawn_apart():
+    """One seed for all: the larger images would all be those that moved one way."""
+    images = posed(rotation=0.0, zoom=0.3, shift=0.2)
+    rows, columns = centres(images).T
+    areas = images.sum((1, 2, 3))
+    for first, second in ((rows, columns), (rows, areas), (columns, areas)):
+        # 64 pairs that know nothing of each other have a deviation of 1/8.
+        assert abs(np.corrcoef(first, second)[0, 1]) < 0.5
+
+
 def test_images_stay_as_they_are_outside_of_training():
     images = Pose(seed=0)(keras.ops.convert_to_tensor(IMAGES))
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(images), IMAGES)

@@ -96,6 +96,46 @@ def test_test_images_are_read_once_after_training(small, monkeypatch, tmp_path):
     assert int(epochs[0]["seconds"]) <= int(epochs[1]["seconds"])
 
 
+@pytest.mark.smoke
+def test_runs_that_differ_have_folders_of_their_own(monkeypatch):
+    """A short run, or one of other epochs, is not taken for the cell's."""
+    given = [
+        [],
+        ["--short"],
+        ["--short", "--images", "900"],
+        ["--epochs", "3"],
+        ["--seed", "1"],
+        ["--draw", "1"],
+        ["--dtype", "mixed_bfloat16"],
+        ["--setting", "semi-supervised, pose"],
+        ["--table", "4"],
+    ]
+    chosen = [options(monkeypatch, *v) for v in given]
+    names = {table.name_of(table.cell_of(v), v) for v in chosen}
+    assert len(names) == len(given)
+    assert not any(set(name) & set(" ,/") for name in names)
+
+
+@pytest.mark.smoke
+def test_missing_says_that_it_needs_all(monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        options(monkeypatch, "--missing")
+    assert "give both" in capsys.readouterr().err
+
+
+def test_a_run_of_all_labels_becomes_a_preset(small, monkeypatch, tmp_path):
+    """It has no validation rows, and its card says so."""
+    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    given = ["--model", "rfm", "--labels", str(len(X)), "--epochs", "1"]
+    chosen = options(monkeypatch, *given, "--output", str(tmp_path / "run"))
+    table.run(table.cell_of(chosen), chosen)
+    preset = publish_preset.publish(tmp_path / "run", tmp_path / "rfm_all")
+    metadata = json.loads((preset / "metadata.json").read_text())
+    assert metadata["validation_error"] is None
+    assert "all labels were learned" in (preset / "README.md").read_text()
+
+
 def test_a_finished_run_becomes_a_preset(small, monkeypatch, tmp_path):
     """Of its weights and its row, with the spread over the cell's draws."""
     monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))

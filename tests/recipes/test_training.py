@@ -98,6 +98,15 @@ def test_a_cell_shows_no_more_than_its_labels(
 
 
 @pytest.mark.smoke
+@pytest.mark.parametrize(("epochs", "scores"), [(1, 1), (5, 5), (15, 15), (500, 10)])
+def test_a_run_is_validated_some_ten_times(epochs, scores):
+    log = training.EpochLog(None, None, None, epochs)
+    validated = [epoch for epoch in range(epochs) if log.is_validated(epoch)]
+    assert len(validated) == scores
+    assert validated[-1] == epochs - 1
+
+
+@pytest.mark.smoke
 def test_models_of_a_draw_are_validated_on_the_same_rows():
     cells = [Cell(1, "semi-supervised", "rfm", n, 3) for n in (30, 90)]
     cells.append(Cell(5, "labeled-only", "convnet", 30, 3))

@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -94,6 +95,17 @@ def test_what_is_not_tuned_is_as_the_model_was_compiled():
     algorithm = EG(reconstruction=0.5, class_kl=0, warmup_steps=3)
     hypermodel = EGHyperModel(small, STEPS, algorithm=algorithm)
     assert hypermodel.build(keras_tuner.HyperParameters()).algorithm == algorithm
+
+
+@pytest.mark.smoke
+def test_a_model_of_the_zoo_that_is_not_tuned_learns_as_the_zoo_has_it():
+    shape = {"input_shape": (16, 16, 1), "num_classes": 3}
+    hypermodel = EGHyperModel("drmm_lenet", 5000, **shape)
+    model = hypermodel.build(keras_tuner.HyperParameters())
+    own = hypermodel.function(**shape)
+    assert model.algorithm == own.algorithm
+    rate = float(keras.ops.convert_to_numpy(own.optimizer.learning_rate))
+    assert float(model.optimizer._learning_rate(0)) == pytest.approx(rate)
 
 
 def test_a_search_for_one_of_them_leaves_the_others(tmp_path):
