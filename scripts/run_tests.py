@@ -66,6 +66,8 @@ def run_suite(step, python, pytest_args):
         "OMP_WAIT_POLICY": "passive",  # else torch's idle threads spin
         # Tests run side by side: each with the threads of one core.
         "OMP_NUM_THREADS": "1",
+        # Of JAX: tests compile much and compute little.
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
     }
     if step == WITHOUT_TENSORFLOW:
         variables["KERAS_BACKEND"] = "jax"

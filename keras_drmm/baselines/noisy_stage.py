@@ -1,7 +1,10 @@
 """NoisyStage: a stage of the ladder network's encoder, clean or with noise."""
 
 import keras
-from keras import layers, ops
+from keras import ops
+
+from keras_drmm import kernels
+from keras_drmm.layers import FusedBatchNormalization
 
 # Added to variances. The published 1e-10 is below float32's precision.
 EPSILON = 1e-5
@@ -70,7 +73,7 @@ class NoisyStage(keras.layers.Layer):
 
 def normalisation(channel_axis, center, dtype):
     """Return N as a layer that keeps running statistics, as the published code does."""
-    return layers.BatchNormalization(
+    return FusedBatchNormalization(
         channel_axis,
         momentum=0.9,
         epsilon=EPSILON,
@@ -83,6 +86,10 @@ def normalisation(channel_axis, center, dtype):
 
 def normalise(u, channel_axis=-1):
     """Return N(u): mean 0 and variance 1 over the batch for each channel."""
+    has_kernel = kernels.batch_normalization is not None and u.dtype != "float64"
+    if has_kernel and len(u.shape) == 4 and channel_axis in (3, -1):
+        ones = ops.ones(u.shape[-1:])
+        return kernels.batch_normalization(u, ones, 0 * ones, EPSILON)[0]
     dtype, u = u.dtype, ops.cast(u, "float32")
     axes = [axis for axis in range(len(u.shape)) if axis != channel_axis % len(u.shape)]
     mean, variance = ops.moments(u, axes, keepdims=True)

@@ -167,8 +167,10 @@ class ClassTemplates(ImageLayer):
                 classes alike, so that none becomes impossible.
             rate: between 0 and 1.
         """
-        # The -1 of unlabelled rows matches no class.
-        classes = ops.arange(self.num_classes, dtype=labels.dtype)
+        # Labels may be the bytes of an image file. The -1 of unlabelled rows matches
+        # no class.
+        labels = ops.cast(labels, "int32")
+        classes = ops.arange(self.num_classes, dtype="int32")
         counts = ops.sum(ops.cast(labels[:, None] == classes, "float32"), axis=0)
         total = ops.sum(counts)
         shares = (counts + 1 / self.num_classes) / (total + 1)

@@ -39,8 +39,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=training, mask=mask)
         # The kernel takes maps in half precision beside statistics in single.
         inputs = ops.cast(inputs, self.compute_dtype)
+        channels = inputs.shape[-1:]
         outputs, mean, variance = kernels.batch_normalization(
-            inputs, self.gamma, self.beta, self.epsilon
+            inputs,
+            self.gamma if self.scale else ops.ones(channels),
+            self.beta if self.center else ops.zeros(channels),
+            self.epsilon,
         )
         for moving, batch in (
             (self.moving_mean, mean),
@@ -55,8 +59,6 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         return (
             kernels.batch_normalization is not None
             and self.compute_dtype in ("float16", "bfloat16", "float32")
-            and self.scale
-            and self.center
             and not self.renorm
             and not self.synchronized
             # Rows of four axes, channels last.

@@ -68,6 +68,16 @@ def test_labels_as_a_column_are_labels():
     assert column.history["loss"] == pytest.approx(flat["loss"], rel=1e-6)
 
 
+def test_labels_may_be_bytes():
+    """`keras.datasets` and `data.load` give uint8."""
+    y = np.arange(20) % 3
+    fits = [
+        build().fit(X, labels, batch_size=10, shuffle=False, verbose=0).history
+        for labels in (y, y.astype("uint8"))
+    ]
+    assert fits[1]["loss"] == pytest.approx(fits[0]["loss"], rel=1e-6)
+
+
 def test_unsupervised_fit_takes_images_alone():
     model = build()
     model.compile("sgd", algorithm=EG(cross_entropy=0))
