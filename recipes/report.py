@@ -230,8 +230,9 @@ def speed_table(rows):
 def ablation_table(rows):
     """Return a Markdown table: a line a variant, the best of equal runs first."""
     # Keras, which only this table needs.
-    from recipes.variants import VARIANTS
+    from recipes.variants import RETIRED, VARIANTS
 
+    meanings = RETIRED | {name: v.meaning for name, v in VARIANTS.items()}
     lines = [
         "| model | labels | variant | epochs | validation error | draws | seconds "
         "| meaning |",
@@ -252,7 +253,7 @@ def ablation_table(rows):
                 *of,
                 mean(float(row["validation_error"]) for row in group),
                 f"| {model} | {labels} | {name} | {epochs} | {error} | {len(group)} | "
-                f"{seconds:.0f} | {VARIANTS[name].meaning} |",
+                f"{seconds:.0f} | {meanings[name]} |",
             )
         )
     return "\n".join([*lines, *(line for *_, line in sorted(ranked))]) + "\n"

@@ -46,8 +46,6 @@ class EG:
         nuisance: a Keras layer that changes images at random and not their classes,
             as `keras.layers.GaussianNoise(0.3)` does; with it, labelled rows are also
             classified as they look afterwards. None: images stay as they are.
-        marginal_chance: share of the batches, drawn from π_c, whose marginal KL is
-            chance and left alone; 0 punishes all of it, see `terms.marginal_kl`.
         rows_per_render: n renders the first ceil(B / n) of a training batch's B rows,
             from which reconstruction and nonnegativity are then estimated: the
             top-down pass costs as much as the bottom-up pass.
@@ -73,7 +71,6 @@ class EG:
     nonnegativity: float = 0.1
     consistency: float = 0.0
     nuisance: keras.Layer | None = None
-    marginal_chance: float = 0.0
     rows_per_render: int = 1
     warmup_steps: int = 0
 
@@ -91,11 +88,6 @@ class EG:
                 "`consistency` and `nuisance` belong together: give a weight above 0 "
                 "and a layer, for example `EG(consistency=1.0, "
                 "nuisance=keras.layers.GaussianNoise(0.3))`, or neither."
-            )
-        if not 0 <= self.marginal_chance < 1:
-            raise ValueError(
-                "`marginal_chance` must be a share from 0 to below 1, got "
-                f"{self.marginal_chance!r}."
             )
         for name, least in (("rows_per_render", 1), ("warmup_steps", 0)):
             count = getattr(self, name)
@@ -148,10 +140,8 @@ class EG:
         Returns:
             (L, {name of a term: its unweighted value}).
         """
-        options = {"marginal_kl": {"chance": self.marginal_chance}}
         values = {
-            name: getattr(terms, name)(e_step, labels, prior, **options.get(name, {}))
-            for name in self.weights
+            name: getattr(terms, name)(e_step, labels, prior) for name in self.weights
         }
         ramp = 1.0
         if self.warmup_steps > 0:

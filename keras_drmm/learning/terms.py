@@ -5,7 +5,6 @@ if no row has one) and the class prior π_c, and returns one number for the batc
 """
 
 from keras import ops
-from scipy import stats
 
 
 def cross_entropy(e_step, labels, prior):
@@ -51,27 +50,13 @@ def entropy(e_step, labels, prior):
     return -ops.mean(ops.sum(ops.exp(log_q) * log_q, axis=-1))
 
 
-def marginal_kl(e_step, labels, prior, chance=0.0):
-    r"""KL(mean over the rows of q(c|I) || π_c): minimised, it keeps classes in use.
-
-    Of B rows that are drawn from π_c and classified without doubt, 2 B KL is the G
-    statistic of their counts, about chi-squared of K - 1 degrees of freedom. What a
-    share `chance` of such batches stays below is not punished:
-
-    $$\max(0, \mathrm{KL} - \chi^2_{K-1}(\mathrm{chance}) / 2B)$$
-
-    Otherwise every batch would have to hold each class as often as π_c says, and
-    images of the most frequent classes are taken for others.
-    """
+def marginal_kl(e_step, labels, prior):
+    """KL(mean over the rows of q(c|I) || π_c): minimised, it keeps classes in use."""
     q = ops.exp(_log_posterior(e_step.logits))
     marginal = ops.mean(q, axis=0)
     # The smallest float32 above 0 keeps ln finite for a class no row believes in.
     log_marginal = ops.log(ops.maximum(marginal, 1e-37))
-    divergence = ops.sum(marginal * (log_marginal - ops.log(prior)))
-    if chance == 0:
-        return divergence
-    allowed = float(stats.chi2.ppf(chance, q.shape[-1] - 1)) / 2
-    return ops.relu(divergence - allowed / ops.cast(ops.shape(q)[0], "float32"))
+    return ops.sum(marginal * (log_marginal - ops.log(prior)))
 
 
 def nonnegativity(e_step, labels, prior):

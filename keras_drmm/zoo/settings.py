@@ -1,30 +1,35 @@
 """The learning settings that models of the zoo share."""
 
 import keras
+from keras import layers
 
 from keras_drmm.learning import EG
 from keras_drmm.learning.schedule import falling
 
+# Chosen by `recipes/ablation.py`, as all weights here.
+_COMMON = {"reconstruction": 0.05, "rows_per_render": 16, "warmup_steps": 1000}
+
 
 def compile_drmm(model, training_steps):
     """Compile a nonnegative DRMM for EG, with a learning rate that falls to 0."""
-    _compile(model, training_steps, nonnegativity=0.01)
+    _compile(model, training_steps, EG(entropy=4.0, nonnegativity=0.01, **_COMMON))
 
 
 def compile_factor_model(model, training_steps):
-    """Compile an RFM or DRFM for EG; its z may be negative."""
-    _compile(model, training_steps, nonnegativity=0)
+    """Compile an RFM or DRFM for EG; its z may be negative.
 
-
-def _compile(model, training_steps, nonnegativity):
-    # Chosen by `recipes/ablation.py`.
+    The posterior of the class must not see the model's own nuisance, pixel noise.
+    """
     algorithm = EG(
-        reconstruction=0.05,
-        entropy=4.0,
-        nonnegativity=nonnegativity,
-        marginal_chance=0.95,
-        rows_per_render=4,
-        warmup_steps=1000,
+        entropy=1.0,
+        nonnegativity=0,
+        consistency=2.0,
+        nuisance=layers.GaussianNoise(0.4),
+        **_COMMON,
     )
+    _compile(model, training_steps, algorithm)
+
+
+def _compile(model, training_steps, algorithm):
     optimizer = keras.optimizers.Adam(falling(4e-3, training_steps))
     model.compile(optimizer, algorithm=algorithm)

@@ -218,14 +218,6 @@ def test_random_nuisances_learn_and_come_back(tmp_path):
     )
 
 
-def test_marginal_chance_reaches_the_term():
-    """Of 8 rows and 3 classes 99 % of true batches are below 0.58 nats."""
-    assert first_logs(EG(marginal_kl=1.0))["marginal_kl"] > 0
-    assert first_logs(EG(marginal_kl=1.0, marginal_chance=0.99))["marginal_kl"] == 0
-    with pytest.raises(ValueError, match="marginal_chance"):
-        EG(marginal_chance=1.0)
-
-
 @pytest.mark.parametrize(
     "options", [{"consistency": 1.0}, {"nuisance": keras.layers.GaussianNoise(0.1)}]
 )

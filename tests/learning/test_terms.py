@@ -98,24 +98,3 @@ def test_consistency_is_0_where_nothing_disturbs():
     assert value("consistency") == 0
     labelled = E_STEP._replace(disturbed_logits=DISTURBED)
     assert value("consistency", labelled, np.zeros(6, int)) == 0
-
-
-def test_chance_leaves_alone_what_true_batches_have():
-    """Of batches that are drawn from the prior, 1 - chance are punished."""
-    random = np.random.default_rng(0)
-    punished = []
-    for _ in range(400):
-        classes = random.choice(4, 200, p=PRIOR / PRIOR.sum())
-        certain = E_STEP._replace(logits=np.eye(4, dtype="float32")[classes] * 50)
-        prior = ops.convert_to_tensor(PRIOR)
-        punished.append(float(terms.marginal_kl(certain, None, prior, 0.9)) > 0)
-    # 400 draws of probability 0.1 have a deviation of 0.015.
-    assert np.mean(punished) == pytest.approx(0.1, abs=0.05)
-
-
-def test_beyond_chance_the_rest_is_punished():
-    expected = EXPECTED["marginal_kl"] - stats.chi2.ppf(0.05, 3) / 12
-    assert expected > 0
-    found = terms.marginal_kl(E_STEP, None, ops.convert_to_tensor(PRIOR), 0.05)
-    # A difference of two numbers of 0.03, each to float32's 7 digits.
-    assert float(found) == pytest.approx(expected, abs=1e-7)
