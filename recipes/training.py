@@ -10,7 +10,7 @@ from recipes.measure import error
 
 VALIDATION_IMAGES = 5000
 # A level costs seconds: the shallow models see all images more often.
-EPOCHS = {"rfm": 8, "drfm_lenet": 10, "drmm_lenet": 10, "ladder": 3}
+EPOCHS = {"rfm": 8, "drfm_lenet": 6, "drmm_lenet": 6, "ladder": 3}
 OTHER_EPOCHS, POSE_EPOCHS, SUPERVISED_EPOCHS, CIFAR_EPOCHS = 5, 8, 10, 100
 # Of runs that see few labelled images alone: as many epochs as make so many images.
 IMAGES_SEEN = 50_000
