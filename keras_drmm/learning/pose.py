@@ -51,6 +51,10 @@ class Pose(layers.Layer):
             layers.RandomTranslation(shift, shift, seed=seeds[2], **options),
         ]
 
+    def build(self, input_shape):
+        for step in self.steps:
+            step.build(input_shape)
+
     def call(self, images, training=False):
         for step in self.steps:
             images = step(images, training=training)

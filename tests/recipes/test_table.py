@@ -107,7 +107,7 @@ def test_runs_that_differ_have_folders_of_their_own(monkeypatch):
         ["--seed", "1"],
         ["--draw", "1"],
         ["--dtype", "mixed_bfloat16"],
-        ["--setting", "semi-supervised, pose"],
+        ["--setting", "semi-supervised, nuisances"],
         ["--table", "4"],
     ]
     chosen = [options(monkeypatch, *v) for v in given]
