@@ -36,10 +36,12 @@ machine, backend and commit of each row.
 ## The paper's tables
 
 Test error in percent, means over draws of labels, beside the paper's figure for the
-model of the same depth. No augmentation but for `pose`, where the class must also be
-that of the moved, turned or scaled image; the test set is read once a run. `convnet`,
-`convnet_2` and `convnet_1` are the stock convnets of 5, 2 and 1 levels. Commands are
-those of the last run; its commit stands in `recipes/results/tables.csv`.
+model of the same depth. No augmentation but for `nuisances`, where the class must also
+be that of the moved, turned, scaled and partly covered image (`pose`, of an earlier
+version: not covered). The test set is read once a run. Lines of one cell that differ by
+epochs differ by settings. `convnet`, `convnet_2` and `convnet_1` are the stock convnets
+of 5, 2 and 1 levels. Commands are those of the last run; its commit stands in
+`recipes/results/tables.csv`.
 
 {means_table(rows("tables"), rows("paper"))}
 ## How fast
