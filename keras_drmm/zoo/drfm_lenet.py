@@ -3,7 +3,7 @@
 from keras_drmm.models import DRFM
 from keras_drmm.zoo.lenet import lenet_levels
 from keras_drmm.zoo.preset import load_preset
-from keras_drmm.zoo.settings import compile_shallow
+from keras_drmm.zoo.settings import compile_factor_model
 
 
 def drfm_lenet(
@@ -36,5 +36,5 @@ def drfm_lenet(
     """
     model = DRFM(lenet_levels(2), num_classes, input_shape, name="drfm_lenet")
     load_preset(model, preset)
-    compile_shallow(model, training_steps, nonnegativity=0)
+    compile_factor_model(model, training_steps)
     return model

@@ -2,7 +2,7 @@
 
 from keras_drmm.models import DRMM, Level
 from keras_drmm.zoo.preset import load_preset
-from keras_drmm.zoo.settings import compile_deep
+from keras_drmm.zoo.settings import compile_drmm
 
 
 def drmm_conv_small(
@@ -56,5 +56,5 @@ def drmm_conv_small(
         name="drmm_conv_small",
     )
     load_preset(model, preset)
-    compile_deep(model, training_steps)
+    compile_drmm(model, training_steps)
     return model

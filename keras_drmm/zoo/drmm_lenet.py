@@ -3,7 +3,7 @@
 from keras_drmm.models import DRMM
 from keras_drmm.zoo.lenet import lenet_levels
 from keras_drmm.zoo.preset import load_preset
-from keras_drmm.zoo.settings import compile_shallow
+from keras_drmm.zoo.settings import compile_drmm
 
 
 def drmm_lenet(
@@ -40,5 +40,5 @@ def drmm_lenet(
         lenet_levels(2), num_classes, input_shape, pooling=None, name="drmm_lenet"
     )
     load_preset(model, preset)
-    compile_shallow(model, training_steps)
+    compile_drmm(model, training_steps)
     return model

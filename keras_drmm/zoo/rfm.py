@@ -3,7 +3,7 @@
 from keras_drmm.models import RFM
 from keras_drmm.zoo.lenet import lenet_levels
 from keras_drmm.zoo.preset import load_preset
-from keras_drmm.zoo.settings import compile_shallow
+from keras_drmm.zoo.settings import compile_factor_model
 
 
 def rfm(input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=None):
@@ -37,5 +37,5 @@ def rfm(input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=Non
     (level,) = lenet_levels(1)
     model = RFM(level, num_classes, input_shape, name="rfm")
     load_preset(model, preset)
-    compile_shallow(model, training_steps, nonnegativity=0)
+    compile_factor_model(model, training_steps)
     return model
