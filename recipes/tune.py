@@ -41,6 +41,7 @@ SETTINGS = (
     "marginal_kl",
     "class_kl",
     "nonnegativity",
+    "consistency",
     "warmup_steps",
 )
 COLUMNS = (

@@ -21,6 +21,7 @@ _WEIGHTS = {
     "marginal_kl": (1e-1, 10.0),
     "class_kl": (1e-4, 1e-1),
     "nonnegativity": (1e-3, 1.0),
+    "consistency": (1e-1, 10.0),
 }
 _LEARNING_RATE = (2e-4, 2e-2)
 
@@ -37,6 +38,7 @@ class EGHyperModel(keras_tuner.HyperModel):
     | `marginal_kl` | 0.1 | 10 |
     | `class_kl` | 0.0001 | 0.1 |
     | `nonnegativity`, not of an `RFM` or `DRFM`, whose z has both signs | 0.001 | 1 |
+    | `consistency`, of a model that learns a nuisance | 0.1 | 10 |
     | `warmup_steps` | `training_steps` / 100 | `training_steps` |
     | `learning_rate`, of Adam, at the start | 0.0002 | 0.02 |
 
@@ -119,7 +121,7 @@ class EGHyperModel(keras_tuner.HyperModel):
                 name, *bounds, sampling="log", default=getattr(algorithm, name)
             )
             for name, bounds in _WEIGHTS.items()
-            if name != "nonnegativity" or not isinstance(model, DRFM)
+            if _has(model, name)
         }
         warmup_steps = hp.Int(
             "warmup_steps",
@@ -180,6 +182,13 @@ class EGHyperModel(keras_tuner.HyperModel):
         images, labels = dataset.validation
         logits = model.predict(images, batch_size=500, verbose=0)
         return 100 * float(np.mean(logits.argmax(axis=1) != labels))
+
+
+def _has(model, name):
+    """Whether a term is one of the model's objective."""
+    if name == "nonnegativity":
+        return not isinstance(model, DRFM)
+    return name != "consistency" or model.algorithm.nuisance is not None
 
 
 def _check(dataset):

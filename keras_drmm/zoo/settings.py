@@ -25,7 +25,7 @@ def _compile(model, training_steps, nonnegativity):
         entropy=1.0,
         nonnegativity=nonnegativity,
         consistency=2.0,
-        nuisance=layers.GaussianNoise(0.4),
+        nuisance=layers.GaussianNoise(0.4, name="pixel_noise"),
         rows_per_render=16,
         warmup_steps=1000,
     )
