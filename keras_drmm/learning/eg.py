@@ -126,7 +126,7 @@ class EG:
         if self.nuisance is None or not training:
             return e_step
         disturbed = ops.clip(self.nuisance(images, training=True), *model.pixel_range)
-        return e_step._replace(disturbed_logits=model.classify(disturbed, training))
+        return e_step._replace(disturbed_logits=model.classify_disturbed(disturbed))
 
     def objective(self, e_step, labels, prior, step):
         """Return L and its terms for a batch.

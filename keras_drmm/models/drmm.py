@@ -143,6 +143,20 @@ class DRMM(LearnsByEM):
             message = level(message, training=training)
         return self.templates(message)
 
+    def classify_disturbed(self, images):
+        """Return the logits in training of images that a nuisance changed.
+
+        Each batch normalises itself; the running statistics, by which images are
+        normalised afterwards, stay those of images as they are.
+        """
+        norms = [level.batch_norm for level in self.levels if level.batch_norm]
+        running = [v for norm in norms for v in norm.non_trainable_variables]
+        before = [ops.copy(v) for v in running]
+        logits = self.classify(images, training=True)
+        for variable, value in zip(running, before, strict=True):
+            variable.assign(value)
+        return logits
+
     def bottom_up(self, images, training=False):
         """Pass messages from fine to coarse (40): I^(0..L) and ĝ^(1..L)."""
         messages, switches = [images], []

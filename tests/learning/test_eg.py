@@ -198,6 +198,23 @@ def test_consistency_pulls_the_disturbed_posterior_to_the_other():
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_running_statistics_are_those_of_images_as_they_are():
+    """Otherwise a model would expect disturbed images when it classifies."""
+    found = []
+    for nuisance in ({}, {"consistency": 1.0, "nuisance": Shift()}):
+        keras.utils.set_random_seed(1)
+        still = keras.optimizers.SGD(0.0)
+        model = small_model(EG(**nuisance), still, batch_norm=True)
+        model.fit(X, Y, batch_size=4, shuffle=False, verbose=0)
+        found.append(
+            [v for level in model.levels for v in level.batch_norm.get_weights()]
+        )
+    # γ, β, and the running mean, which has moved.
+    assert np.all(found[0][2] != 0)
+    for plain, disturbed in zip(*found, strict=True):
+        np.testing.assert_allclose(disturbed, plain, rtol=1e-6)
+
+
 def test_random_nuisances_learn_and_come_back(tmp_path):
     """Their random numbers are tracked, and files need not have them."""
     algorithm = EG(consistency=1.0, nuisance=keras.layers.GaussianNoise(0.3, seed=1))
