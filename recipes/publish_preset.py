@@ -67,7 +67,8 @@ def publish(run, folder):
         "std_test_error": round(stdev(errors), 2) if len(errors) > 1 else None,
         "draws": len(errors),
     }
-    return zoo.save_preset(folder, model, metadata)
+    # A better run takes its place: the repository has the earlier one.
+    return zoo.save_preset(folder, model, metadata, overwrite=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from recipes.cells import PEERS, WITH_NUISANCES
 from recipes.measure import error
 
 VALIDATION_IMAGES = 5000
-# A level costs seconds: the shallow models see all images more often.
+# A level costs seconds: the shallow models see all images more often. The ladder
+# passes twice and draws noise for each stage: a time like the others'.
 EPOCHS = {"rfm": 8, "drfm_lenet": 6, "drmm_lenet": 6, "ladder": 3}
 OTHER_EPOCHS, NUISANCES_EPOCHS, SUPERVISED_EPOCHS, CIFAR_EPOCHS = 5, 8, 10, 100
 # Of runs that see few labelled images alone: as many epochs as make so many images.
@@ -67,8 +68,8 @@ def make_model(cell, steps, input_shape):
     model = getattr(zoo, cell.model)(input_shape, training_steps=steps)
     changes = {}
     if cell.setting == WITH_NUISANCES:
-        # As few labels as 10 a class leave out whole ways to write it: a 7 with a bar
-        # becomes a 3, until the bar is covered now and then.
+        # Ten labels a class leave out whole ways to write it, a 7 with a bar, say.
+        # With the bar covered it looks like those that are labelled.
         changes = {
             "entropy": 1.0,
             "consistency": 1.0,

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_drmm import kernels
 from keras_drmm.layers import FusedBatchNormalization
+from keras_drmm.layers.running_statistics import keep_running_statistics
 
 # Added to variances. The published 1e-10 is below float32's precision.
 EPSILON = 1e-5
@@ -38,7 +38,6 @@ class NoisyStage(keras.layers.Layer):
     def __init__(self, operation, channel_axis, rectify=False, **kwargs):
         super().__init__(**kwargs)
         self.operation = operation
-        self.channel_axis = channel_axis
         self.rectify = rectify
         self.normalisation = normalisation(channel_axis, rectify, self.dtype_policy)
 
@@ -59,13 +58,9 @@ class NoisyStage(keras.layers.Layer):
             h: input of the stage.
             corrupt: function that adds the noise n.
         """
-        z = corrupt(normalise(self.operation(h), self.channel_axis))
-        if not self.rectify:
-            return z
-        shape = [1] * len(z.shape)
-        shape[self.channel_axis] = -1
-        beta = ops.cast(self.normalisation.beta, z.dtype)
-        return ops.relu(z + ops.reshape(beta, shape))
+        with keep_running_statistics([self.normalisation]):
+            z = corrupt(self.normalisation(self.operation(h), training=True))
+        return ops.relu(z) if self.rectify else z
 
     def compute_output_shape(self, input_shape):
         return self.operation.compute_output_shape(input_shape)
@@ -84,13 +79,7 @@ def normalisation(channel_axis, center, dtype):
     )
 
 
-def normalise(u, channel_axis=-1):
-    """Return N(u): mean 0 and variance 1 over the batch for each channel."""
-    has_kernel = kernels.batch_normalization is not None and u.dtype != "float64"
-    if has_kernel and len(u.shape) == 4 and channel_axis in (3, -1):
-        ones = ops.ones(u.shape[-1:])
-        return kernels.batch_normalization(u, ones, 0 * ones, EPSILON)[0]
-    dtype, u = u.dtype, ops.cast(u, "float32")
-    axes = [axis for axis in range(len(u.shape)) if axis != channel_axis % len(u.shape)]
-    mean, variance = ops.moments(u, axes, keepdims=True)
-    return ops.cast((u - mean) / ops.sqrt(variance + EPSILON), dtype)
+def normalise(u):
+    """Return N(u) of (B, K): mean 0 and variance 1 over the batch."""
+    mean, variance = ops.moments(u, axes=[0], keepdims=True)
+    return (u - mean) / ops.sqrt(variance + EPSILON)

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_drmm.layers import ClassTemplates
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.running_statistics import keep_running_statistics
 from keras_drmm.models import checks
 from keras_drmm.models.drmm_em import LearnsByEM
 from keras_drmm.models.e_step import EStep
@@ -146,16 +147,11 @@ class DRMM(LearnsByEM):
     def classify_disturbed(self, images):
         """Return the logits in training of images that a nuisance changed.
 
-        Each batch normalises itself; the running statistics, by which images are
-        normalised afterwards, stay those of images as they are.
+        Running statistics of batch normalisation stay those of images as they are.
         """
         norms = [level.batch_norm for level in self.levels if level.batch_norm]
-        running = [v for norm in norms for v in norm.non_trainable_variables]
-        before = [ops.copy(v) for v in running]
-        logits = self.classify(images, training=True)
-        for variable, value in zip(running, before, strict=True):
-            variable.assign(value)
-        return logits
+        with keep_running_statistics(norms):
+            return self.classify(images, training=True)
 
     def bottom_up(self, images, training=False):
         """Pass messages from fine to coarse (40): I^(0..L) and ĝ^(1..L)."""

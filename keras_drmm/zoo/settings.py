@@ -19,7 +19,7 @@ def compile_factor_model(model, training_steps):
 
 def _compile(model, training_steps, nonnegativity):
     # Chosen by `recipes/ablation.py`. The posterior of the class must not see the
-    # model's own nuisance, pixel noise: with one level this halves the error.
+    # model's own nuisance, pixel noise.
     algorithm = EG(
         reconstruction=0.05,
         entropy=1.0,

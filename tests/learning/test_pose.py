@@ -57,6 +57,13 @@ def test_shift_and_zoom_of_an_image_are_drawn_apart():
         assert abs(np.corrcoef(first, second)[0, 1]) < 0.5
 
 
+def test_builds_its_steps():
+    """A file that is loaded builds its layers before any image is seen."""
+    layer = Pose()
+    layer.build(IMAGES.shape)
+    assert all(step.built for step in layer.steps)
+
+
 def test_images_stay_as_they_are_outside_of_training():
     images = Pose(seed=0)(keras.ops.convert_to_tensor(IMAGES))
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(images), IMAGES)

@@ -225,3 +225,18 @@ def test_a_recorded_cell_is_not_missing(small):
     row |= {v: getattr(cell, v) for v in ("table", "setting", "model", "labels")}
     results.append_row(results.RESULTS / "tables.csv", row | {"draw": 2})
     assert cells.recorded() == {cell}
+
+
+def test_image_nuisances_cover_a_rectangle():
+    """Its sides are a fifth to half of the image's; each image has its own."""
+    images = np.ones((200, 20, 20, 1), "float32")
+    layer = training.image_nuisances(seed=1)
+    # The pose moves the border of the image, not its middle: it is left out here.
+    (_, covering) = layer.layers
+    seen = covering(keras.ops.convert_to_tensor(images), training=True)
+    covered = keras.ops.convert_to_numpy(seen)[..., 0] == 0
+    heights, widths = covered.any(2).sum(1), covered.any(1).sum(1)
+    np.testing.assert_array_equal(covered.sum((1, 2)), heights * widths)
+    assert {*heights, *widths} == set(range(4, 11))
+    assert len({rectangle.tobytes() for rectangle in covered}) > 150
+    np.testing.assert_array_equal(layer(images, training=False), images)
