@@ -1,13 +1,13 @@
-"""The settings of EG on MNIST: a search by images whose labels are hidden.
+"""The settings of a model on MNIST: a search by images whose labels are hidden.
 
     python recipes/tune.py --model drmm_lenet --labels 100 --draw 0 --trials 20
-    python recipes/tune.py --tuner bayesian --epochs 2
+    python recipes/tune.py --model swwae --tuner bayesian --epochs 2
     python recipes/tune.py --images 2000 --trials 2
 
-A trial trains a model of the zoo by EG on the 60,000 training images, of which
-`--labels` keep their label, with the weights, the warm-up and the learning rate that
-keras-tuner chose. It is scored on 5,000 of the images whose labels are hidden. Test
-images are never looked at.
+A trial trains a model of the zoo by EG, or a peer (`swwae`, `ladder`, `pseudo_label`)
+by its own objective, on the 60,000 training images, of which `--labels` keep their
+label, with the settings and the learning rate that keras-tuner chose. It is scored on
+5,000 of the images whose labels are hidden. Test images are never looked at.
 
 Hyperband trains few trials for `--epochs` and the others for less; the learning rate
 falls over `--epochs` in all of them.
@@ -35,15 +35,6 @@ TUNERS = {
     "bayesian": "BayesianOptimization",
     "hyperband": "Hyperband",
 }
-SETTINGS = (
-    "reconstruction",
-    "entropy",
-    "marginal_kl",
-    "class_kl",
-    "nonnegativity",
-    "consistency",
-    "warmup_steps",
-)
 COLUMNS = (
     "model",
     "labels",
@@ -52,8 +43,7 @@ COLUMNS = (
     "tuner",
     "seed",
     "epochs",
-    *SETTINGS,
-    "learning_rate",
+    "settings",
     "seconds",
     "dtype",
     "machine",
@@ -95,6 +85,8 @@ def search(x, y, options, **arguments):
     from keras_drmm import data
     from keras_drmm.tuning import EGHyperModel
     from recipes import results
+    from recipes.cells import PEERS
+    from recipes.peer_hypermodel import PeerHyperModel
 
     dataset = data.semi_supervised(
         x,
@@ -105,7 +97,8 @@ def search(x, y, options, **arguments):
         validation_images_unlabelled=True,
         seed=options.draw,
     )
-    hypermodel = EGHyperModel(
+    hypermodel_class = PeerHyperModel if options.model in PEERS else EGHyperModel
+    hypermodel = hypermodel_class(
         options.model,
         training_steps=options.epochs * len(dataset),
         seed=options.seed,
@@ -154,8 +147,7 @@ def recorded(fit, path, run):
         row = {
             **run,
             "epochs": epochs,
-            **{name: getattr(model.algorithm, name) for name in SETTINGS},
-            "learning_rate": hp.get("learning_rate"),
+            "settings": described(hp),
             "seconds": round(time.perf_counter() - start, 1),
             "validation_error": round(error, 2),
         }
@@ -170,20 +162,28 @@ def show(tuner, number=5):
     for trial in tuner.oracle.get_best_trials(number):
         if trial.score is None:
             continue
-        values = ", ".join(
-            f"{name} {value:.4g}"
-            for name, value in trial.hyperparameters.values.items()
-            if not name.startswith("tuner/")
-        )
-        print(f"{trial.score:6.2f} %  trial {trial.trial_id}: {values}")
+        settings = described(trial.hyperparameters)
+        print(f"{trial.score:6.2f} %  trial {trial.trial_id}: {settings}")
+
+
+def described(hp):
+    """Return hyperparameters in words: "entropy 0.5, learning_rate 0.002"."""
+    return ", ".join(
+        f"{name} {value:.4g}"
+        for name, value in hp.values.items()
+        # Hyperband's own.
+        if not name.startswith("tuner/")
+    )
 
 
 def parse(arguments=None):
     """Read the command line."""
+    from recipes.cells import PEERS
+
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--model",
-        choices=("drmm_conv_small", "drmm_lenet", "drfm_lenet", "rfm"),
+        choices=("drmm_conv_small", "drmm_lenet", "drfm_lenet", "rfm", *PEERS[1:]),
         default="drmm_lenet",
     )
     parser.add_argument("--labels", type=int, default=100, help="how many labels")

@@ -1,7 +1,8 @@
-"""Search for the settings of EG by keras-tuner, which the extra `tuner` installs."""
+"""Search for settings by keras-tuner, which the extra `tuner` installs."""
 
 try:
     from keras_drmm.tuning.eg_hypermodel import EGHyperModel
+    from keras_drmm.tuning.semi_supervised_hypermodel import SemiSupervisedHyperModel
 except ModuleNotFoundError as error:
     if error.name != "keras_tuner":
         raise
@@ -10,4 +11,4 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-__all__ = ["EGHyperModel"]
+__all__ = ["EGHyperModel", "SemiSupervisedHyperModel"]

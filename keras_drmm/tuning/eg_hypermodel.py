@@ -3,15 +3,13 @@
 import dataclasses
 
 import keras
-import keras_tuner
-import numpy as np
 from keras import ops
 
 from keras_drmm import zoo
-from keras_drmm.data import SemiSupervisedDataset
 from keras_drmm.learning import EG
 from keras_drmm.learning.schedule import falling
 from keras_drmm.models import DRFM
+from keras_drmm.tuning.semi_supervised_hypermodel import SemiSupervisedHyperModel
 
 # (least, greatest) of each, sampled evenly in the logarithm. The weight of the cross
 # entropy stays as it is: only ratios of weights matter to Adam.
@@ -26,7 +24,7 @@ _WEIGHTS = {
 _LEARNING_RATE = (2e-4, 2e-2)
 
 
-class EGHyperModel(keras_tuner.HyperModel):
+class EGHyperModel(SemiSupervisedHyperModel):
     """A model that learns by `EG`, whose weights keras-tuner chooses.
 
     The hyperparameters, each sampled evenly in its logarithm:
@@ -45,8 +43,7 @@ class EGHyperModel(keras_tuner.HyperModel):
     All else is as the model was compiled, and so are, by default, the hyperparameters
     that a tuner is told not to tune.
 
-    A trial is scored by images of the training set whose labels training did not see.
-    There is no way to give it a test set: `fit` takes a `SemiSupervisedDataset` alone.
+    A trial is trained and scored as a `SemiSupervisedHyperModel` is.
 
     Args:
         model: name of a function of `keras_drmm.zoo`, or a function, that returns a
@@ -147,65 +144,9 @@ class EGHyperModel(keras_tuner.HyperModel):
         model.optimizer.build(model.trainable_variables)
         return model
 
-    def fit(self, hp, model, dataset, epochs=1, initial_epoch=0, **options):
-        """Train the model and score it on the validation rows.
-
-        Args:
-            hp: `keras_tuner.HyperParameters`, of which the model was built.
-            model: the compiled model.
-            dataset: a `SemiSupervisedDataset` with validation rows.
-            epochs: number of the epoch to end with.
-            initial_epoch: number of the epoch to begin with, as Hyperband sets it.
-            **options: `callbacks` and `verbose` of `keras.Model.fit`.
-
-        Returns:
-            The validation error in percent.
-
-        Raises:
-            TypeError: `dataset` is no `SemiSupervisedDataset`.
-            ValueError: it has no validation rows, or shows labels of some of them.
-        """
-        _check(dataset)
-        # Each trial sees the same batches.
-        dataset.epoch = initial_epoch
-        batches = dataset
-        if keras.backend.backend() == "tensorflow":
-            batches = dataset.as_tf_dataset()
-        model.fit(
-            batches,
-            epochs=epochs,
-            initial_epoch=initial_epoch,
-            # The data set shuffles itself, as a function of seed and epoch.
-            shuffle=False,
-            **options,
-        )
-        images, labels = dataset.validation
-        logits = model.predict(images, batch_size=500, verbose=0)
-        return 100 * float(np.mean(logits.argmax(axis=1) != labels))
-
 
 def _has(model, name):
     """Whether a term is one of the model's objective."""
     if name == "nonnegativity":
         return not isinstance(model, DRFM)
     return name != "consistency" or model.algorithm.nuisance is not None
-
-
-def _check(dataset):
-    # keras-tuner takes other errors for a bad trial and goes on with the next.
-    if not isinstance(dataset, SemiSupervisedDataset):
-        raise keras_tuner.errors.FatalTypeError(
-            "A search takes a `SemiSupervisedDataset`, of which it scores the "
-            f"validation rows, got {type(dataset).__name__}. Make one of the training "
-            "set by `keras_drmm.data.semi_supervised`."
-        )
-    if len(dataset.validation_indices) == 0:
-        raise keras_tuner.errors.FatalValueError(
-            "The data set has no validation rows to score trials by. Keep some: "
-            "`semi_supervised(..., validation=5000)`."
-        )
-    if np.isin(dataset.validation_indices, dataset.labelled_indices).any():
-        raise keras_tuner.errors.FatalValueError(
-            "Some validation rows are also trained on with their labels. "
-            "`keras_drmm.data.semi_supervised` makes data sets that keep them apart."
-        )

@@ -50,17 +50,58 @@ def test_a_row_a_trial_and_a_second_run_adds_what_is_missing(tmp_path, capsys):
     for row, trial in zip(found, trials, strict=True):
         assert tuple(row) == recipe.COLUMNS
         assert all(row.values())
+        settings = dict(pair.split(" ") for pair in row["settings"].split(", "))
         values = trial.hyperparameters.values
-        for name in {*recipe.SETTINGS, "learning_rate"} - {"nonnegativity"}:
-            assert float(row[name]) == values[name]
-        # Not tuned: an RFM's z has both signs.
-        assert float(row["nonnegativity"]) == 0
+        assert set(settings) == set(values)
+        assert {"entropy", "consistency", "learning_rate"} < set(settings)
+        for name, value in values.items():
+            assert float(settings[name]) == pytest.approx(value, rel=1e-3)
         assert float(row["validation_error"]) == pytest.approx(trial.score, abs=0.01)
     recipe.show(tuner)
     lines = [v for v in capsys.readouterr().out.splitlines() if " %  trial " in v]
     shown = [float(v.split("%")[0]) for v in lines]
     assert shown == sorted(shown)
     assert len(shown) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("swwae", {"reconstruction": 300.0, "intermediate": 2.0, "dropout": 0.5}),
+        ("ladder", {"noise": 0.4, "denoising": 3.0}),
+        ("pseudo_label", {"alpha": 2.0, "t1": 60, "ramp": 70}),
+    ],
+)
+def test_peers_are_built_with_what_the_tuner_chose(name, own):
+    keras_tuner = pytest.importorskip("keras_tuner")
+    from recipes.peer_hypermodel import PeerHyperModel
+
+    hp = keras_tuner.HyperParameters()
+    hp.values = {**own, "learning_rate": 3e-3}
+    hypermodel = PeerHyperModel(name, training_steps=80, **SMALL)
+    peer = hypermodel.build(hp)
+    config = peer.get_config()
+    if name == "pseudo_label":
+        own = {"alpha": 2.0, "t1": 60, "t2": 130}
+    assert {key: config[key] for key in own} == own
+    rate = peer.optimizer._learning_rate
+    assert float(rate(0)) == pytest.approx(3e-3)
+    assert float(rate(80)) == pytest.approx(0, abs=1e-9)
+    # The same initial weights each time.
+    again = hypermodel.build(hp)
+    for ours, theirs in zip(peer.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_peer_is_searched_for_as_our_models_are(tmp_path):
+    options = parsed(tmp_path, "--model", "pseudo_label", "--trials", "1")
+    tuner = recipe.search(*images(60), options, **SMALL)
+    (row,), (trial,) = rows(options), tuner.oracle.trials.values()
+    assert row["model"] == "pseudo_label"
+    assert {v.split(" ")[0] for v in row["settings"].split(", ")} == {
+        *("t1", "ramp", "alpha", "learning_rate")
+    }
+    assert float(row["validation_error"]) == pytest.approx(trial.score, abs=0.01)
 
 
 def test_hyperband_stops_after_the_trials_asked_for(tmp_path):

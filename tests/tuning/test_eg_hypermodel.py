@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from keras_drmm import DRMM, EG, HardEM, Level, data
+from keras_drmm.baselines import PseudoLabel
 
 keras_tuner = pytest.importorskip("keras_tuner")
 
-from keras_drmm.tuning import EGHyperModel  # noqa: E402
+from keras_drmm.tuning import EGHyperModel, SemiSupervisedHyperModel  # noqa: E402
 
 VALUES = {
     "reconstruction": 0.2,
@@ -201,6 +202,39 @@ def test_hyperband_goes_on_as_if_it_had_not_stopped(tmp_path):
     assert promoted.score == pytest.approx(score)
     for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_any_classifier_can_be_searched_for(tmp_path):
+    class Width(SemiSupervisedHyperModel):
+        """Hidden units of a network of stock layers."""
+
+        def build(self, hp):
+            keras.utils.set_random_seed(0)
+            units = hp.Int("units", 8, 16, step=8)
+            network = keras.Sequential(
+                [
+                    keras.Input((8, 8, 1)),
+                    keras.layers.Flatten(),
+                    keras.layers.Dense(units, "relu"),
+                    keras.layers.Dense(3),
+                ]
+            )
+            peer = PseudoLabel(network, alpha=0.1)
+            peer.compile(keras.optimizers.Adam(1e-2))
+            return peer
+
+    tuner = keras_tuner.GridSearch(
+        Width(),
+        objective=keras_tuner.Objective("validation_error", "min"),
+        directory=tmp_path,
+    )
+    dataset = make_dataset()
+    tuner.search(dataset, epochs=3, verbose=0)
+    trials = tuner.oracle.get_best_trials(2)
+    assert {t.hyperparameters.values["units"] for t in trials} == {8, 16}
+    best = tuner.get_best_models()[0]
+    assert trials[0].score == pytest.approx(error(best, dataset))
+    assert trials[0].score < 20
 
 
 def test_seed_none_draws_other_weights():

@@ -1,0 +1,62 @@
+"""A peer whose settings keras-tuner chooses, as those of EG are chosen."""
+
+import keras
+
+from keras_drmm import baselines, zoo
+from keras_drmm.learning.schedule import falling
+from keras_drmm.tuning import SemiSupervisedHyperModel
+
+
+class PeerHyperModel(SemiSupervisedHyperModel):
+    """A peer of the configuration of `drmm_conv_small`.
+
+    Args:
+        name: "swwae", "ladder" or "pseudo_label".
+        training_steps: over which the learning rate falls to 0 along a cosine.
+        seed: of the initial weights, the same in each trial.
+        **arguments: keyword arguments of `drmm_conv_small`.
+    """
+
+    def __init__(self, name, training_steps, seed=0, **arguments):
+        super().__init__()
+        self.name, self.seed = name, seed
+        self.training_steps, self.arguments = training_steps, arguments
+
+    def build(self, hp):
+        """Return the peer, compiled with the hyperparameters."""
+        keras.utils.set_random_seed(self.seed)
+        drmm = zoo.drmm_conv_small(**self.arguments)
+        peer = getattr(self, f"_{self.name}")(hp, drmm)
+        rate = hp.Float("learning_rate", 5e-4, 1e-2, sampling="log", default=2e-3)
+        peer.compile(keras.optimizers.Adam(falling(rate, self.training_steps)))
+        peer.optimizer.build(peer.trainable_variables)
+        return peer
+
+    def _swwae(self, hp, drmm):
+        return baselines.SWWAE(
+            *_configuration(drmm),
+            # The terms are means over pixels and units; the authors' are sums.
+            reconstruction=hp.Float("reconstruction", 1.0, 1000.0, sampling="log"),
+            intermediate=hp.Float("intermediate", 0.01, 10.0, sampling="log"),
+            dropout=hp.Choice("dropout", [0.0, 0.5]),
+        )
+
+    def _ladder(self, hp, drmm):
+        return baselines.Ladder(
+            *_configuration(drmm),
+            noise=hp.Float("noise", 0.2, 0.6),
+            denoising=hp.Float("denoising", 0.1, 10.0, sampling="log"),
+        )
+
+    def _pseudo_label(self, hp, drmm):
+        t1 = hp.Int("t1", 50, 500, sampling="log")
+        return baselines.PseudoLabel(
+            drmm.to_convnet(),
+            alpha=hp.Float("alpha", 0.3, 10.0, sampling="log"),
+            t1=t1,
+            t2=t1 + hp.Int("ramp", 50, max(100, self.training_steps), sampling="log"),
+        )
+
+
+def _configuration(drmm):
+    return drmm.levels, drmm.num_classes, drmm.image_shape
