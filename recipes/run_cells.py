@@ -8,6 +8,7 @@ from pathlib import Path
 from queue import Empty, Queue
 
 from recipes.cells import all_cells, recorded
+from recipes.precision import fastest
 
 TABLE = Path(__file__).with_name("table.py")
 
@@ -45,7 +46,9 @@ def _work(cells, core, options, failed):
         except Empty:
             return
         command = [sys.executable, str(TABLE), *cell.arguments()]
-        for name in ("seed", "dtype", "backend"):
+        # What was decided, so that the row's command makes it again elsewhere.
+        command += ["--dtype", fastest(options.dtype, cell.model)]
+        for name in ("seed", "backend"):
             command += [f"--{name}", str(getattr(options, name))]
         log = TABLE.parents[1] / "runs" / f"{'_'.join(cell.arguments()[1::2])}.log"
         log.parent.mkdir(exist_ok=True)

@@ -18,9 +18,10 @@ levels (`convnet`, `convnet_2`, `convnet_1`) and the other peers (`swwae`, `ladd
 
 A run that was stopped goes on after its last whole epoch when it is started again.
 `--all` runs every cell, one process a core, `--missing` leaves out those that have a
-row. `--dtype mixed_bfloat16` trains in half precision, where the processor has it; the
-errors are those of a float32 model with the same weights. `--short` is one epoch of
-the first `--images`, for a check; its rows are not recorded.
+row, and `--dtype auto` runs each in the precision that is fastest on this processor.
+`--dtype mixed_bfloat16` trains in half precision; the errors are those of a float32
+model with the same weights. `--short` is one epoch of the first `--images`, for a
+check; its rows are not recorded.
 
 Table 4 needs `--data-dir`, a folder with cifar10.npz, or keras-drmm[tensorflow].
 """
@@ -134,6 +135,7 @@ def cell_of(options):
 def parse():
     """Read the command line."""
     from recipes.cells import PEERS, SEMI_SUPERVISED, SETTINGS
+    from recipes.precision import PRECISIONS
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--table", type=int, choices=(1, 3, 4, 5), default=1)
@@ -148,9 +150,7 @@ def parse():
     parser.add_argument("--draw", type=int, default=0, help="which labels are drawn")
     parser.add_argument("--seed", type=int, default=0, help="of the initial weights")
     parser.add_argument("--epochs", type=int, help="default: the cell's")
-    parser.add_argument(
-        "--dtype", choices=("float32", "mixed_bfloat16"), default="float32"
-    )
+    parser.add_argument("--dtype", choices=PRECISIONS, default="float32")
     parser.add_argument(
         "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
     )
@@ -163,6 +163,8 @@ def parse():
     options = parser.parse_args()
     if options.missing and not options.all:
         parser.error("--missing says which cells of --all: give both.")
+    if options.dtype == "auto" and not options.all:
+        parser.error("--dtype auto decides for each cell of --all: give one for a run.")
     if options.short:
         options.epochs = options.epochs or 1
     return options

@@ -8,6 +8,7 @@ import pytest
 
 from recipes import run_cells
 from recipes.cells import Cell
+from recipes.precision import fastest
 
 CELLS = [Cell(1, "semi-supervised", "rfm", 100, draw) for draw in range(5)]
 OPTIONS = SimpleNamespace(missing=True, seed=3, dtype="float32", backend="torch")
@@ -63,6 +64,35 @@ def test_a_cell_s_arguments_name_it():
         "--labels": "600",
         "--draw": "2",
     }
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("flags", "model", "expected"),
+    [
+        ("avx512f amx_bf16", "drmm_conv_small", "mixed_bfloat16"),
+        ("avx512f amx_bf16", "ladder", "mixed_bfloat16"),
+        ("avx512f amx_bf16", "drmm_lenet", "float32"),
+        ("avx512f avx512_bf16", "drmm_conv_small", "float32"),
+    ],
+)
+def test_half_precision_where_the_processor_has_a_unit_for_it(
+    tmp_path, flags, model, expected
+):
+    info = tmp_path / "cpuinfo"
+    info.write_text(f"model name: some\nflags: {flags}\n")
+    assert fastest("auto", model, info) == expected
+    assert fastest("auto", model, tmp_path / "none") == "float32"
+    assert fastest("mixed_bfloat16", model, info) == "mixed_bfloat16"
+
+
+@pytest.mark.smoke
+def test_a_run_is_told_the_precision_that_was_decided(monkeypatch, runs):
+    monkeypatch.setattr(run_cells, "fastest", lambda dtype, model: f"{dtype} {model}")
+    with pytest.raises(SystemExit):
+        run_cells.run_all(SimpleNamespace(**{**vars(OPTIONS), "dtype": "auto"}))
+    for command in runs:
+        assert command[command.index("--dtype") + 1] == "auto rfm"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="of Linux")

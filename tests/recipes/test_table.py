@@ -117,10 +117,15 @@ def test_runs_that_differ_have_folders_of_their_own(monkeypatch):
 
 
 @pytest.mark.smoke
-def test_missing_says_that_it_needs_all(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [(["--missing"], "give both"), (["--dtype", "auto"], "give one for a run")],
+)
+def test_what_is_of_all_cells_says_so(monkeypatch, capsys, arguments, advice):
     with pytest.raises(SystemExit):
-        options(monkeypatch, "--missing")
-    assert "give both" in capsys.readouterr().err
+        options(monkeypatch, *arguments)
+    assert advice in capsys.readouterr().err
+    assert options(monkeypatch, "--all", *arguments).all
 
 
 def test_a_run_of_all_labels_becomes_a_preset(small, monkeypatch, tmp_path):
