@@ -35,9 +35,12 @@ class PeerHyperModel(SemiSupervisedHyperModel):
     def _swwae(self, hp, drmm):
         return baselines.SWWAE(
             *_configuration(drmm),
-            # The terms are means over pixels and units; the authors' are sums.
-            reconstruction=hp.Float("reconstruction", 1.0, 1000.0, sampling="log"),
-            intermediate=hp.Float("intermediate", 0.01, 10.0, sampling="log"),
+            # The level of a channel a class is the authors' fully connected layer.
+            classifier_levels=1,
+            # Whether the authors' terms are sums or means over pixels and units is not
+            # known: both are in here.
+            reconstruction=hp.Float("reconstruction", 0.1, 1000.0, sampling="log"),
+            intermediate=hp.Float("intermediate", 0.01, 1000.0, sampling="log"),
             dropout=hp.Choice("dropout", [0.0, 0.5]),
         )
 

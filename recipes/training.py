@@ -116,7 +116,7 @@ def _peer(name, drmm, steps):
 
     configuration = (drmm.levels, drmm.num_classes, drmm.image_shape)
     if name == "swwae":
-        peer = baselines.SWWAE(*configuration, dropout=0.5)
+        peer = baselines.SWWAE(*configuration, dropout=0.5, classifier_levels=1)
     elif name == "ladder":
         peer = baselines.Ladder(*configuration)
     else:

@@ -22,9 +22,9 @@ class WhatWhere(NamedTuple):
 
     Attributes:
         logits: (B, num_classes).
-        messages: x_0..x_L, the "what" that the encoder passes on; x_0 is the image.
+        messages: x_0..x_M, the "what" that the encoder passes on; x_0 is the image.
         switches: the "where" of each level, int8, None of a level without pooling.
-        rendered: x̃_0..x̃_(L-1), what the decoder makes of x_L and the switches.
+        rendered: x̃_0..x̃_(M-1), what the decoder makes of x_M and the switches.
     """
 
     logits: Any
@@ -48,13 +48,15 @@ class SWWAE(Peer):
     $$x_m, s_m = \mathrm{MaxPool}(\mathrm{ReLU}(\mathrm{BN}(\mathrm{conv}(x_{m-1}))))$$
 
     $$\tilde x_{m-1} = \mathrm{ReLU}(\mathrm{deconv}(\mathrm{unpool}_{s_m}(\tilde x_m))
-    + \alpha_m), \qquad \tilde x_L = x_L$$
+    + \alpha_m), \qquad \tilde x_M = x_M$$
 
     $$\mathcal{L} = H(y, f(x)) + \lambda_{rec} \|x - \tilde x_0\|^2 + \lambda_M
-    \sum_{m=1}^{L-1} \|x_m - \tilde x_m\|^2$$
+    \sum_{m=1}^{M-1} \|x_m - \tilde x_m\|^2$$
 
-    The image x̃_0 has no ReLU. Unlike a DRMM, the decoder starts from x_L and not from
-    a class, has weights of its own, and a level without pooling has no switches.
+    The image x̃_0 has no ReLU. Unlike a DRMM, the decoder starts from x_M and not from
+    a class, has weights of its own, and a level without pooling has no switches. f is
+    the mean of x_L over positions and a linear top; the levels above M are f's alone,
+    as the classifier's fully connected layer is the authors'.
     ‖·‖² is the mean over rows and elements, H the mean over labelled rows. Where a
     whole cell of the encoder is off, the switch is too and nothing is unpooled.
 
@@ -66,7 +68,8 @@ class SWWAE(Peer):
         input_shape: (H, W, C) of an image, (C, H, W) for channels_first levels.
         reconstruction: λ_rec.
         intermediate: λ_M.
-        dropout: fraction of x_L that the classifier does not see in training.
+        dropout: fraction of x_M that the classifier does not see in training.
+        classifier_levels: L - M, how many levels on top are not decoded.
         **kwargs: `name`, `dtype` of `keras.Model`.
 
     Shapes:
@@ -97,6 +100,7 @@ class SWWAE(Peer):
         reconstruction=1.0,
         intermediate=0.1,
         dropout=0.0,
+        classifier_levels=0,
         **kwargs,
     ):
         amounts = {
@@ -108,6 +112,15 @@ class SWWAE(Peer):
         self.levels = copy_levels(levels)
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.image_shape = tuple(input_shape)
+        self.classifier_levels = standardize_integer(
+            classifier_levels, "classifier_levels", minimum=0
+        )
+        decoded = len(self.levels) - self.classifier_levels
+        if decoded < 1:
+            raise ValueError(
+                f"`classifier_levels` leaves no level to decode: give less than "
+                f"{len(self.levels)}, got {classifier_levels!r}."
+            )
         shape = (None, *self.image_shape)
         self.decoders = []
         for number, level in enumerate(self.levels, start=1):
@@ -117,29 +130,36 @@ class SWWAE(Peer):
                     "`top_down_batch_norm`."
                 )
             level.build(shape)
-            self.decoders.append(_decoder(level, shape, f"decoder_{number}"))
+            if number <= decoded:
+                self.decoders.append(_decoder(level, shape, f"decoder_{number}"))
             shape = level.compute_output_shape(shape)
         self.dropout = layers.Dropout(dropout, dtype=self.dtype_policy)
         self.pooling = layers.GlobalAveragePooling2D(
             data_format=self.levels[0].data_format, dtype=self.dtype_policy
         )
+        pooled = self.pooling.compute_output_shape(shape)
+        # As a DRMM's class templates: with a channel a class, each starts as its own.
+        is_square = pooled[-1] == self.num_classes
         self.head = layers.Dense(
-            self.num_classes, dtype=self.dtype_policy, name="logits"
+            self.num_classes,
+            kernel_initializer="identity" if is_square else "glorot_uniform",
+            dtype=self.dtype_policy,
+            name="logits",
         )
-        self.head.build(self.pooling.compute_output_shape(shape))
+        self.head.build(pooled)
         self.built = True
 
     def classify(self, images, training=False):
         """Return the encoder's logits."""
         message = images
-        for level in self.levels:
+        for level in self._decoded_levels:
             message = level(message, training=training)
         return self._logits(message, training)
 
     def encode(self, images, training=False):
-        """Return x_0..x_L and the switches s_1..s_L."""
+        """Return x_0..x_M and the switches s_1..s_M."""
         messages, switches = [images], []
-        for level in self.levels:
+        for level in self._decoded_levels:
             if _pools(level):
                 message, where = level.bottom_up(messages[-1], training)
             else:
@@ -149,10 +169,10 @@ class SWWAE(Peer):
         return messages, switches
 
     def decode(self, message, switches):
-        """Return x̃_0..x̃_(L-1) of x_L and the switches."""
+        """Return x̃_0..x̃_(M-1) of x_M and the switches."""
         rendered: list[Any] = []
         for decoder, level, where in reversed(
-            list(zip(self.decoders, self.levels, switches, strict=True))
+            list(zip(self.decoders, self._decoded_levels, switches, strict=True))
         ):
             # The bias α that a level adds top-down; its templates are the decoder's.
             message = decoder(message, where) + level.alpha
@@ -187,15 +207,22 @@ class SWWAE(Peer):
             "input_shape": self.image_shape,
             **self.amounts,
             "dropout": self.dropout.rate,
+            "classifier_levels": self.classifier_levels,
         }
 
     @classmethod
     def from_config(cls, config):
         return cls(**deserialize_levels(config))
 
+    @property
+    def _decoded_levels(self):
+        return self.levels[: len(self.decoders)]
+
     def _logits(self, message, training):
-        # (B, H, W, C) -> (B, C) -> (B, num_classes)
+        # (B, H, W, C) of x_M, of x_L -> (B, C) -> (B, num_classes)
         message = self.dropout(message, training=training)
+        for level in self.levels[len(self.decoders) :]:
+            message = level(message, training=training)
         return self.head(self.pooling(message))
 
 

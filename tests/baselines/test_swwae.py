@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_drmm import Level
 from keras_drmm.baselines import SWWAE
 from tests.baselines.build import X, Y, cross_entropy, levels, randomise
 
@@ -103,6 +104,44 @@ def test_passes_and_objective_are_the_papers(model):
     model.compile("sgd")
     loss = model.evaluate(X, Y, batch_size=8, verbose=0, return_dict=True)["loss"]
     assert loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_levels_of_the_classifier_are_not_decoded(model):
+    """x_3 is f's alone: the decoder starts from x_2, of which the logits are the same.
+
+    The other model's weights are this one's but those of the third level's decoder.
+    """
+    shorter = SWWAE(levels(), 3, (5, 5, 1), 0.7, 0.3, classifier_levels=1)
+    assert len(shorter.decoders) == 2
+    for ours, theirs in [
+        *zip(shorter.levels, model.levels, strict=True),
+        *zip(shorter.decoders, model.decoders[:2], strict=True),
+        (shorter.head, model.head),
+    ]:
+        ours.set_weights(theirs.get_weights())
+    x = ops.convert_to_tensor(X)
+    found, whole = shorter.passes(x), model.passes(x)
+    x2 = ops.convert_to_numpy(whole.messages[2])
+    d1 = np.maximum(
+        deconvolve(x2, model.decoders[1].rendering)
+        + ops.convert_to_numpy(model.levels[1].alpha),
+        0,
+    )
+    assert len(found.messages) == 3
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(found.rendered[1]), d1, rtol=1e-4, atol=1e-4
+    )
+    logits = ops.convert_to_numpy(whole.logits)
+    for given in (found.logits, shorter(x)):
+        np.testing.assert_allclose(ops.convert_to_numpy(given), logits, rtol=1e-5)
+    assert shorter.from_config(shorter.get_config()).classifier_levels == 1
+    with pytest.raises(ValueError, match="no level to decode"):
+        SWWAE(levels(), 3, (5, 5, 1), classifier_levels=3)
+
+
+def test_a_channel_a_class_starts_as_its_own_class():
+    model = SWWAE([*levels()[:2], Level(3, 1)], 3, (5, 5, 1))
+    np.testing.assert_array_equal(ops.convert_to_numpy(model.head.kernel), np.eye(3))
 
 
 def test_prediction_is_the_encoder_alone(model):
