@@ -3,9 +3,10 @@
     python recipes/ablation.py --variant baseline --draw 0
     python recipes/ablation.py --list
 
-Trains a model of the zoo, by default the 5-level DRMM, with one change to the
-baseline's objective, and appends its error on 5,000 validation images, training images
-whose labels are hidden, to `recipes/results/ablation.csv`. The test images are not
+Trains a model of the zoo, by default the 5-level DRMM, with one change to an objective,
+and appends its error on `--validation` images, training images whose labels are hidden,
+to `recipes/results/ablation.csv`. The variants named `zoo, ...` change the objective
+that was chosen, the others the one that the search began with. The test images are not
 loaded. `report.py` writes the table, with a sentence a row on what the change is.
 """
 
@@ -40,7 +41,7 @@ def main():
     keras.utils.set_random_seed(options.seed)
     (x, y), _ = data.load("mnist", options.data_dir)
     cell = Cell(1, SEMI_SUPERVISED, options.model, options.labels, options.draw)
-    dataset = make_dataset(cell, x, y)
+    dataset = make_dataset(cell, x, y, options.validation)
     steps = options.epochs * len(dataset)
     model = getattr(zoo, options.model)(dataset[0][0].shape[1:])
     variant.compile(model, steps)
@@ -54,6 +55,7 @@ def main():
         "draw": options.draw,
         "seed": options.seed,
         "epochs": options.epochs,
+        "validation_images": options.validation,
         "seconds": round(time.perf_counter() - start),
         "machine": results.machine(),
         "backend": options.backend,
@@ -63,7 +65,7 @@ def main():
     }
     print(row)
     # No column for a test error.
-    columns = ("variant", *results.COLUMNS[2:-1])
+    columns = ("variant", *results.COLUMNS[2:-1], "validation_images")
     results.append_row(results.RESULTS / "ablation.csv", row, columns)
 
 
@@ -77,6 +79,7 @@ def parse():
     parser.add_argument("--draw", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--validation", type=int, default=5000, help="images")
     parser.add_argument("--dtype", default="float32", help="or mixed_bfloat16")
     parser.add_argument("--backend", default="tensorflow")
     parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")

@@ -19,23 +19,25 @@ IMAGES_SEEN = 50_000
 PRETRAINING_IMAGES, SWEEPS = 10_000, 5
 
 
-def make_dataset(cell, x, y):
+def make_dataset(cell, x, y, validation=None):
     """Return the batches of a cell.
 
-    Validation images are training images whose labels are hidden, the same for all
-    models and numbers of labels of a draw. A cell of all labels has none.
+    Validation images, by default `VALIDATION_IMAGES`, are training images whose labels
+    are hidden, the same for all models and numbers of labels of a draw. A cell of all
+    labels has none.
     """
     from keras_drmm import data
 
+    validation = validation or VALIDATION_IMAGES
     unlabelled = len(x) - cell.labels
     # Labels that validation leaves to be hidden.
-    is_few = unlabelled > VALIDATION_IMAGES
+    is_few = unlabelled > validation
     dataset = data.semi_supervised(
         x,
         y,
         cell.labels if is_few else None,
         labelled_per_batch=16 if is_few and cell.labels < 10_000 else None,
-        validation=min(VALIDATION_IMAGES, unlabelled),
+        validation=min(validation, unlabelled),
         validation_images_unlabelled=is_few,
         seed=cell.draw,
     )

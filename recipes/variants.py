@@ -1,12 +1,13 @@
 """The variants of the objective that `ablation.py` compares."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import keras
 from keras import layers
 
 from keras_drmm.learning import EG, Pose
 from keras_drmm.learning.schedule import falling
+from recipes.training import image_nuisances
 
 
 @dataclass(frozen=True)
@@ -15,18 +16,21 @@ class Variant:
 
     Attributes:
         meaning: a sentence on what it is.
-        algorithm: how parameters change.
+        algorithm: how parameters change; None for the one of the zoo.
         learning_rate: of Adam at the start; it falls to 0.
+        changes: fields of the algorithm that are other.
     """
 
     meaning: str
-    algorithm: EG
+    algorithm: EG | None = None
     learning_rate: float = 2e-3
+    changes: dict = field(default_factory=dict)
 
     def compile(self, model, steps):
         """Compile `model` for `steps` training steps."""
+        algorithm = replace(self.algorithm or model.algorithm, **self.changes)
         optimizer = keras.optimizers.Adam(falling(self.learning_rate, steps))
-        model.compile(optimizer, algorithm=self.algorithm)
+        model.compile(optimizer, algorithm=algorithm)
 
 
 _EG = EG(reconstruction=0.05, nonnegativity=0.01, rows_per_render=4, warmup_steps=1000)
@@ -101,6 +105,59 @@ for _noise, _entropy, _consistency in ((0.3, 0.5, 1.0), (0.4, 1.0, 2.0)):
         ),
         learning_rate=4e-3,
     )
+
+# What each part of the zoo's objective does.
+for _change, _meaning, _fields in (
+    ("as it is", "The zoo's objective.", {}),
+    (
+        "no nuisance",
+        "Without consistency: q may change under pixel noise.",
+        {"consistency": 0.0, "nuisance": None},
+    ),
+    (
+        "no entropy",
+        "Rows need not decide: consistency and labels alone.",
+        {"entropy": 0.0},
+    ),
+    ("entropy 0.3", "Rows decide later.", {"entropy": 0.3}),
+    ("entropy 3", "Rows decide earlier.", {"entropy": 3.0}),
+    (
+        "no marginal KL",
+        "A batch's classes need not be equally many.",
+        {"marginal_kl": 0.0},
+    ),
+    (
+        "no generation",
+        "Nothing is rendered: the convnet alone learns.",
+        {"reconstruction": 0.0, "nonnegativity": 0.0},
+    ),
+    (
+        "reconstruction 1",
+        "What is rendered counts twenty times as much.",
+        {"reconstruction": 1.0},
+    ),
+    ("no warm-up", "All terms count from the first step on.", {"warmup_steps": 0}),
+    (
+        "noise 0.2",
+        "Half the pixel noise.",
+        {"nuisance": layers.GaussianNoise(0.2)},
+    ),
+    (
+        "noise 0.8",
+        "Twice the pixel noise.",
+        {"nuisance": layers.GaussianNoise(0.8)},
+    ),
+    (
+        "pose, cover and noise",
+        "The image is also moved, turned, scaled and partly covered.",
+        {
+            "nuisance": layers.Pipeline(
+                [*image_nuisances(0).layers, layers.GaussianNoise(0.4)]
+            )
+        },
+    ),
+):
+    VARIANTS[f"zoo, {_change}"] = Variant(_meaning, learning_rate=4e-3, changes=_fields)
 
 # What the code no longer has: the commits of their rows do.
 RETIRED = {

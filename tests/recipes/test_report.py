@@ -84,19 +84,21 @@ def test_ablation_is_ranked_within_equal_epochs():
     rows = [
         {"variant": name, "epochs": epochs, "draw": draw, "seed": "0"}
         | {"seconds": "10", "validation_error": error}
-        | {"model": "m", "labels": "100"}
-        for name, epochs, draw, error in (
-            ("baseline", "3", "0", "2.0"),
-            ("no generation", "3", "0", "1.0"),
-            ("no generation", "3", "1", "2.0"),
-            ("baseline", "1", "0", "5.0"),
+        | {"model": "m", "labels": "100", "validation_images": images}
+        for name, epochs, images, draw, error in (
+            ("baseline", "3", "50", "0", "2.0"),
+            ("no generation", "3", "50", "0", "1.0"),
+            ("no generation", "3", "50", "1", "2.0"),
+            ("no generation", "3", "90", "1", "3.0"),
+            ("baseline", "1", "50", "0", "5.0"),
         )
     ]
     lines = report.ablation_table(rows).splitlines()[2:]
-    assert [line.split(" | ")[2:5] for line in lines] == [
-        ["baseline", "1", "5.00"],
-        ["no generation", "3", "1.50 ± 0.71"],
-        ["baseline", "3", "2.00"],
+    assert [line.split(" | ")[2:6] for line in lines] == [
+        ["baseline", "1", "50", "5.00"],
+        ["no generation", "3", "50", "1.50 ± 0.71"],
+        ["baseline", "3", "50", "2.00"],
+        ["no generation", "3", "90", "3.00"],
     ]
 
 

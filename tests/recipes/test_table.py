@@ -188,21 +188,39 @@ def test_half_precision_is_scored_in_single(small, monkeypatch, tmp_path):
 
 def test_the_search_never_reads_test_images(small, monkeypatch, tmp_path):
     test = Guarded(lambda: False)
-    x = np.zeros((6000, 12, 12), "uint8")
-    x[:, 4:8, 4:8] = RANDOM.integers(0, 256, (6000, 4, 4), dtype="uint8")
-    monkeypatch.setattr(data, "load", lambda *_: ((x, np.arange(6000) % 10), test))
+    x = np.zeros((600, 12, 12), "uint8")
+    x[:, 4:8, 4:8] = RANDOM.integers(0, 256, (600, 4, 4), dtype="uint8")
+    monkeypatch.setattr(data, "load", lambda *_: ((x, np.arange(600) % 10), test))
     backend = keras.backend.backend()
     arguments = ["ablation.py", "--model", "rfm", "--epochs", "1", "--backend", backend]
-    monkeypatch.setattr(sys, "argv", arguments)
+    monkeypatch.setattr(sys, "argv", [*arguments, "--validation", "200"])
     ablation.main()
     (row,) = rows_of(tmp_path / "ablation.csv")
-    assert row["variant"] == "baseline"
-    assert 0 <= float(row["validation_error"]) <= 100
+    assert (row["variant"], row["validation_images"]) == ("baseline", "200")
+    wrong = float(row["validation_error"]) / 100 * 200
+    assert wrong == pytest.approx(round(wrong))
 
 
 @pytest.mark.smoke
 def test_every_variant_says_what_it_is():
     assert all(v.meaning.endswith(".") for v in variants.VARIANTS.values())
+
+
+@pytest.mark.smoke
+def test_variants_of_the_zoo_differ_by_what_they_name():
+    chosen = {k: v for k, v in variants.VARIANTS.items() if k.startswith("zoo, ")}
+    own = vars(zoo.drmm_lenet((16, 16, 1)).algorithm)
+    for variant in chosen.values():
+        model = zoo.drmm_lenet((16, 16, 1))
+        variant.compile(model, steps=10)
+        found = vars(model.algorithm)
+        expected = {**own, "nuisance": found["nuisance"], **variant.changes}
+        assert found == expected
+        if "nuisance" not in variant.changes:
+            assert found["nuisance"].stddev == own["nuisance"].stddev
+        assert float(model.optimizer._learning_rate(0)) == pytest.approx(4e-3)
+    # Each is another.
+    assert len({str(v.changes) for v in chosen.values()}) == len(chosen) > 1
 
 
 @pytest.mark.smoke
