@@ -17,6 +17,17 @@ SETTINGS = (SEMI_SUPERVISED, WITH_NUISANCES, PRETRAINING, SUPERVISED, LABELED_ON
 FEW = (100, 600, 1000, 3000)
 ALL, ALL_BUT_VALIDATION = 60_000, 55_000
 PEERS = ("convnet", "swwae", "ladder", "pseudo_label")
+# The paper's names of the zoo's models and of the peers.
+PAPER_NAMES = {
+    "rfm": ("RFM", "RFM (1 layer)"),
+    "drmm_lenet": ("DRMM 2-layer",),
+    "drmm_conv_small": ("DRMM 5-layer",),
+    "drmm_conv_large": ("DRMM 9-layer",),
+    "convnet_1": ("Convnet 1-layer", "Convnet (1 layer)"),
+    "convnet": ("Convnet 5-layer",),
+    "swwae": ("SWWAE dropout",),
+    "ladder": ("LadderNetwork",),
+}
 
 
 @dataclass(frozen=True)

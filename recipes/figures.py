@@ -1,0 +1,145 @@
+"""Pictures of the recorded rows: the tables, the errors and Figure 2."""
+
+from statistics import mean, stdev
+
+from recipes import cells
+
+
+def write(rows, paper, epochs, table, folder):
+    """Write table.png, errors.png and figure2.png.
+
+    Args:
+        rows: last rows of the cells of Table 1, dictionaries.
+        paper: the paper's tables, dictionaries.
+        epochs: rows of `epochs.csv`, dictionaries.
+        table: a Markdown table.
+        folder: where to.
+    """
+    draw_table(table, folder / "table.png")
+    draw_errors(error_curves(rows), paper_curves(paper), folder / "errors.png")
+    draw_speed(speed_curves(epochs), folder / "figure2.png")
+
+
+def error_curves(rows):
+    """Return {model: [(labels, mean test error, its deviation over draws)]}.
+
+    Args:
+        rows: rows of `tables.csv`, of which a draw's last one counts.
+    """
+    runs = {}
+    for row in rows:
+        if (row["table"], row["setting"]) == ("1", cells.SEMI_SUPERVISED):
+            cell = runs.setdefault((row["model"], int(row["labels"])), {})
+            cell[row["draw"], row["seed"]] = float(row["test_error"])
+    curves = {}
+    for (model, labels), found in sorted(runs.items()):
+        errors = list(found.values())
+        deviation = stdev(errors) if len(errors) > 1 else 0.0
+        curves.setdefault(model, []).append((labels, mean(errors), deviation))
+    return curves
+
+
+def paper_curves(paper):
+    """Return {model of the recipes: [(labels, the paper's test error)]}."""
+    names = {name: k for k, all_of in cells.PAPER_NAMES.items() for name in all_of}
+    curves = {}
+    for row in paper:
+        is_ours = (row["table"], row["setting"]) == ("1", cells.SEMI_SUPERVISED)
+        if is_ours and row["model"] in names and row["error_percent"]:
+            point = int(row["n_labeled"]), float(row["error_percent"])
+            curves.setdefault(names[row["model"]], []).append(point)
+    return {model: sorted(points) for model, points in curves.items()}
+
+
+def speed_curves(epochs):
+    """Return {model: [(epoch, seconds, validation error)]} of Figure 2's runs."""
+    curves = {}
+    for row in epochs:
+        is_run = (row["setting"], int(row["labels"])) == (
+            cells.SUPERVISED,
+            cells.ALL_BUT_VALIDATION,
+        )
+        if is_run and (row["draw"], row["seed"]) == ("0", "0"):
+            curve = curves.setdefault(row["model"], [])
+            epoch = int(row["epoch"])
+            if curve and epoch <= curve[-1][0]:
+                # The run was made again.
+                curve.clear()
+            error = float(row["validation_error"])
+            curve.append((epoch, float(row["seconds"]), error))
+    return curves
+
+
+def draw_errors(ours, paper, path):
+    """Draw test errors against labels, the paper's dashed."""
+    figure, axes = _figure(7, 4.5)
+    colours = {model: f"C{n}" for n, model in enumerate(sorted({*ours, *paper}))}
+    for model, points in ours.items():
+        labels, errors, deviations = zip(*points, strict=True)
+        axes.errorbar(
+            labels,
+            errors,
+            deviations,
+            color=colours[model],
+            marker="o",
+            capsize=3,
+            label=model,
+        )
+    for model, points in paper.items():
+        axes.plot(
+            *zip(*points, strict=True),
+            color=colours[model],
+            linestyle="--",
+            marker="x",
+            label=f"{model}, paper",
+        )
+    axes.set(xscale="log", yscale="log", xlabel="labels", ylabel="test error, percent")
+    axes.legend(fontsize=7, ncols=2)
+    figure.savefig(path, dpi=120)
+
+
+def draw_speed(curves, path):
+    """Draw validation errors against epochs and against seconds."""
+    figure, (by_epoch, by_second) = _figure(9, 3.5, columns=2)
+    for model, points in curves.items():
+        epochs, seconds, errors = zip(*points, strict=True)
+        by_epoch.plot(epochs, errors, marker=".", label=model)
+        by_second.plot(seconds, errors, marker=".", label=model)
+    for axes in (by_epoch, by_second):
+        axes.axhline(1.5, color="grey", linestyle=":")
+        axes.set(yscale="log", ylabel="validation error, percent")
+    by_epoch.set(xlabel="epochs")
+    by_second.set(xlabel="seconds, one core")
+    by_epoch.legend()
+    figure.savefig(path, dpi=120)
+
+
+def cells_of(table):
+    """Return a Markdown table's titles and lines, lists of strings."""
+    titles, _, *lines = (
+        [cell.strip().strip("`*") for cell in line.strip("|").split("|")]
+        for line in table.strip().splitlines()
+    )
+    return titles, lines
+
+
+def draw_table(table, path):
+    """Draw a Markdown table."""
+    titles, lines = cells_of(table)
+    figure, axes = _figure(22, 0.25 * (len(lines) + 2))
+    axes.axis("off")
+    drawn = axes.table(
+        lines, colLabels=titles, cellLoc="left", colLoc="left", loc="center"
+    )
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(8)
+    drawn.auto_set_column_width(range(len(titles)))
+    figure.savefig(path, dpi=100, bbox_inches="tight")
+
+
+def _figure(width, height, columns=1):
+    """Return a figure without a window, and its axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(1, columns)

@@ -1,0 +1,106 @@
+"""Pictures are drawn of the rows: each point is one of theirs."""
+
+import statistics
+
+import pytest
+
+from recipes import figures, report
+
+pytest.importorskip("matplotlib")
+
+CELL = {"table": "1", "setting": "semi-supervised", "model": "rfm", "labels": "100"}
+
+
+def row(error, draw, **changes):
+    return {**CELL, "draw": draw, "seed": "0", "test_error": error, **changes}
+
+
+@pytest.mark.smoke
+def test_errors_are_means_over_the_last_runs_of_draws():
+    rows = [
+        row("9.0", "0"),
+        row("2.0", "0"),
+        row("5.0", "1"),
+        row("1.0", "0", labels="600"),
+        row("0.5", "0", setting="supervised"),
+        row("0.5", "0", table="3"),
+        row("4.0", "0", model="swwae"),
+    ]
+    assert figures.error_curves(rows) == {
+        "rfm": [(100, 3.5, statistics.stdev([2, 5])), (600, 1.0, 0.0)],
+        "swwae": [(100, 4.0, 0.0)],
+    }
+
+
+@pytest.mark.smoke
+def test_the_paper_s_curves_are_those_of_its_table():
+    curves = figures.paper_curves(report.rows("paper"))
+    assert curves["rfm"] == [(100, 14.47), (600, 5.61), (1000, 4.67), (3000, 2.96)]
+    assert curves["ladder"] == [(100, 1.06), (1000, 0.84)]
+
+
+@pytest.mark.smoke
+def test_figure_2_is_of_the_last_run_of_draw_0():
+    def epoch(number, error, **changes):
+        own = {"setting": "supervised", "model": "convnet", "labels": "55000"}
+        run = {"draw": "0", "seed": "0", "seconds": str(10 * number)}
+        values = {"epoch": str(number), "validation_error": error}
+        return {**own, **run, **values, **changes}
+
+    rows = [
+        epoch(1, "9.0"),
+        epoch(2, "8.0"),
+        epoch(1, "5.0"),
+        epoch(2, "4.0"),
+        epoch(3, "7.0", draw="1"),
+        epoch(3, "7.0", labels="60000"),
+        epoch(3, "7.0", setting="labeled-only"),
+    ]
+    assert figures.speed_curves(rows) == {"convnet": [(1, 10.0, 5.0), (2, 20.0, 4.0)]}
+
+
+@pytest.mark.smoke
+def test_a_table_s_cells_are_read_without_marks():
+    table = "| a | b |\n|---|---|\n| **1** | `python x.py` |\n| 2 |  |\n"
+    assert figures.cells_of(table) == (
+        ["a", "b"],
+        [["1", "python x.py"], ["2", ""]],
+    )
+
+
+def test_pictures_have_every_point(tmp_path, monkeypatch):
+    """What is handed to matplotlib, read back from its axes."""
+    drawn = {}
+    monkeypatch.setattr(
+        "matplotlib.figure.Figure.savefig",
+        lambda figure, path, **_: drawn.setdefault(path.name, figure),
+    )
+    rows, paper, epochs = (report.rows(v) for v in ("tables", "paper", "epochs"))
+    table = report.readme_table(rows, paper)
+    figures.write(report.last_settings(rows), paper, epochs, table, tmp_path)
+    assert sorted(drawn) == ["errors.png", "figure2.png", "table.png"]
+    shown = {
+        text: [tuple(point) for point in line.get_xydata()]
+        for line, text in zip(
+            *drawn["errors.png"].axes[0].get_legend_handles_labels(), strict=True
+        )
+        if text.endswith(", paper")
+    }
+    assert shown == {
+        f"{model}, paper": points
+        for model, points in figures.paper_curves(paper).items()
+    }
+    by_epoch, by_second = drawn["figure2.png"].axes
+    curves = figures.speed_curves(epochs)
+    for axes, column in ((by_epoch, 0), (by_second, 1)):
+        lines = {v.get_label(): v.get_xydata().tolist() for v in axes.get_lines()}
+        for model, points in curves.items():
+            assert lines[model] == [[point[column], point[2]] for point in points]
+    (grid,) = drawn["table.png"].axes[0].tables
+    titles, lines = figures.cells_of(table)
+    texts = {at: cell.get_text().get_text() for at, cell in grid.get_celld().items()}
+    assert texts == {
+        (i, j): text
+        for i, line in enumerate([titles, *lines])
+        for j, text in enumerate(line)
+    }
