@@ -10,8 +10,9 @@ import numpy as np
 
 
 def main(devices, path):
-    flag = f"--xla_force_host_platform_device_count={devices}"
-    os.environ["XLA_FLAGS"] = flag
+    flags = os.environ.get("XLA_FLAGS", "")
+    count = f"--xla_force_host_platform_device_count={devices}"
+    os.environ["XLA_FLAGS"] = f"{flags} {count}"
     import keras
 
     from keras_drmm import DRMM, RMM, HardEM, Level, SoftEM

@@ -39,12 +39,16 @@ def test_comes_compiled_for_eg_with_a_falling_learning_rate():
 def test_learns_mnist_from_a_few_labels():
     """Nearest class mean of the same 200 labels is the classifier to beat."""
     (x, y), _ = data.load("mnist")
-    dataset = data.semi_supervised(x[:1700], y[:1700], 200, validation=500, seed=0)
-    model = zoo.drmm_conv_small()
+    # Every second pixel: a quarter of the time.
+    x = x[:, ::2, ::2]
+    dataset = data.semi_supervised(
+        x[:1700], y[:1700], 200, batch_size=50, validation=500, seed=0
+    )
+    model = zoo.drmm_conv_small((14, 14, 1))
     for level in model.levels:
         # A few short epochs end before 0.99 has forgotten the initial statistics.
-        level.batch_norm.momentum = 0.9
-    model.fit(dataset, epochs=8, verbose=0)
+        level.batch_norm.momentum = 0.8
+    model.fit(dataset, epochs=4, verbose=0)
     images, labels = dataset.validation
     accuracy = np.mean(model.predict(images, verbose=0).argmax(1) == labels)
 
