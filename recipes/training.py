@@ -14,7 +14,8 @@ VALIDATION_IMAGES = 5000
 EPOCHS = {"rfm": 8, "drfm_lenet": 6, "drmm_lenet": 6, "ladder": 3}
 OTHER_EPOCHS, NUISANCES_EPOCHS, SUPERVISED_EPOCHS, CIFAR_EPOCHS = 5, 8, 10, 100
 # Of runs that see few labelled images alone: as many epochs as make so many images.
-IMAGES_SEEN = 50_000
+# One level, whose features are few, goes on to learn after the others have.
+IMAGES_SEEN, IMAGES_SEEN_BY_ONE_LEVEL = 50_000, 250_000
 # Of `unsupervised-pretraining`.
 PRETRAINING_IMAGES, SWEEPS = 10_000, 5
 
@@ -54,7 +55,9 @@ def default_epochs(cell):
         if cell.setting == WITH_NUISANCES:
             return NUISANCES_EPOCHS
         return EPOCHS.get(cell.model, OTHER_EPOCHS)
-    return max(SUPERVISED_EPOCHS, IMAGES_SEEN // cell.labels)
+    one_level = cell.model in ("rfm", "convnet_1")
+    images = IMAGES_SEEN_BY_ONE_LEVEL if one_level else IMAGES_SEEN
+    return max(SUPERVISED_EPOCHS, images // cell.labels)
 
 
 def make_model(cell, steps, input_shape):

@@ -116,3 +116,22 @@ def test_models_of_a_draw_are_validated_on_the_same_rows():
             dataset.validation_indices, first.validation_indices
         )
     np.testing.assert_array_equal(others[1].labelled_indices, first.labelled_indices)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("table", "setting", "model", "labels", "epochs"),
+    [
+        (1, "semi-supervised", "rfm", 100, 8),
+        (1, "semi-supervised", "swwae", 1000, 5),
+        (1, "semi-supervised, nuisances", "drmm_conv_small", 100, 8),
+        (5, "labeled-only", "drmm_conv_small", 100, 500),
+        (5, "labeled-only", "rfm", 1000, 250),
+        (5, "labeled-only", "convnet_1", 3000, 83),
+        (3, "supervised", "rfm", 60_000, 10),
+        (3, "semi-supervised", "drmm_lenet", 60_000, 10),
+        (4, "semi-supervised", "drmm_lenet", 4000, 100),
+    ],
+)
+def test_epochs_are_those_of_the_guide(table, setting, model, labels, epochs):
+    assert training.default_epochs(Cell(table, setting, model, labels)) == epochs
