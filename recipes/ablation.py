@@ -43,7 +43,8 @@ def main():
     cell = Cell(1, SEMI_SUPERVISED, options.model, options.labels, options.draw)
     dataset = make_dataset(cell, x, y, options.validation)
     steps = options.epochs * len(dataset)
-    model = getattr(zoo, options.model)(dataset[0][0].shape[1:])
+    image_shape = dataset[0][0].shape[1:]
+    model = getattr(zoo, options.model)(image_shape, training_steps=steps)
     variant.compile(model, steps)
     batches = dataset.as_tf_dataset() if options.backend == "tensorflow" else dataset
     start = time.perf_counter()
@@ -55,7 +56,7 @@ def main():
         "draw": options.draw,
         "seed": options.seed,
         "epochs": options.epochs,
-        "validation_images": options.validation,
+        "validation_images": len(dataset.validation_indices),
         "seconds": round(time.perf_counter() - start),
         "machine": results.machine(),
         "backend": options.backend,

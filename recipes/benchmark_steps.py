@@ -74,6 +74,7 @@ def main():
         print(json.dumps(peak_memory(options.peak)))
         return
     from recipes import results
+    from recipes.precision import has_unit
 
     # Asked now: the code may be edited while the run goes on.
     shared = {
@@ -81,8 +82,8 @@ def main():
         "commit": results.commit(),
         "command": results.command(),
     }
-    if not has_bfloat16():
-        print("This processor has no bfloat16.")
+    if not has_unit():
+        print("This processor has no unit for bfloat16.")
     for backend in BACKENDS if options.backend == "all" else (options.backend,):
         for row in backend_rows(backend, options.runs):
             line = "{measure:20} {backend:11} {ours:>9} {stock:>9} {unit:8} {ratio:>6}"
@@ -207,6 +208,7 @@ def measure(runs):
     import keras
 
     from keras_drmm import EG, baselines, zoo
+    from recipes.precision import has_unit
 
     backend = keras.config.backend()
     model = zoo.drmm_conv_small()
@@ -229,7 +231,7 @@ def measure(runs):
     rows.append(
         compared("EG step, zoo", backend, milliseconds(seconds), "ms", step_runs)
     )
-    if has_bfloat16():
+    if has_unit():
         seconds = alternate([training(v) for v in bfloat16_models()], runs)
         values = milliseconds(seconds)
         rows.append(compared("EG step, bfloat16", backend, values, "ms", step_runs))
@@ -314,13 +316,6 @@ def bfloat16_models():
         keras.config.set_dtype_policy(policy)
     compile_model(model, EG())
     return model, convnet
-
-
-def has_bfloat16():
-    """Return whether the processor computes in bfloat16."""
-    info = Path("/proc/cpuinfo")
-    flags = info.read_text().split() if info.exists() else []
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def peak_memory(which):

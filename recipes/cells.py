@@ -109,7 +109,10 @@ def all_cells():
 
 
 def recorded():
-    """Return the cells that have a row."""
+    """Return the cells that have a row of an objective that is known.
+
+    Those of an earlier version have none.
+    """
     path = results.RESULTS / "tables.csv"
     if not path.exists():
         return set()
@@ -123,4 +126,5 @@ def recorded():
                 int(row["draw"]),
             )
             for row in csv.DictReader(file)
+            if row["objective"]
         }

@@ -1,8 +1,9 @@
 """Pictures of the recorded rows: the tables, the errors and Figure 2."""
 
+from math import nan
 from statistics import mean, stdev
 
-from recipes import cells
+from recipes import cells, report
 
 
 def write(rows, paper, epochs, table, folder):
@@ -23,20 +24,23 @@ def write(rows, paper, epochs, table, folder):
 def error_curves(rows):
     """Return {model: [(labels, mean test error, its deviation over draws)]}.
 
+    The deviation of one draw is NaN, of which no bar is drawn.
+
     Args:
         rows: rows of `tables.csv`, of which a draw's last one counts.
     """
-    runs = {}
-    for row in rows:
-        if (row["table"], row["setting"]) == ("1", cells.SEMI_SUPERVISED):
-            cell = runs.setdefault((row["model"], int(row["labels"])), {})
-            cell[row["draw"], row["seed"]] = float(row["test_error"])
+    of_table_1 = [
+        row
+        for row in rows
+        if (row["table"], row["setting"]) == ("1", cells.SEMI_SUPERVISED)
+    ]
     curves = {}
-    for (model, labels), found in sorted(runs.items()):
-        errors = list(found.values())
-        deviation = stdev(errors) if len(errors) > 1 else 0.0
-        curves.setdefault(model, []).append((labels, mean(errors), deviation))
-    return curves
+    for (_, labels), group in report.grouped(of_table_1):
+        errors = [float(row["test_error"]) for row in group]
+        deviation = stdev(errors) if len(errors) > 1 else nan
+        point = int(labels), mean(errors), deviation
+        curves.setdefault(group[0]["model"], []).append(point)
+    return {model: sorted(points) for model, points in sorted(curves.items())}
 
 
 def paper_curves(paper):
@@ -54,19 +58,12 @@ def paper_curves(paper):
 def speed_curves(epochs):
     """Return {model: [(epoch, seconds, validation error)]} of Figure 2's runs."""
     curves = {}
-    for row in epochs:
-        is_run = (row["setting"], int(row["labels"])) == (
-            cells.SUPERVISED,
-            cells.ALL_BUT_VALIDATION,
-        )
-        if is_run and (row["draw"], row["seed"]) == ("0", "0"):
-            curve = curves.setdefault(row["model"], [])
-            epoch = int(row["epoch"])
-            if curve and epoch <= curve[-1][0]:
-                # The run was made again.
-                curve.clear()
-            error = float(row["validation_error"])
-            curve.append((epoch, float(row["seconds"]), error))
+    for (setting, model, labels), runs in report.learning_curves(epochs).items():
+        if (setting, labels) == (cells.SUPERVISED, cells.ALL_BUT_VALIDATION):
+            names = "epoch", "seconds", "validation_error"
+            curves[model] = [
+                tuple(float(row[name]) for name in names) for row in runs["0", "0"]
+            ]
     return curves
 
 
@@ -106,7 +103,7 @@ def draw_speed(curves, path):
         by_epoch.plot(epochs, errors, marker=".", label=model)
         by_second.plot(seconds, errors, marker=".", label=model)
     for axes in (by_epoch, by_second):
-        axes.axhline(1.5, color="grey", linestyle=":")
+        axes.axhline(min(report.THRESHOLDS), color="grey", linestyle=":")
         axes.set(yscale="log", ylabel="validation error, percent")
     by_epoch.set(xlabel="epochs")
     by_second.set(xlabel="seconds, one core")

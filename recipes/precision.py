@@ -12,10 +12,14 @@ DEEP = ("drmm_conv_small", "drmm_conv_large", *PEERS)
 def fastest(dtype, model, cpuinfo=Path("/proc/cpuinfo")):
     """Return the dtype policy of a run: "auto" is decided by model and processor.
 
-    A processor without AMX has no unit for bfloat16 matrices: conv-small then takes 1.5
-    times as long in half precision, and with it half as long.
+    A processor without AMX has no unit for bfloat16 matrices, and conv-small is then
+    slower in half precision, with AVX-512 BF16 too.
     """
     if dtype != "auto":
         return dtype
-    has_unit = cpuinfo.exists() and "amx_bf16" in cpuinfo.read_text()
-    return "mixed_bfloat16" if has_unit and model in DEEP else "float32"
+    return "mixed_bfloat16" if has_unit(cpuinfo) and model in DEEP else "float32"
+
+
+def has_unit(cpuinfo=Path("/proc/cpuinfo")):
+    """Return whether the processor has a unit that multiplies bfloat16 matrices."""
+    return cpuinfo.exists() and "amx_bf16" in cpuinfo.read_text().split()

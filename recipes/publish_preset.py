@@ -50,7 +50,8 @@ def publish(run, folder):
     cell = Cell(*(row[v] for v in ("table", "setting", "model", "labels", "draw")))
     model = training.make_model(cell, row["steps"], tuple(row["image_shape"]))
     model.load_weights(run / "model.weights.h5")
-    key = f"{cell.model}, {cell.setting}", str(cell.labels), str(row["epochs"])
+    name = f"{cell.model}, {cell.setting}"
+    key = name, *(str(row[column]) for column in report.CELL)
     draws = dict(report.grouped(report.rows("tables"), report.CELL))[key]
     errors = [float(v["test_error"]) for v in draws]
     names = ("labels", "draw", "seed", "seconds", "machine", "backend", "commit")

@@ -43,12 +43,12 @@ machine, backend and commit of each row.
 Test error in percent, means over draws of labels, beside the paper's figure for the
 model of the same depth. No augmentation but for `nuisances`, where the class must also
 be that of the moved, turned, scaled and partly covered image (`pose`, of an earlier
-version: not covered). The test set is read once a run. Lines of one cell that differ by
-epochs differ by settings. `convnet`, `convnet_2` and `convnet_1` are the stock convnets
-of 5, 2 and 1 levels. Commands are those of the last run; its commit stands in
+version: not covered). The test set is read once a run. Lines without an objective are of
+earlier ones; their commits have them. `convnet`, `convnet_2` and `convnet_1` are the stock
+convnets of 5, 2 and 1 levels. Commands are those of the last run; its commit stands in
 `recipes/results/tables.csv`.
 
-{means_table(rows("tables"), rows("paper"))}
+{means_table(rows("tables"), rows("paper"), ("epochs", "objective"))}
 Table 1, semi-supervised, by the last settings of each cell; bars are standard
 deviations over draws, dashes the paper's figures. [README's table as a
 picture](images/table.png).
@@ -153,15 +153,16 @@ def table(rows):
 
 
 # What the runs of a mean have in common, beside model and setting.
-CELL = ("labels", "epochs")
+CELL = ("labels", "epochs", "objective")
 
 
-def means_table(rows, paper):
-    """Return a Markdown table: a line for each cell and number of epochs.
+def means_table(rows, paper, shown=("epochs",)):
+    """Return a Markdown table: a line for each cell, number of epochs and objective.
 
     Args:
-        rows: dictionaries with the columns of `recipes.results.COLUMNS`.
+        rows: dictionaries with the columns of `recipes.results.TABLE_COLUMNS`.
         paper: the paper's tables, dictionaries.
+        shown: columns beside the cell's.
     """
     from recipes.cells import PAPER_NAMES
 
@@ -171,13 +172,13 @@ def means_table(rows, paper):
         ]
         for row in paper
     }
-    lines = [
-        "| table | setting | model | labels | epochs | test error | draws | paper "
-        "| difference | seconds, one core | command |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+    titles = [
+        *("table", "setting", "model", "labels", *shown, "test error", "draws"),
+        *("paper", "difference", "seconds, one core", "command"),
     ]
+    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     groups = {}
-    for (_, labels, epochs), group in grouped(rows, CELL):
+    for (_, labels, epochs, objective), group in grouped(rows, CELL):
         row = group[-1]
         names = PAPER_NAMES.get(row["model"], ())
         key = row["table"], row["setting"]
@@ -186,10 +187,13 @@ def means_table(rows, paper):
         ours = mean(float(run["test_error"]) for run in group)
         difference = f"{ours - float(published):+.2f}" if published else ""
         seconds = mean(float(run["seconds"]) for run in group)
-        groups[(*key, row["model"], int(labels), int(epochs))] = (
-            f"| {row['table']} | {row['setting']} | {row['model']} | {labels} | "
-            f"{epochs} | {spread(group, 'test_error')} | {len(group)} | {published} | "
-            f"{difference} | {seconds:.0f} | `{row['command']}` |"
+        line = [
+            *(*key, row["model"], labels, *(row[column] for column in shown)),
+            *(spread(group, "test_error"), str(len(group)), published, difference),
+            *(f"{seconds:.0f}", f"`{row['command']}`"),
+        ]
+        groups[(*key, row["model"], int(labels), int(epochs), objective)] = (
+            f"| {' | '.join(line)} |"
         )
     return "\n".join([*lines, *(groups[key] for key in sorted(groups))]) + "\n"
 
@@ -203,30 +207,32 @@ def readme_table(rows, paper):
 
 
 def last_settings(rows):
-    """Return the semi-supervised rows, of a cell those of the epochs it had last."""
+    """Return the semi-supervised rows, of a cell those with the settings of its last.
+
+    The settings are the objective and the number of epochs.
+    """
     found = [row for row in rows if row["setting"].startswith("semi-supervised")]
-    last = {_cell(row): row["epochs"] for row in found}
-    return [row for row in found if row["epochs"] == last[_cell(row)]]
+    last = {_cell(row): _settings(row) for row in found}
+    return [row for row in found if _settings(row) == last[_cell(row)]]
 
 
 def _cell(row):
     return row["setting"], row["model"], row["labels"]
 
 
+def _settings(row):
+    return row["epochs"], row["objective"]
+
+
 # Percent: Figure 2's, and the peers'.
 THRESHOLDS = (2.0, 1.5)
 
 
-def speed_table(rows):
-    """Return a Markdown table: when each model fell below the thresholds.
+def learning_curves(rows):
+    """Return {(setting, model, labels): {(draw, seed): rows of its epochs}}.
 
     A run that was made again, by other settings, takes the place of the earlier one.
     """
-    titles = [f"{v:g} %: epochs | seconds" for v in THRESHOLDS]
-    lines = [
-        "| setting | model | labels | runs | " + " | ".join(titles) + " |",
-        "|" + "---|" * (4 + 2 * len(THRESHOLDS)),
-    ]
     groups = {}
     for row in rows:
         if row["validation_error"]:
@@ -235,6 +241,17 @@ def speed_table(rows):
             before = runs.get(run, [])
             is_new = before and int(row["epoch"]) <= int(before[-1]["epoch"])
             runs[run] = [row] if is_new else [*before, row]
+    return groups
+
+
+def speed_table(rows):
+    """Return a Markdown table: when each model fell below the thresholds."""
+    titles = [f"{v:g} %: epochs | seconds" for v in THRESHOLDS]
+    lines = [
+        "| setting | model | labels | runs | " + " | ".join(titles) + " |",
+        "|" + "---|" * (4 + 2 * len(THRESHOLDS)),
+    ]
+    groups = learning_curves(rows)
     for key in sorted(groups):
         runs, cells = groups[key].values(), []
         for threshold in THRESHOLDS:

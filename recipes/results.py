@@ -26,17 +26,31 @@ COLUMNS = (
     "validation_error",
     "test_error",
 )
+# What was minimised: rows of other objectives are no draws of one cell.
+TABLE_COLUMNS = (*COLUMNS, "objective")
 
 
 def append_row(path, row, columns=COLUMNS):
-    """Append `row`, a dictionary of all `columns`, to the CSV file at `path`."""
+    """Append `row`, a dictionary of all `columns`, to the CSV file at `path`.
+
+    Raises:
+        ValueError: the row, or the file that is there, has other columns.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists()
+    if not is_new:
+        with path.open(newline="") as file:
+            there = tuple(next(csv.reader(file)))
+        if there != tuple(columns):
+            raise ValueError(
+                f"{path} has the columns {there}, not {columns}: it is of another "
+                f"version. Move it away. The row: {row}"
+            )
     if set(row) != set(columns):
         raise ValueError(
             f"A row has the columns {columns}; these differ: {set(row) ^ set(columns)}."
         )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, columns)
         if is_new:

@@ -102,9 +102,10 @@ def run(cell, options):
         "validation_error": training.validation_error(trained, dataset),
         # The test images are used here, for the first and only time.
         "test_error": training.test_error(trained, *test),
+        "objective": training.objective_of(trained),
     }
     if not options.short:
-        results.append_row(results.RESULTS / "tables.csv", row)
+        results.append_row(results.RESULTS / "tables.csv", row, results.TABLE_COLUMNS)
         training.record_epochs(cell, options.seed, folder)
     # What `publish_preset.py` makes a model of.
     made = {"steps": steps, "image_shape": image_shape}

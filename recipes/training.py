@@ -130,6 +130,23 @@ def _peer(name, drmm, steps):
     return peer
 
 
+def objective_of(model):
+    """Return what a compiled model minimises, in words, by which rows are grouped."""
+    algorithm = getattr(model, "algorithm", None)
+    weights = {"cross_entropy": 1.0}
+    if algorithm is not None:
+        weights = algorithm.weights
+    elif hasattr(model, "weights_of_terms"):
+        weights = model.weights_of_terms
+    words = [f"{name} {weight:g}" for name, weight in weights.items()]
+    nuisance = getattr(algorithm, "nuisance", None)
+    if nuisance is not None:
+        # A pipeline is named by what is in it.
+        layers = getattr(nuisance, "layers", [nuisance])
+        words.append(" and ".join(type(layer).__name__ for layer in layers))
+    return ", ".join(words)
+
+
 def train(model, dataset, epochs, folder, backend):
     """Fit `model`, from the last whole epoch if the run was stopped.
 

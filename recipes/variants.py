@@ -1,6 +1,7 @@
 """The variants of the objective that `ablation.py` compares."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import keras
 from keras import layers
@@ -17,93 +18,123 @@ class Variant:
     Attributes:
         meaning: a sentence on what it is.
         algorithm: how parameters change; None for the one of the zoo.
-        learning_rate: of Adam at the start; it falls to 0.
-        changes: fields of the algorithm that are other.
+        learning_rate: of Adam at the start, from where it falls to 0; None for the
+            optimizer of the zoo.
+        changes: fields of the algorithm that are other, or functions of the algorithm
+            that return them.
     """
 
     meaning: str
     algorithm: EG | None = None
-    learning_rate: float = 2e-3
+    learning_rate: float | None = None
     changes: dict = field(default_factory=dict)
 
     def compile(self, model, steps):
-        """Compile `model` for `steps` training steps."""
-        algorithm = replace(self.algorithm or model.algorithm, **self.changes)
-        optimizer = keras.optimizers.Adam(falling(self.learning_rate, steps))
-        model.compile(optimizer, algorithm=algorithm)
+        """Compile a model of the zoo for `steps` training steps."""
+        own = self.algorithm or model.algorithm
+        changes = {
+            # A layer is made now, by the seed and the precision of the run.
+            name: value(own) if callable(value) else value
+            for name, value in self.changes.items()
+        }
+        optimizer = model.optimizer
+        if self.learning_rate is not None:
+            optimizer = keras.optimizers.Adam(falling(self.learning_rate, steps))
+        model.compile(optimizer, algorithm=replace(own, **changes))
 
 
 _EG = EG(reconstruction=0.05, nonnegativity=0.01, rows_per_render=4, warmup_steps=1000)
 _BARE = replace(_EG, reconstruction=0, nonnegativity=0)
 # z of a factor model has both signs.
 _FACTORS = replace(_EG, nonnegativity=0, rows_per_render=16)
-_POSE = replace(_BARE, consistency=1.0, nuisance=Pose())
+_POSE = {"consistency": 1.0, "nuisance": lambda own: Pose()}
+
+# What the search began with: half the zoo's learning rate.
+_early = partial(Variant, learning_rate=2e-3)
+
+
+def _noise(deviation):
+    """Return a function that makes a layer of pixel noise."""
+    return lambda own: layers.GaussianNoise(deviation)
+
+
+def _times(factor):
+    """Return a function that makes an algorithm's pixel noise, `factor` times it."""
+    return lambda own: layers.GaussianNoise(factor * own.nuisance.stddev)
+
+
+def _all_nuisances(own):
+    return layers.Pipeline([*image_nuisances(0).layers, own.nuisance])
+
 
 VARIANTS = {
-    "baseline": Variant(
+    "baseline": _early(
         "Entropy 0.5, marginal KL 1, reconstruction 0.05, all but cross-entropy ramped "
         "over 1,000 steps.",
         _EG,
     ),
-    "no generation": Variant(
+    "no generation": _early(
         "Bare: the baseline without reconstruction and non-negativity.", _BARE
     ),
-    "noise": Variant(
+    "noise": _early(
         "Baseline, and q must not change under pixel noise of 0.3.",
-        replace(_EG, consistency=1.0, nuisance=layers.GaussianNoise(0.3)),
+        _EG,
+        changes={"consistency": 1.0, "nuisance": _noise(0.3)},
     ),
-    "pose": Variant(
+    "pose": _early(
         "Baseline, and q must not change with the pose of the image.",
-        replace(_EG, consistency=1.0, nuisance=Pose()),
+        _EG,
+        changes=_POSE,
     ),
-    "entropy 0.2": Variant(
+    "entropy 0.2": _early(
         "Bare, entropy 0.2: rows between classes stay there.",
         replace(_BARE, entropy=0.2),
     ),
-    "marginal 0.3": Variant(
+    "marginal 0.3": _early(
         "Bare, marginal KL 0.3: a batch's classes need not be equally many.",
         replace(_BARE, marginal_kl=0.3),
     ),
-    "rate 4e-3": Variant("Bare, twice the learning rate.", _BARE, learning_rate=4e-3),
-    "pose, entropy 0.1": Variant(
+    "rate 4e-3": _early("Bare, twice the learning rate.", _BARE, learning_rate=4e-3),
+    "pose, entropy 0.1": _early(
         "Bare and pose, entropy 0.1: consistency alone does not decide.",
-        replace(_POSE, entropy=0.1),
+        replace(_BARE, entropy=0.1),
+        changes=_POSE,
     ),
-    "pose, entropy 1, warm-up 300": Variant(
+    "pose, entropy 1, warm-up 300": _early(
         "Bare and pose, entropy 1, labels lead for 300 steps instead of 1,000.",
-        replace(_POSE, entropy=1.0, warmup_steps=300),
+        replace(_BARE, entropy=1.0, warmup_steps=300),
+        changes=_POSE,
     ),
 }
 for _entropy in (1.0, 2.0, 4.0):
-    VARIANTS[f"entropy {_entropy:g}"] = Variant(
+    VARIANTS[f"entropy {_entropy:g}"] = _early(
         f"Bare, entropy {_entropy:g}: rows decide earlier and for good.",
         replace(_BARE, entropy=_entropy),
     )
-    VARIANTS[f"pose, entropy {_entropy:g}"] = Variant(
-        f"Bare and pose, entropy {_entropy:g}.", replace(_POSE, entropy=_entropy)
+    VARIANTS[f"pose, entropy {_entropy:g}"] = _early(
+        f"Bare and pose, entropy {_entropy:g}.",
+        replace(_BARE, entropy=_entropy),
+        changes=_POSE,
     )
-    VARIANTS[f"entropy {_entropy:g}, rate 4e-3"] = Variant(
+    VARIANTS[f"entropy {_entropy:g}, rate 4e-3"] = _early(
         f"Bare, entropy {_entropy:g}, twice the learning rate.",
         replace(_BARE, entropy=_entropy),
         learning_rate=4e-3,
     )
-    VARIANTS[f"pose, entropy {_entropy:g}, rate 4e-3"] = Variant(
+    VARIANTS[f"pose, entropy {_entropy:g}, rate 4e-3"] = _early(
         f"Bare and pose, entropy {_entropy:g}, twice the learning rate.",
-        replace(_POSE, entropy=_entropy),
+        replace(_BARE, entropy=_entropy),
         learning_rate=4e-3,
+        changes=_POSE,
     )
-for _noise, _entropy, _consistency in ((0.3, 0.5, 1.0), (0.4, 1.0, 2.0)):
-    _name = f"noise {_noise}, entropy {_entropy:g}, consistency {_consistency:g}"
-    VARIANTS[_name] = Variant(
+for _deviation, _entropy, _consistency in ((0.3, 0.5, 1.0), (0.4, 1.0, 2.0)):
+    _name = f"noise {_deviation}, entropy {_entropy:g}, consistency {_consistency:g}"
+    VARIANTS[_name] = _early(
         f"Reconstruction 0.05 alone of the generative terms, {_name}, twice the "
         "learning rate.",
-        replace(
-            _FACTORS,
-            entropy=_entropy,
-            consistency=_consistency,
-            nuisance=layers.GaussianNoise(_noise),
-        ),
+        replace(_FACTORS, entropy=_entropy),
         learning_rate=4e-3,
+        changes={"consistency": _consistency, "nuisance": _noise(_deviation)},
     )
 
 # What each part of the zoo's objective does.
@@ -137,27 +168,15 @@ for _change, _meaning, _fields in (
         {"reconstruction": 1.0},
     ),
     ("no warm-up", "All terms count from the first step on.", {"warmup_steps": 0}),
+    ("half the noise", "Pixel noise of half the deviation.", {"nuisance": _times(0.5)}),
+    ("twice the noise", "Pixel noise of twice the deviation.", {"nuisance": _times(2)}),
     (
-        "noise 0.2",
-        "Half the pixel noise.",
-        {"nuisance": layers.GaussianNoise(0.2)},
-    ),
-    (
-        "noise 0.8",
-        "Twice the pixel noise.",
-        {"nuisance": layers.GaussianNoise(0.8)},
-    ),
-    (
-        "pose, cover and noise",
-        "The image is also moved, turned, scaled and partly covered.",
-        {
-            "nuisance": layers.Pipeline(
-                [*image_nuisances(0).layers, layers.GaussianNoise(0.4)]
-            )
-        },
+        "pose and cover",
+        "Before the noise the image is moved, turned, scaled and partly covered.",
+        {"nuisance": _all_nuisances},
     ),
 ):
-    VARIANTS[f"zoo, {_change}"] = Variant(_meaning, learning_rate=4e-3, changes=_fields)
+    VARIANTS[f"zoo, {_change}"] = Variant(_meaning, changes=_fields)
 
 # What the code no longer has: the commits of their rows do.
 RETIRED = {

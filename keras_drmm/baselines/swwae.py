@@ -132,6 +132,9 @@ class SWWAE(Peer):
             level.build(shape)
             if number <= decoded:
                 self.decoders.append(_decoder(level, shape, f"decoder_{number}"))
+            else:
+                # It is added top-down, where this level is not.
+                level.alpha.trainable = False
             shape = level.compute_output_shape(shape)
         self.dropout = layers.Dropout(dropout, dtype=self.dtype_policy)
         self.pooling = layers.GlobalAveragePooling2D(

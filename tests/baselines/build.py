@@ -27,7 +27,7 @@ def network():
 
 
 PEERS = {
-    "SWWAE": lambda: SWWAE(levels(), 3, (5, 5, 1), dropout=0.1),
+    "SWWAE": lambda: SWWAE(levels(), 3, (5, 5, 1), dropout=0.1, classifier_levels=1),
     "Ladder": lambda: Ladder(levels(), 3, (5, 5, 1), noise=0.2),
     "PseudoLabel": lambda: PseudoLabel(network(), alpha=0.5, t1=1, t2=3),
 }

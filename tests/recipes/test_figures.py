@@ -1,12 +1,11 @@
 """Pictures are drawn of the rows: each point is one of theirs."""
 
+import math
 import statistics
 
 import pytest
 
 from recipes import figures, report
-
-pytest.importorskip("matplotlib")
 
 CELL = {"table": "1", "setting": "semi-supervised", "model": "rfm", "labels": "100"}
 
@@ -26,10 +25,14 @@ def test_errors_are_means_over_the_last_runs_of_draws():
         row("0.5", "0", table="3"),
         row("4.0", "0", model="swwae"),
     ]
-    assert figures.error_curves(rows) == {
-        "rfm": [(100, 3.5, statistics.stdev([2, 5])), (600, 1.0, 0.0)],
-        "swwae": [(100, 4.0, 0.0)],
-    }
+    curves = figures.error_curves(rows)
+    assert list(curves) == ["rfm", "swwae"]
+    first, second = curves["rfm"]
+    assert first == (100, 3.5, statistics.stdev([2, 5]))
+    # One draw has no deviation.
+    assert second[:2] == (600, 1.0)
+    assert math.isnan(second[2])
+    assert curves["swwae"][0][:2] == (100, 4.0)
 
 
 @pytest.mark.smoke
@@ -70,6 +73,7 @@ def test_a_table_s_cells_are_read_without_marks():
 
 def test_pictures_have_every_point(tmp_path, monkeypatch):
     """What is handed to matplotlib, read back from its axes."""
+    pytest.importorskip("matplotlib")
     drawn = {}
     monkeypatch.setattr(
         "matplotlib.figure.Figure.savefig",
@@ -79,16 +83,16 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
     table = report.readme_table(rows, paper)
     figures.write(report.last_settings(rows), paper, epochs, table, tmp_path)
     assert sorted(drawn) == ["errors.png", "figure2.png", "table.png"]
+    handles = drawn["errors.png"].axes[0].get_legend_handles_labels()
     shown = {
-        text: [tuple(point) for point in line.get_xydata()]
-        for line, text in zip(
-            *drawn["errors.png"].axes[0].get_legend_handles_labels(), strict=True
-        )
-        if text.endswith(", paper")
+        # Of curves with bars the line.
+        text: [tuple(v) for v in getattr(line, "lines", [line])[0].get_xydata()]
+        for line, text in zip(*handles, strict=True)
     }
+    ours = figures.error_curves(report.last_settings(rows))
     assert shown == {
-        f"{model}, paper": points
-        for model, points in figures.paper_curves(paper).items()
+        **{f"{name}, paper": v for name, v in figures.paper_curves(paper).items()},
+        **{name: [point[:2] for point in v] for name, v in ours.items()},
     }
     by_epoch, by_second = drawn["figure2.png"].axes
     curves = figures.speed_curves(epochs)

@@ -7,7 +7,7 @@ import pytest
 
 from recipes import report, results
 
-ROW = dict.fromkeys(results.COLUMNS, "")
+ROW = dict.fromkeys(results.TABLE_COLUMNS, "")
 
 
 def row(model, error, draw="0"):
@@ -70,12 +70,14 @@ def test_speed_is_that_of_the_first_epoch_below_a_threshold():
 
 
 def test_readme_has_the_last_settings_of_a_cell():
-    row = dict.fromkeys(results.COLUMNS, "0")
+    row = dict.fromkeys(results.TABLE_COLUMNS, "0")
     row |= {"setting": "semi-supervised", "model": "a", "labels": "100"}
     old = row | {"epochs": "9", "test_error": "9"}
     new = row | {"epochs": "5", "test_error": "1"}
+    # Of as many epochs, and not a draw of the same cell.
+    before = new | {"objective": "", "draw": "1", "test_error": "3"}
     other = row | {"setting": "supervised"}
-    (line,) = report.readme_table([old, new, other], []).splitlines()[2:]
+    (line,) = report.readme_table([old, before, new, other], []).splitlines()[2:]
     assert line.startswith("| 0 | semi-supervised | a | 100 | 5 | 1.00 | 1 |")
 
 
@@ -162,9 +164,13 @@ def test_signed_table_has_a_column_for_each_number_of_alternations():
 @pytest.mark.smoke
 def test_rows_have_all_columns_and_keep_what_was_there(tmp_path):
     path = tmp_path / "rows.csv"
-    results.append_row(path, row("a", "1.0"))
-    results.append_row(path, row("b", "2.0"))
+    columns = results.TABLE_COLUMNS
+    results.append_row(path, row("a", "1.0"), columns)
+    results.append_row(path, row("b", "2.0"), columns)
     with path.open() as file:
         assert [r["model"] for r in csv.DictReader(file)] == ["a", "b"]
     with pytest.raises(ValueError, match="these differ"):
-        results.append_row(path, {k: v for k, v in ROW.items() if k != "seed"})
+        results.append_row(path, {k: v for k, v in ROW.items() if k != "seed"}, columns)
+    # A file of another version would be read with shifted columns.
+    with pytest.raises(ValueError, match=r"another version.*The row: \{"):
+        results.append_row(path, dict.fromkeys("ab", "1"), ("a", "b"))

@@ -133,5 +133,5 @@ def test_models_of_a_draw_are_validated_on_the_same_rows():
         (4, "semi-supervised", "drmm_lenet", 4000, 100),
     ],
 )
-def test_epochs_are_those_of_the_guide(table, setting, model, labels, epochs):
+def test_epochs_by_default(table, setting, model, labels, epochs):
     assert training.default_epochs(Cell(table, setting, model, labels)) == epochs
