@@ -43,10 +43,10 @@ machine, backend and commit of each row.
 Test error in percent, means over draws of labels, beside the paper's figure for the
 model of the same depth. No augmentation but for `nuisances`, where the class must also
 be that of the moved, turned, scaled and partly covered image (`pose`, of an earlier
-version: not covered). The test set is read once a run. Lines without an objective are of
-earlier ones; their commits have them. `convnet`, `convnet_2` and `convnet_1` are the stock
-convnets of 5, 2 and 1 levels. Commands are those of the last run; its commit stands in
-`recipes/results/tables.csv`.
+version: not covered). The test set is read once a run. Lines without an objective are
+of earlier ones; their commits have them. `convnet`, `convnet_2` and `convnet_1` are the
+stock convnets of 5, 2 and 1 levels. Commands are those of the last run; its commit
+stands in `recipes/results/tables.csv`.
 
 {means_table(rows("tables"), rows("paper"), ("epochs", "objective"))}
 Table 1, semi-supervised, by the last settings of each cell; bars are standard
