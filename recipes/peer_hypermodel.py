@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_drmm import baselines, zoo
-from keras_drmm.learning.schedule import falling
+from keras_drmm import zoo
 from keras_drmm.tuning import SemiSupervisedHyperModel
+from recipes.peers import make_peer
 
 
 class PeerHyperModel(SemiSupervisedHyperModel):
@@ -26,40 +26,29 @@ class PeerHyperModel(SemiSupervisedHyperModel):
         """Return the peer, compiled with the hyperparameters."""
         keras.utils.set_random_seed(self.seed)
         drmm = zoo.drmm_conv_small(**self.arguments)
-        peer = getattr(self, f"_{self.name}")(hp, drmm)
+        settings = getattr(self, f"_{self.name}")(hp)
         rate = hp.Float("learning_rate", 5e-4, 1e-2, sampling="log", default=2e-3)
-        peer.compile(keras.optimizers.Adam(falling(rate, self.training_steps)))
+        peer = make_peer(self.name, drmm, self.training_steps, rate, **settings)
         peer.optimizer.build(peer.trainable_variables)
         return peer
 
-    def _swwae(self, hp, drmm):
-        return baselines.SWWAE(
-            *_configuration(drmm),
-            # The level of a channel a class is the authors' fully connected layer.
-            classifier_levels=1,
-            # Whether the authors' terms are sums or means over pixels and units is not
-            # known: both are in here.
-            reconstruction=hp.Float("reconstruction", 0.1, 1000.0, sampling="log"),
-            intermediate=hp.Float("intermediate", 0.01, 1000.0, sampling="log"),
-            dropout=hp.Choice("dropout", [0.0, 0.5]),
-        )
+    def _swwae(self, hp):
+        # Whether the authors' terms are sums or means over pixels and units is not
+        # known: both are in here.
+        return {
+            "reconstruction": hp.Float("reconstruction", 0.1, 1000.0, sampling="log"),
+            "intermediate": hp.Float("intermediate", 0.01, 1000.0, sampling="log"),
+            "dropout": hp.Choice("dropout", [0.0, 0.5]),
+        }
 
-    def _ladder(self, hp, drmm):
-        return baselines.Ladder(
-            *_configuration(drmm),
-            noise=hp.Float("noise", 0.2, 0.6),
-            denoising=hp.Float("denoising", 0.1, 10.0, sampling="log"),
-        )
+    def _ladder(self, hp):
+        return {
+            "noise": hp.Float("noise", 0.2, 0.6),
+            "denoising": hp.Float("denoising", 0.1, 10.0, sampling="log"),
+        }
 
-    def _pseudo_label(self, hp, drmm):
+    def _pseudo_label(self, hp):
         t1 = hp.Int("t1", 50, 500, sampling="log")
-        return baselines.PseudoLabel(
-            drmm.to_convnet(),
-            alpha=hp.Float("alpha", 0.3, 10.0, sampling="log"),
-            t1=t1,
-            t2=t1 + hp.Int("ramp", 50, max(100, self.training_steps), sampling="log"),
-        )
-
-
-def _configuration(drmm):
-    return drmm.levels, drmm.num_classes, drmm.image_shape
+        ramp = hp.Int("ramp", 50, max(100, self.training_steps), sampling="log")
+        alpha = hp.Float("alpha", 0.3, 10.0, sampling="log")
+        return {"alpha": alpha, "t1": t1, "t2": t1 + ramp}

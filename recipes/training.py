@@ -7,6 +7,7 @@ from dataclasses import replace
 from recipes import results
 from recipes.cells import PEERS, WITH_NUISANCES
 from recipes.measure import error
+from recipes.peers import SETTINGS, make_peer
 
 VALIDATION_IMAGES = 5000
 # A level costs seconds: the shallow models see all images more often. The ladder
@@ -69,7 +70,8 @@ def make_model(cell, steps, input_shape):
         drmm = {"": "drmm_conv_small", "1": "rfm", "2": "drmm_lenet"}[depth]
         return baselines.convnet(getattr(zoo, drmm)(input_shape), steps)
     if cell.model in PEERS:
-        return _peer(cell.model, zoo.drmm_conv_small(input_shape), steps)
+        drmm = zoo.drmm_conv_small(input_shape)
+        return make_peer(cell.model, drmm, steps, **SETTINGS[cell.model])
     model = getattr(zoo, cell.model)(input_shape, training_steps=steps)
     changes = {}
     if cell.setting == WITH_NUISANCES:
@@ -110,24 +112,6 @@ def image_nuisances(seed):
             ),
         ]
     )
-
-
-def _peer(name, drmm, steps):
-    """Return a compiled peer of a DRMM's configuration."""
-    import keras
-
-    from keras_drmm import baselines
-    from keras_drmm.learning.schedule import falling
-
-    configuration = (drmm.levels, drmm.num_classes, drmm.image_shape)
-    if name == "swwae":
-        peer = baselines.SWWAE(*configuration, dropout=0.5, classifier_levels=1)
-    elif name == "ladder":
-        peer = baselines.Ladder(*configuration)
-    else:
-        peer = baselines.PseudoLabel(drmm.to_convnet(), t1=100, t2=1000)
-    peer.compile(keras.optimizers.Adam(falling(2e-3, steps)))
-    return peer
 
 
 def objective_of(model):
