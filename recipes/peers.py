@@ -1,8 +1,8 @@
 """The peers of the tables, and the settings they learn by."""
 
 # `learning_rate` is Adam's at the start, from where it falls to 0. SWWAE's are of the
-# best trial of `tune.py --model swwae`, the ladder's its authors'; pseudo-label's ramp,
-# in steps, is theirs for a longer training.
+# best trial of `tune.py --model swwae`, the ladder's its authors'; pseudo-label's ramp
+# ends where that of our terms does.
 SETTINGS = {
     "swwae": {
         "reconstruction": 7.0,
