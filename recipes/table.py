@@ -115,10 +115,12 @@ def run(cell, options):
 
 def name_of(cell, options):
     """Return the name of a run's folder: runs that differ have different ones."""
+    from recipes.training import default_epochs
+
     parts = [cell.data, *cell.arguments()[3::2], options.seed, options.backend]
     parts.append(options.dtype)
-    if options.epochs:
-        parts.append(f"{options.epochs}_epochs")
+    # Those of the cell, too: a finished run is not one of a version with more of them.
+    parts.append(f"{options.epochs or default_epochs(cell)}_epochs")
     if options.short:
         parts.append(f"short_{options.images}")
     return "_".join(str(part).replace(", ", "_") for part in parts)

@@ -117,6 +117,14 @@ def test_runs_that_differ_have_folders_of_their_own(monkeypatch):
 
 
 @pytest.mark.smoke
+def test_a_run_of_a_version_with_more_epochs_is_another(monkeypatch):
+    chosen = options(monkeypatch, "--model", "rfm")
+    before = table.name_of(table.cell_of(chosen), chosen)
+    monkeypatch.setitem(training.EPOCHS, "rfm", 9)
+    assert table.name_of(table.cell_of(chosen), chosen) != before
+
+
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [(["--missing"], "give both"), (["--dtype", "auto"], "give one for a run")],
