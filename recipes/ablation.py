@@ -19,6 +19,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
+MNIST_IMAGES = 60_000
+
 
 def main():
     """Train one variant and record it."""
@@ -84,7 +86,14 @@ def parse():
     parser.add_argument("--dtype", default="float32", help="or mixed_bfloat16")
     parser.add_argument("--backend", default="tensorflow")
     parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
-    return parser.parse_args()
+    options = parser.parse_args()
+    hidden = MNIST_IMAGES - options.labels
+    if not 0 < options.validation < hidden:
+        parser.error(
+            f"--validation must be from 1 to {hidden - 1}: the other images whose "
+            "labels are hidden are learned from."
+        )
+    return options
 
 
 if __name__ == "__main__":

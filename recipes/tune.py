@@ -147,7 +147,8 @@ def recorded(fit, path, run):
         row = {
             **run,
             "epochs": epochs,
-            "settings": described(hp),
+            # Exactly, so that the trial can be made again.
+            "settings": described(hp, "{!r}"),
             "seconds": round(time.perf_counter() - start, 1),
             "validation_error": round(error, 2),
         }
@@ -166,10 +167,10 @@ def show(tuner, number=5):
         print(f"{trial.score:6.2f} %  trial {trial.trial_id}: {settings}")
 
 
-def described(hp):
+def described(hp, number="{:.4g}"):
     """Return hyperparameters in words: "entropy 0.5, learning_rate 0.002"."""
     return ", ".join(
-        f"{name} {value:.4g}"
+        f"{name} {number.format(value)}"
         for name, value in hp.values.items()
         # Hyperband's own.
         if not name.startswith("tuner/")

@@ -205,8 +205,20 @@ def test_the_search_never_reads_test_images(small, monkeypatch, tmp_path):
     ablation.main()
     (row,) = rows_of(tmp_path / "ablation.csv")
     assert (row["variant"], row["validation_images"]) == ("baseline", "200")
+    assert 0 <= float(row["validation_error"]) <= 100
     # Half a percent is one image of 200.
     assert float(row["validation_error"]) % 0.5 == 0
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("validation", ["0", "-5", "59900"])
+def test_the_search_needs_images_to_validate_and_to_learn(
+    monkeypatch, capsys, validation
+):
+    monkeypatch.setattr(sys, "argv", ["ablation.py", "--validation", validation])
+    with pytest.raises(SystemExit):
+        ablation.parse()
+    assert "--validation must be" in capsys.readouterr().err
 
 
 @pytest.mark.smoke
