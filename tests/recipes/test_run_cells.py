@@ -74,13 +74,15 @@ def test_a_cell_s_arguments_name_it():
         ("avx512f amx_bf16", "ladder", "mixed_bfloat16"),
         ("avx512f amx_bf16", "drmm_lenet", "float32"),
         ("avx512f avx512_bf16", "drmm_conv_small", "float32"),
+        ("AuthenticAMD avx512_bf16", "drmm_conv_small", "mixed_bfloat16"),
+        ("AuthenticAMD avx512f", "drmm_conv_small", "float32"),
     ],
 )
 def test_half_precision_where_the_processor_has_a_unit_for_it(
     tmp_path, flags, model, expected
 ):
     info = tmp_path / "cpuinfo"
-    info.write_text(f"model name: some\nflags: {flags}\n")
+    info.write_text(f"model name: some\nvendor and flags: {flags}\n")
     assert fastest("auto", model, info) == expected
     assert fastest("auto", model, tmp_path / "none") == "float32"
     assert fastest("mixed_bfloat16", model, info) == "mixed_bfloat16"
