@@ -76,8 +76,8 @@ def test_readme_has_the_last_settings_of_a_cell():
     new = row | {"epochs": "5", "test_error": "1"}
     # Of as many epochs, and not a draw of the same cell.
     before = new | {"objective": "", "draw": "1", "test_error": "3"}
-    other = row | {"setting": "supervised"}
-    (line,) = report.readme_table([old, before, new, other], []).splitlines()[2:]
+    others = [row | {"setting": v} for v in ("supervised", "semi-supervised, pose")]
+    (line,) = report.readme_table([old, before, new, *others], []).splitlines()[2:]
     assert line.startswith("| 0 | semi-supervised | a | 100 | 5 | 1.00 | 1 |")
 
 
