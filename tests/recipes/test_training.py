@@ -123,7 +123,8 @@ def test_models_of_a_draw_are_validated_on_the_same_rows():
     ("table", "setting", "model", "labels", "epochs"),
     [
         (1, "semi-supervised", "rfm", 100, 8),
-        (1, "semi-supervised", "swwae", 1000, 5),
+        (1, "semi-supervised", "swwae", 1000, 1),
+        (1, "semi-supervised", "pseudo_label", 1000, 5),
         (1, "semi-supervised, nuisances", "drmm_conv_small", 100, 8),
         (5, "labeled-only", "drmm_conv_small", 100, 500),
         (5, "labeled-only", "rfm", 1000, 250),
