@@ -1,9 +1,6 @@
 """The cells of the paper's tables that the recipes fill."""
 
-import csv
 from dataclasses import dataclass
-
-from recipes import results
 
 SEMI_SUPERVISED = "semi-supervised"
 PRETRAINING = "unsupervised-pretraining"
@@ -17,6 +14,8 @@ SETTINGS = (SEMI_SUPERVISED, WITH_NUISANCES, PRETRAINING, SUPERVISED, LABELED_ON
 FEW = (100, 600, 1000, 3000)
 ALL, ALL_BUT_VALIDATION = 60_000, 55_000
 PEERS = ("convnet", "swwae", "ladder", "pseudo_label")
+# Of 5 levels and more.
+DEEP = ("drmm_conv_small", "drmm_conv_large", *PEERS)
 # The paper's names of the zoo's models and of the peers.
 PAPER_NAMES = {
     "rfm": ("RFM", "RFM (1 layer)"),
@@ -106,25 +105,3 @@ def all_cells():
         for model in ("drmm_conv_small", "rfm"):
             cells.append(Cell(1, PRETRAINING, model, labels))
     return list(dict.fromkeys(cells))
-
-
-def recorded():
-    """Return the cells that have a row of an objective that is known.
-
-    Those of an earlier version have none.
-    """
-    path = results.RESULTS / "tables.csv"
-    if not path.exists():
-        return set()
-    with path.open() as file:
-        return {
-            Cell(
-                int(row["table"]),
-                row["setting"],
-                row["model"],
-                int(row["labels"]),
-                int(row["draw"]),
-            )
-            for row in csv.DictReader(file)
-            if row["objective"]
-        }

@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-from recipes.cells import PEERS
+from recipes.cells import DEEP
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
-# Of 5 levels and more: their convolutions take longer than casting what they see.
-DEEP = ("drmm_conv_small", "drmm_conv_large", *PEERS)
 
 
 def fastest(dtype, model, cpuinfo=Path("/proc/cpuinfo")):
     """Return the dtype policy of a run: "auto" is decided by model and processor.
 
     Measured with conv-small: bfloat16 is faster on an Intel processor with AMX and on
-    an AMD with AVX-512 BF16, and slower on an Intel with AVX-512 BF16 alone.
+    an AMD with AVX-512 BF16, and slower on an Intel with AVX-512 BF16 alone. Fewer
+    levels spend longer on casting what they see than on their convolutions.
     """
     if dtype != "auto":
         return dtype

@@ -1,5 +1,6 @@
 """Runs many cells, one process a core."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -7,8 +8,10 @@ import threading
 from pathlib import Path
 from queue import Empty, Queue
 
-from recipes.cells import all_cells, recorded
+from recipes import results
+from recipes.cells import Cell, all_cells
 from recipes.precision import fastest
+from recipes.training import default_epochs
 
 TABLE = Path(__file__).with_name("table.py")
 
@@ -36,6 +39,30 @@ def run_all(options):
         worker.join()
     if failed:
         raise SystemExit(f"{len(failed)} runs failed: {failed}")
+
+
+def recorded():
+    """Return the cells that have a row of an objective that is known.
+
+    Those of an earlier version have none, or are of another number of epochs.
+    """
+    path = results.RESULTS / "tables.csv"
+    if not path.exists():
+        return set()
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    cells = set()
+    for row in rows:
+        cell = Cell(
+            int(row["table"]),
+            row["setting"],
+            row["model"],
+            int(row["labels"]),
+            int(row["draw"]),
+        )
+        if row["objective"] and int(row["epochs"]) == default_epochs(cell):
+            cells.add(cell)
+    return cells
 
 
 def _work(cells, core, options, failed):

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from recipes import results
-from recipes.cells import PEERS, WITH_NUISANCES
+from recipes.cells import DEEP, PEERS, WITH_NUISANCES
 from recipes.measure import error
 from recipes.peers import SETTINGS, make_peer
 
@@ -15,7 +15,9 @@ VALIDATION_IMAGES = 5000
 # learned its labels after one, and its reconstruction then costs accuracy (validation
 # error 17.5 % after one epoch, 20.5 after five).
 EPOCHS = {"rfm": 8, "drfm_lenet": 6, "drmm_lenet": 6, "ladder": 3, "swwae": 1}
-OTHER_EPOCHS, NUISANCES_EPOCHS, SUPERVISED_EPOCHS, CIFAR_EPOCHS = 5, 8, 10, 100
+OTHER_EPOCHS, NUISANCES_EPOCHS, CIFAR_EPOCHS = 5, 8, 100
+# At least, where all labels are known.
+SUPERVISED_EPOCHS, SUPERVISED_EPOCHS_OF_DEEP = 10, 5
 # Of runs that see few labelled images alone: as many epochs as make so many images.
 # One level, whose features are few, goes on to learn after the others have.
 IMAGES_SEEN, IMAGES_SEEN_BY_ONE_LEVEL = 50_000, 250_000
@@ -60,7 +62,9 @@ def default_epochs(cell):
         return EPOCHS.get(cell.model, OTHER_EPOCHS)
     one_level = cell.model in ("rfm", "convnet_1")
     images = IMAGES_SEEN_BY_ONE_LEVEL if one_level else IMAGES_SEEN
-    return max(SUPERVISED_EPOCHS, images // cell.labels)
+    is_deep = cell.model in DEEP
+    least = SUPERVISED_EPOCHS_OF_DEEP if is_deep else SUPERVISED_EPOCHS
+    return max(least, images // cell.labels)
 
 
 def make_model(cell, steps, input_shape):

@@ -15,6 +15,7 @@ from recipes import (
     publish_preset,
     report,
     results,
+    run_cells,
     table,
     training,
     variants,
@@ -289,14 +290,19 @@ def test_cells_are_those_of_the_paper_s_tables():
 @pytest.mark.smoke
 def test_a_recorded_cell_is_not_missing(small):
     cell = Cell(5, "labeled-only", "rfm", 600, 2)
-    assert cells.recorded() == set()
+    assert run_cells.recorded() == set()
     row = dict.fromkeys(results.TABLE_COLUMNS, "")
     row |= {v: getattr(cell, v) for v in ("table", "setting", "model", "labels")}
     path, columns = results.RESULTS / "tables.csv", results.TABLE_COLUMNS
-    results.append_row(path, row | {"draw": 2, "objective": "some"}, columns)
-    # Of an earlier objective, which is not known.
-    results.append_row(path, row | {"draw": 1}, columns)
-    assert cells.recorded() == {cell}
+    row |= {"epochs": 416, "objective": "some"}
+    for changes in (
+        {"draw": 2},
+        # Of an earlier objective, which is not known, and of fewer epochs.
+        {"draw": 1, "objective": ""},
+        {"draw": 0, "epochs": 83},
+    ):
+        results.append_row(path, row | changes, columns)
+    assert run_cells.recorded() == {cell}
 
 
 @pytest.mark.smoke

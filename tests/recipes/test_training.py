@@ -130,6 +130,7 @@ def test_models_of_a_draw_are_validated_on_the_same_rows():
         (5, "labeled-only", "rfm", 1000, 250),
         (5, "labeled-only", "convnet_1", 3000, 83),
         (3, "supervised", "rfm", 60_000, 10),
+        (3, "supervised", "convnet", 60_000, 5),
         (3, "semi-supervised", "drmm_lenet", 60_000, 10),
         (4, "semi-supervised", "drmm_lenet", 4000, 100),
     ],
