@@ -147,7 +147,8 @@ class Level(keras.layers.Layer):
         z = self.render(z, switches)
         if self.top_down_batch_norm is not None:
             return self.top_down_batch_norm(z, training=training)
-        return z + self.alpha
+        # Called by `infer` as by a training step, which alone casts weights.
+        return z + ops.cast(self.alpha, z.dtype)
 
     def call(self, message, training=False):
         # The message without the switches is stock pooling, which costs less.

@@ -86,7 +86,7 @@ class SoftSwitching:
         Returns:
             (h, w, filters, positions, positions).
         """
-        on = switches[..., 1:]
+        on, z = (ops.cast(v, "float32") for v in (switches[..., 1:], z))
         weighted = ops.expand_dims(ops.square(z), -1) * on
         alone = ops.expand_dims(ops.sum(weighted, axis=0), -1)
         together = ops.einsum("bhwct,bhwcs->hwcts", weighted, on)
@@ -99,7 +99,8 @@ class SoftSwitching:
         template at two positions of its cell, as far as they lie in the image:
         $\sum z^2 (\sum_t q_t A_{tt} - \sum_{t t'} q_t q_{t'} A_{t t'})$.
         """
-        on, products = switches[..., 1:], _products(level, sizes)
+        on, z = (ops.cast(v, "float32") for v in (switches[..., 1:], z))
+        products = _products(level, sizes)
         alone = ops.sum(on * ops.diagonal(products, axis1=3, axis2=4), axis=-1)
         together = ops.sum(on * ops.einsum("bhwct,hwcts->bhwcs", on, products), axis=-1)
         return ops.sum(ops.square(z) * (alone - together), axis=(1, 2, 3))
