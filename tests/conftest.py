@@ -21,3 +21,17 @@ def _fixed_seeds():
 def backend():
     """Name of the backend that Keras runs on."""
     return keras.config.backend()
+
+
+@pytest.fixture
+def half():
+    """Return what calls a function under the policy of half precision."""
+
+    def call(function):
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            return function()
+        finally:
+            keras.config.set_dtype_policy("float32")
+
+    return call

@@ -117,18 +117,14 @@ def test_jit_gives_the_same_losses(backend):
     assert jit.history["loss"] == pytest.approx(eager.history["loss"], rel=1e-5)
 
 
-def test_mixed_bfloat16_learns_near_float32():
+def test_mixed_bfloat16_learns_near_float32(half):
     full = build().fit(X, Y, batch_size=10, shuffle=False, verbose=0).history
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = build()
-        half = model.fit(X, Y, batch_size=10, shuffle=False, verbose=0).history
-    finally:
-        keras.config.set_dtype_policy("float32")
+    model = half(build)
+    history = model.fit(X, Y, batch_size=10, shuffle=False, verbose=0).history
     assert model.levels[0].compute_dtype == "bfloat16"
     assert {v.dtype for v in model.trainable_variables} == {"float32"}
     # bfloat16 has 8 bits of mantissa.
-    assert half["loss"][0] == pytest.approx(full["loss"][0], rel=0.05)
+    assert history["loss"][0] == pytest.approx(full["loss"][0], rel=0.05)
 
 
 BAD = {

@@ -11,20 +11,6 @@ from keras_drmm.learning import pretrain
 X = np.random.default_rng(0).random((20, 8, 8, 1)).astype("float32")
 
 
-@pytest.fixture
-def half():
-    """Return what calls a function under the policy of half precision."""
-
-    def call(function):
-        keras.config.set_dtype_policy("mixed_bfloat16")
-        try:
-            return function()
-        finally:
-            keras.config.set_dtype_policy("float32")
-
-    return call
-
-
 def levels():
     return [Level(4, 3, pool_size=2), Level(3, 3)]
 
