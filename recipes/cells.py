@@ -9,7 +9,16 @@ LABELED_ONLY = "labeled-only"
 # Not the paper's: the class must not change with the pose of an image and when a part
 # of it is covered.
 WITH_NUISANCES = "semi-supervised, nuisances"
-SETTINGS = (SEMI_SUPERVISED, WITH_NUISANCES, PRETRAINING, SUPERVISED, LABELED_ONLY)
+# Not the paper's: learns what a network of `semi-supervised` would label the images.
+SECOND_NETWORK = "semi-supervised, second network"
+SETTINGS = (
+    SEMI_SUPERVISED,
+    WITH_NUISANCES,
+    SECOND_NETWORK,
+    PRETRAINING,
+    SUPERVISED,
+    LABELED_ONLY,
+)
 
 FEW = (100, 600, 1000, 3000)
 ALL, ALL_BUT_VALIDATION = 60_000, 55_000
@@ -55,7 +64,12 @@ class Cell:
     @property
     def learns_without_labels(self):
         """Whether the run sees unlabelled images in every batch."""
-        return self.setting in (SEMI_SUPERVISED, WITH_NUISANCES)
+        return self.setting in (SEMI_SUPERVISED, WITH_NUISANCES, SECOND_NETWORK)
+
+    @property
+    def has_first_network(self):
+        """Whether a network learns first and labels the images for the cell's."""
+        return self.setting == SECOND_NETWORK
 
     @property
     def is_pretrained(self):
@@ -77,7 +91,9 @@ def all_cells():
         Cell(1, SEMI_SUPERVISED, "drmm_conv_small", 100, draw) for draw in range(5)
     ]
     cells += [
-        Cell(1, WITH_NUISANCES, "drmm_conv_small", 100, draw) for draw in range(5)
+        Cell(1, setting, "drmm_conv_small", 100, draw)
+        for setting in (SECOND_NETWORK, WITH_NUISANCES)
+        for draw in range(5)
     ]
     for draw in range(3):
         for labels in FEW:

@@ -212,9 +212,9 @@ def last_settings(rows):
     The settings are the objective and the number of epochs. Rows of what `table.py` no
     longer runs are left out.
     """
-    from recipes.cells import SEMI_SUPERVISED, WITH_NUISANCES
+    from recipes.cells import SECOND_NETWORK, SEMI_SUPERVISED, WITH_NUISANCES
 
-    shown = SEMI_SUPERVISED, WITH_NUISANCES
+    shown = SEMI_SUPERVISED, WITH_NUISANCES, SECOND_NETWORK
     found = [row for row in rows if row["setting"] in shown]
     last = {_cell(row): _settings(row) for row in found}
     return [row for row in found if _settings(row) == last[_cell(row)]]

@@ -12,7 +12,9 @@ cell asks for 60,000 labels.
 The settings: `semi-supervised` learns all images and `--labels` of their labels;
 `labeled-only` (Table 5) and `supervised` (Table 3) these images alone;
 `unsupervised-pretraining` learns templates by hard EM from 10,000 images first and
-then as `labeled-only`. Models are those of the zoo, the stock convnet of 5, 2 and 1
+then as `labeled-only`; `semi-supervised, second network` trains a network as
+`semi-supervised` and then another by the labels that the first one and its
+neighbours' vote give all images. Models are those of the zoo, the stock convnet of 5, 2 and 1
 levels (`convnet`, `convnet_2`, `convnet_1`) and the other peers (`swwae`, `ladder`,
 `pseudo_label`), which learn by the same batches in at most the same time.
 
@@ -54,7 +56,7 @@ def run(cell, options):
     import keras
 
     from keras_drmm import data
-    from recipes import results, training
+    from recipes import results, second_network, training
 
     folder = options.output or PROJECT / "runs" / name_of(cell, options)
     finished = folder / "finished.json"
@@ -69,18 +71,20 @@ def run(cell, options):
     (x, y), test = data.load(cell.data, options.data_dir)
     if options.short:
         x, y = x[: options.images], y[: options.images]
-    dataset = training.make_dataset(cell, x, y)
+    dataset = scored = training.make_dataset(cell, x, y)
+    seconds = 0.0
+    if cell.has_first_network:
+        dataset, seconds = second_network.make_dataset(cell, x, scored, folder, options)
     epochs = options.epochs or training.default_epochs(cell)
     image_shape, steps = dataset[0][0].shape[1:], epochs * len(dataset)
     model = training.make_model(cell, steps, image_shape)
-    seconds = 0.0
     if cell.is_pretrained:
         # Kept for a run that is stopped later on.
         pretraining = folder / "pretraining_seconds.txt"
         if not (folder / "history.csv").exists():
             pretraining.write_text(str(training.pretrain_templates(model, x)))
         seconds = float(pretraining.read_text())
-    seconds += training.train(model, dataset, epochs, folder, options.backend)
+    seconds += training.train(model, dataset, epochs, folder, options.backend, scored)
 
     keras.config.set_dtype_policy("float32")
     trained = training.make_model(cell, steps, image_shape)
@@ -99,7 +103,7 @@ def run(cell, options):
         "backend": options.backend,
         "commit": commit,
         "command": results.command(),
-        "validation_error": training.validation_error(trained, dataset),
+        "validation_error": training.validation_error(trained, scored),
         # The test images are used here, for the first and only time.
         "test_error": training.test_error(trained, *test),
         "objective": training.objective_of(trained),

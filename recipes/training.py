@@ -16,6 +16,8 @@ VALIDATION_IMAGES = 5000
 # error 17.5 % after one epoch, 20.5 after five).
 EPOCHS = {"rfm": 8, "drfm_lenet": 6, "drmm_lenet": 6, "ladder": 3, "swwae": 1}
 OTHER_EPOCHS, NUISANCES_EPOCHS, CIFAR_EPOCHS = 5, 8, 100
+# All images have a label then: fewer epochs do.
+SECOND_NETWORK_EPOCHS = 3
 # At least, where all labels are known.
 SUPERVISED_EPOCHS, SUPERVISED_EPOCHS_OF_DEEP = 10, 5
 # Of runs that see few labelled images alone: as many epochs as make so many images.
@@ -59,6 +61,8 @@ def default_epochs(cell):
     if cell.learns_without_labels and cell.labels <= 10_000:
         if cell.setting == WITH_NUISANCES:
             return NUISANCES_EPOCHS
+        if cell.has_first_network:
+            return SECOND_NETWORK_EPOCHS
         return EPOCHS.get(cell.model, OTHER_EPOCHS)
     one_level = cell.model in ("rfm", "convnet_1")
     images = IMAGES_SEEN_BY_ONE_LEVEL if one_level else IMAGES_SEEN
@@ -88,7 +92,7 @@ def make_model(cell, steps, input_shape):
             "consistency": 1.0,
             "nuisance": image_nuisances(cell.draw),
         }
-    elif not cell.learns_without_labels:
+    elif cell.has_first_network or not cell.learns_without_labels:
         # Rows that have their labels need not decide, nor be balanced.
         changes = {"entropy": 0, "marginal_kl": 0}
     algorithm = replace(model.algorithm, **changes)
@@ -137,16 +141,25 @@ def objective_of(model):
     return ", ".join(words)
 
 
-def train(model, dataset, epochs, folder, backend):
+def train(model, dataset, epochs, folder, backend, scored=None):
     """Fit `model`, from the last whole epoch if the run was stopped.
+
+    Args:
+        model: compiled.
+        dataset: the batches.
+        epochs: how many in all.
+        folder: of checkpoint and history.
+        backend: that of Keras.
+        scored: the data set whose validation rows are scored, by default `dataset`.
 
     Returns:
         Seconds of all epochs, those before a stop included.
     """
     import keras
 
+    folder.mkdir(parents=True, exist_ok=True)
     history = folder / "history.csv"
-    log = EpochLog(model, dataset, history, epochs)
+    log = EpochLog(model, dataset, scored or dataset, history, epochs)
     model.fit(
         dataset.as_tf_dataset() if backend == "tensorflow" else dataset,
         epochs=epochs,
@@ -187,9 +200,9 @@ def pretrain_templates(model, x):
 class EpochLog:
     """Puts the data set at each epoch's order and logs what the epoch gave."""
 
-    def __init__(self, model, dataset, path, epochs):
-        self.model, self.dataset, self.path = model, dataset, path
-        self.epochs = epochs
+    def __init__(self, model, dataset, scored, path, epochs):
+        self.model, self.dataset, self.scored = model, dataset, scored
+        self.path, self.epochs = path, epochs
 
     def is_validated(self, epoch):
         """Whether the validation rows are scored after an epoch.
@@ -210,7 +223,7 @@ class EpochLog:
         # Before the rows are scored, which is no learning.
         seconds, found = round(time.perf_counter() - self.start, 2), ""
         if self.is_validated(epoch):
-            found = validation_error(self.model, self.dataset)
+            found = validation_error(self.model, self.scored)
             print(f" - validation error: {found} %", flush=True)
         row = {
             "epoch": epoch + 1,

@@ -100,6 +100,17 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             return None
         return scale_images(self._x[rows]), self._labels[rows]
 
+    @property
+    def shown_labels(self) -> np.ndarray:
+        """Labels of all rows of `x` as training sees them.
+
+        Returns:
+            int32 labels of shape (n,), -1 at the rows whose label is hidden.
+        """
+        shown = np.full_like(self._labels, -1)
+        shown[self.labelled_indices] = self._labels[self.labelled_indices]
+        return shown
+
     def labelled_only(self, batch_size: int) -> "SemiSupervisedDataset":
         """Return batches of the labelled rows alone, with the same validation rows.
 

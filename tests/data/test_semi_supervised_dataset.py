@@ -39,6 +39,9 @@ def test_batches_are_the_scaled_images_and_labels():
         np.testing.assert_array_equal(images[:, 0], images[:, 1])
         expected = [row % 2 if row in labelled else -1 for row in rows.tolist()]
         assert labels.tolist() == expected
+    shown = dataset.shown_labels
+    assert shown.dtype == np.int32
+    assert shown.tolist() == [row % 2 if row in labelled else -1 for row in range(600)]
 
 
 @given(

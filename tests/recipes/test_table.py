@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_drmm import EG, data, zoo
+from keras_drmm import EG, data, learning, zoo
 from recipes import (
     ablation,
     cells,
@@ -135,6 +135,50 @@ def test_what_is_of_all_cells_says_so(monkeypatch, capsys, arguments, advice):
         options(monkeypatch, *arguments)
     assert advice in capsys.readouterr().err
     assert options(monkeypatch, "--all", *arguments).all
+
+
+def test_a_second_network_learns_what_the_first_would_label(
+    small, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
+    learned, asked = [], []
+    train = training.train
+
+    def record(model, dataset, *arguments):
+        rows = [dataset[i] for i in range(len(dataset))]
+        learned.append([np.concatenate(v) for v in zip(*rows, strict=True)])
+        return train(model, dataset, *arguments)
+
+    def guess(model, images, known):
+        asked.append((model, known))
+        return (Y + 1) % 10
+
+    monkeypatch.setattr(training, "train", record)
+    monkeypatch.setattr(learning, "neighbour_labels", guess)
+    given = ["--setting", "semi-supervised, second network", "--model", "rfm"]
+    given += ["--labels", "20", "--epochs", "1", "--output", str(tmp_path / "run")]
+    chosen = options(monkeypatch, *given)
+    table.run(table.cell_of(chosen), chosen)
+    (model, known), (_, labels) = asked[0], learned[0]
+    # The first knows 20 labels, and has learned.
+    assert (known >= 0).sum() == 20
+    np.testing.assert_array_equal(known[known >= 0], Y[known >= 0])
+    assert int(model.optimizer.iterations) > 0
+    assert (labels < 0).any()
+    # The second, which is new, learns all the images as they were labelled.
+    images, labels = learned[1]
+    images = np.rint(images[..., 0] * 255).astype("uint8")
+    guessed = (Y + 1) % 10
+    rows = {image.tobytes(): v for image, v in zip(X, guessed, strict=True)}
+    assert [rows[image.tobytes()] for image in images] == labels.tolist()
+    (row,) = rows_of(tmp_path / "tables.csv")
+    assert float(row["validation_error"]) % 5 == 0
+    # No row is without a label that would have to decide.
+    assert "marginal_kl" not in row["objective"]
+    # A run that was stopped does not train the first again.
+    (tmp_path / "run" / "finished.json").unlink()
+    table.run(table.cell_of(chosen), chosen)
+    assert (len(asked), len(learned)) == (1, 3)
 
 
 def test_a_run_of_all_labels_becomes_a_preset(small, monkeypatch, tmp_path):

@@ -76,6 +76,7 @@ def seen_in_an_epoch(dataset):
     [
         # 5,910 unlabelled rows, 84 a batch.
         ("semi-supervised", 90, 5000, 70 * 16, 70 * 84),
+        ("semi-supervised, second network", 90, 5000, 70 * 16, 70 * 84),
         ("labeled-only", 90, 5000, 50, 0),
         ("unsupervised-pretraining", 90, 5000, 50, 0),
         # All labels that validation leaves, and all.
@@ -100,7 +101,7 @@ def test_a_cell_shows_no_more_than_its_labels(
 @pytest.mark.smoke
 @pytest.mark.parametrize(("epochs", "scores"), [(1, 1), (5, 5), (15, 15), (500, 10)])
 def test_a_run_is_validated_some_ten_times(epochs, scores):
-    log = training.EpochLog(None, None, None, epochs)
+    log = training.EpochLog(None, None, None, None, epochs)
     validated = [epoch for epoch in range(epochs) if log.is_validated(epoch)]
     assert len(validated) == scores
     assert validated[-1] == epochs - 1
@@ -126,6 +127,7 @@ def test_models_of_a_draw_are_validated_on_the_same_rows():
         (1, "semi-supervised", "swwae", 1000, 1),
         (1, "semi-supervised", "pseudo_label", 1000, 5),
         (1, "semi-supervised, nuisances", "drmm_conv_small", 100, 8),
+        (1, "semi-supervised, second network", "drmm_conv_small", 100, 3),
         (5, "labeled-only", "drmm_conv_small", 100, 500),
         (5, "labeled-only", "rfm", 1000, 250),
         (5, "labeled-only", "convnet_1", 3000, 83),

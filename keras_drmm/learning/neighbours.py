@@ -1,0 +1,106 @@
+"""neighbour_labels: what a trained model would label images, helped by the like."""
+
+import numpy as np
+from keras import ops
+
+from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.models.checks import check_images, check_labels
+from keras_drmm.models.drmm import DRMM
+
+# Rows that are compared with all sure ones at a time: their similarities fill memory.
+_ROWS = 500
+
+
+def neighbour_labels(model, x, y=None, confidence=0.99, neighbours=3, batch_size=500):
+    r"""Return a label for each image: the model's where it is sure, else its neighbours'.
+
+    Of the images whose posterior exceeds τ, the k that are most like an unsure one vote:
+
+    $$\hat y_n = \begin{cases} \arg\max_c q(c|I_n) & \max_c q(c|I_n) > \tau \\
+    \arg\max_c \sum_{m \in N_k(n)} (1 + \cos(f_n, f_m))\, [\hat y_m = c] &
+    \textrm{else} \end{cases}$$
+
+    f is the message $I^{(L-1)}$ that the top level sees, averaged over 2x2 positions,
+    less its mean over the images: unlike the top level's, it still tells where a part
+    is. A second model that learns these labels is better than the first where the
+    first was unsure.
+
+    Args:
+        model: a trained `DRMM`.
+        x: images (N, H, W, C), floats in the model's `pixel_range`.
+        y: integers (N,), the labels that are known, -1 where none is: they are kept,
+            and vote. None: no label is known.
+        confidence: τ, from 0 to below 1.
+        neighbours: k.
+        batch_size: rows of a batch.
+
+    Returns:
+        Labels (N,), int64.
+
+    Raises:
+        ValueError: model, images or labels are not as described, an argument is out of
+            range, or no image is sure.
+
+    Example:
+
+    >>> model = keras_drmm.zoo.from_preset("drmm_conv_small_mnist_100")
+    >>> (x, _), _ = keras_drmm.data.load("mnist")
+    >>> images = keras_drmm.data.to_unit_range(x[:500])
+    >>> labels = keras_drmm.learning.neighbour_labels(model, images)
+    >>> second = keras_drmm.zoo.drmm_conv_small()
+    >>> history = second.fit(images, labels, verbose=0)
+
+    Source: the graph of neighbours is that of Zhu, Ghahramani (2002), "Learning from
+    labeled and unlabeled data with label propagation", after one step.
+    """
+    if not isinstance(model, DRMM):
+        raise ValueError(f"`model` must be a `DRMM`, got a {type(model).__name__}.")
+    check_images(x, model.image_shape, model.pixel_range)
+    if not 0 <= confidence < 1:
+        raise ValueError(
+            f"`confidence` must be from 0 to below 1, got {confidence!r}: images of a "
+            "higher posterior are labelled by the model."
+        )
+    standardize_integer(neighbours, "neighbours")
+    posterior, features = _posterior_and_features(model, x, batch_size)
+    labels, is_sure = posterior.argmax(-1), posterior.max(-1) > confidence
+    if y is not None:
+        check_labels(y, len(x), model.num_classes, needs_labels=False)
+        y = np.asarray(y, "int64").reshape(-1)
+        labels, is_sure = np.where(y >= 0, y, labels), is_sure | (y >= 0)
+    if not is_sure.any():
+        raise ValueError(
+            f"No image has a posterior above {confidence}: train the model for longer, "
+            "or give a lower `confidence`."
+        )
+    like, voices = features[is_sure], np.eye(model.num_classes)[labels[is_sure]]
+    k = min(neighbours, len(like))
+    unsure = np.flatnonzero(~is_sure)
+    for rows in np.array_split(unsure, -(-len(unsure) // _ROWS) or 1):
+        similarity = features[rows] @ like.T
+        nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
+        weights = 1 + np.take_along_axis(similarity, nearest, axis=1)
+        votes = np.einsum("nk,nkc->nc", weights, voices[nearest])
+        labels[rows] = votes.argmax(-1)
+    return labels
+
+
+def _posterior_and_features(model, x, batch_size):
+    """Return q(c|I), (N, num_classes), and f of length 1, (N, features)."""
+    posterior, features = [], []
+    for start in range(0, len(x), batch_size):
+        images = ops.convert_to_tensor(x[start : start + batch_size])
+        logits = ops.cast(model(images, training=False), "float32")
+        posterior.append(ops.convert_to_numpy(ops.softmax(logits)))
+        message = images
+        for level in model.levels[:-1]:
+            message = level(message)
+        message = ops.cast(message, "float32")
+        layout = model.levels[-1].data_format
+        pooled = ops.average_pool(message, 2, 2, "same", data_format=layout)
+        features.append(ops.convert_to_numpy(ops.reshape(pooled, (len(images), -1))))
+    features = np.concatenate(features)
+    features = features - features.mean(0)
+    # An image whose messages are the mean is like no other.
+    lengths = np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return np.concatenate(posterior), features / lengths
