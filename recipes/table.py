@@ -14,9 +14,9 @@ The settings: `semi-supervised` learns all images and `--labels` of their labels
 `unsupervised-pretraining` learns templates by hard EM from 10,000 images first and
 then as `labeled-only`; `semi-supervised, second network` trains a network as
 `semi-supervised` and then another by the labels that the first one and its
-neighbours' vote give all images. Models are those of the zoo, the stock convnet of 5, 2 and 1
-levels (`convnet`, `convnet_2`, `convnet_1`) and the other peers (`swwae`, `ladder`,
-`pseudo_label`), which learn by the same batches in at most the same time.
+neighbours' vote give all images. Models are those of the zoo, the stock convnet of
+5, 2 and 1 levels (`convnet`, `convnet_2`, `convnet_1`) and the other peers (`swwae`,
+`ladder`, `pseudo_label`), which learn by the same batches in at most the same time.
 
 A run that was stopped goes on after its last whole epoch when it is started again.
 `--all` runs every cell, one process a core, `--missing` leaves out those that have a

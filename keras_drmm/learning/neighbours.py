@@ -12,9 +12,9 @@ _ROWS = 500
 
 
 def neighbour_labels(model, x, y=None, confidence=0.99, neighbours=3, batch_size=500):
-    r"""Return a label for each image: the model's where it is sure, else its neighbours'.
+    r"""Label images: as a model does where it is sure, else as their neighbours.
 
-    Of the images whose posterior exceeds τ, the k that are most like an unsure one vote:
+    Of the images whose posterior exceeds τ the k that are most like an unsure one vote:
 
     $$\hat y_n = \begin{cases} \arg\max_c q(c|I_n) & \max_c q(c|I_n) > \tau \\
     \arg\max_c \sum_{m \in N_k(n)} (1 + \cos(f_n, f_m))\, [\hat y_m = c] &
