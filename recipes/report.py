@@ -43,7 +43,8 @@ machine, backend and commit of each row.
 Test error in percent, means over draws of labels, beside the paper's figure for the
 model of the same depth. No augmentation but for `nuisances`, where the class must also
 be that of the moved, turned, scaled and partly covered image (`pose`, of an earlier
-version: not covered). The test set is read once a run. Lines without an objective are
+version: not covered). The `second network` learns what a first one would label the
+images; its epochs are its own. The test set is read once a run. Lines without an objective are
 of earlier ones; their commits have them. `convnet`, `convnet_2` and `convnet_1` are the
 stock convnets of 5, 2 and 1 levels. Commands are those of the last run; its commit
 stands in `recipes/results/tables.csv`.
