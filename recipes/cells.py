@@ -11,18 +11,14 @@ LABELED_ONLY = "labeled-only"
 WITH_NUISANCES = "semi-supervised, nuisances"
 # Not the paper's: learns what a network of `semi-supervised` would label the images.
 SECOND_NETWORK = "semi-supervised, second network"
-SETTINGS = (
-    SEMI_SUPERVISED,
-    WITH_NUISANCES,
-    SECOND_NETWORK,
-    PRETRAINING,
-    SUPERVISED,
-    LABELED_ONLY,
-)
+FROM_FEW_LABELS = (SEMI_SUPERVISED, WITH_NUISANCES, SECOND_NETWORK)
+SETTINGS = (*FROM_FEW_LABELS, PRETRAINING, SUPERVISED, LABELED_ONLY)
 
 FEW = (100, 600, 1000, 3000)
 ALL, ALL_BUT_VALIDATION = 60_000, 55_000
 PEERS = ("convnet", "swwae", "ladder", "pseudo_label")
+# The stock convnets of fewer levels than that of the peers.
+CONVNETS = ("convnet_1", "convnet_2")
 # Of 5 levels and more.
 DEEP = ("drmm_conv_small", "drmm_conv_large", *PEERS)
 # The paper's names of the zoo's models and of the peers.
@@ -63,8 +59,8 @@ class Cell:
 
     @property
     def learns_without_labels(self):
-        """Whether the run sees unlabelled images in every batch."""
-        return self.setting in (SEMI_SUPERVISED, WITH_NUISANCES, SECOND_NETWORK)
+        """Whether the run, or its first network, sees unlabelled images."""
+        return self.setting in FROM_FEW_LABELS
 
     @property
     def has_first_network(self):

@@ -44,10 +44,10 @@ Test error in percent, means over draws of labels, beside the paper's figure for
 model of the same depth. No augmentation but for `nuisances`, where the class must also
 be that of the moved, turned, scaled and partly covered image (`pose`, of an earlier
 version: not covered). The `second network` learns what a first one would label the
-images; its epochs are its own. The test set is read once a run. Lines without an objective are
-of earlier ones; their commits have them. `convnet`, `convnet_2` and `convnet_1` are the
-stock convnets of 5, 2 and 1 levels. Commands are those of the last run; its commit
-stands in `recipes/results/tables.csv`.
+images; its epochs are its own, its seconds those of both. The test set is read once a
+run. Lines without an objective are of earlier ones; their commits have them. `convnet`,
+`convnet_2` and `convnet_1` are the stock convnets of 5, 2 and 1 levels. Commands are
+those of the last run; its commit stands in `recipes/results/tables.csv`.
 
 {means_table(rows("tables"), rows("paper"), ("epochs", "objective"))}
 Table 1, semi-supervised, by the last settings of each cell; bars are standard
@@ -213,10 +213,9 @@ def last_settings(rows):
     The settings are the objective and the number of epochs. Rows of what `table.py` no
     longer runs are left out.
     """
-    from recipes.cells import SECOND_NETWORK, SEMI_SUPERVISED, WITH_NUISANCES
+    from recipes.cells import FROM_FEW_LABELS
 
-    shown = SEMI_SUPERVISED, WITH_NUISANCES, SECOND_NETWORK
-    found = [row for row in rows if row["setting"] in shown]
+    found = [row for row in rows if row["setting"] in FROM_FEW_LABELS]
     last = {_cell(row): _settings(row) for row in found}
     return [row for row in found if _settings(row) == last[_cell(row)]]
 

@@ -23,6 +23,8 @@ def make_dataset(cell, x, first, folder, options):
     Returns:
         (the batches of the second network, seconds).
     """
+    import keras
+
     from keras_drmm import data
     from keras_drmm.learning import neighbour_labels
 
@@ -39,5 +41,7 @@ def make_dataset(cell, x, first, folder, options):
         np.save(labels, neighbour_labels(model, images, first.shown_labels))
         seconds += time.perf_counter() - start
         timed.write_text(json.dumps(seconds))
+    # The first network drew random numbers, and not in a run that was stopped after it.
+    keras.utils.set_random_seed(options.seed + 1)
     second = data.semi_supervised(x, np.load(labels), None, seed=cell.draw)
     return second, json.loads(timed.read_text())

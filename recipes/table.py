@@ -16,7 +16,8 @@ then as `labeled-only`; `semi-supervised, second network` trains a network as
 `semi-supervised` and then another by the labels that the first one and its
 neighbours' vote give all images. Models are those of the zoo, the stock convnet of
 5, 2 and 1 levels (`convnet`, `convnet_2`, `convnet_1`) and the other peers (`swwae`,
-`ladder`, `pseudo_label`), which learn by the same batches in at most the same time.
+`ladder`, `pseudo_label`), which learn by the same batches in about the same time or
+less.
 
 A run that was stopped goes on after its last whole epoch when it is started again.
 `--all` runs every cell, one process a core, `--missing` leaves out those that have a
@@ -31,7 +32,9 @@ Table 4 needs `--data-dir`, a folder with cifar10.npz, or keras-drmm[tensorflow]
 import argparse
 import json
 import os
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -84,6 +87,7 @@ def run(cell, options):
         if not (folder / "history.csv").exists():
             pretraining.write_text(str(training.pretrain_templates(model, x)))
         seconds = float(pretraining.read_text())
+    before = seconds
     seconds += training.train(model, dataset, epochs, folder, options.backend, scored)
 
     keras.config.set_dtype_policy("float32")
@@ -110,7 +114,7 @@ def run(cell, options):
     }
     if not options.short:
         results.append_row(results.RESULTS / "tables.csv", row, results.TABLE_COLUMNS)
-        training.record_epochs(cell, options.seed, folder)
+        training.record_epochs(cell, options.seed, folder, before)
     # What `publish_preset.py` makes a model of.
     made = {"steps": steps, "image_shape": image_shape}
     finished.write_text(json.dumps({**row, **made}, indent=2) + "\n")
@@ -119,15 +123,19 @@ def run(cell, options):
 
 def name_of(cell, options):
     """Return the name of a run's folder: runs that differ have different ones."""
+    from recipes.cells import SEMI_SUPERVISED
     from recipes.training import default_epochs
 
     parts = [cell.data, *cell.arguments()[3::2], options.seed, options.backend]
     parts.append(options.dtype)
     # Those of the cell, too: a finished run is not one of a version with more of them.
-    parts.append(f"{options.epochs or default_epochs(cell)}_epochs")
+    epochs = [options.epochs or default_epochs(cell)]
+    if cell.has_first_network:
+        epochs.insert(0, default_epochs(replace(cell, setting=SEMI_SUPERVISED)))
+    parts += [*epochs, "epochs"]
     if options.short:
         parts.append(f"short_{options.images}")
-    return "_".join(str(part).replace(", ", "_") for part in parts)
+    return re.sub(r"[^\w-]+", "_", "_".join(map(str, parts)))
 
 
 def cell_of(options):
@@ -141,7 +149,13 @@ def cell_of(options):
 
 def parse():
     """Read the command line."""
-    from recipes.cells import PEERS, SEMI_SUPERVISED, SETTINGS
+    from recipes.cells import (
+        CONVNETS,
+        PEERS,
+        SECOND_NETWORK,
+        SEMI_SUPERVISED,
+        SETTINGS,
+    )
     from recipes.precision import PRECISIONS
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -150,7 +164,7 @@ def parse():
     models = ("drmm_conv_small", "drmm_conv_large", "drmm_lenet", "drfm_lenet", "rfm")
     parser.add_argument(
         "--model",
-        choices=(*models, *PEERS, "convnet_1", "convnet_2"),
+        choices=(*models, *PEERS, *CONVNETS),
         default="drmm_conv_small",
     )
     parser.add_argument("--labels", type=int, default=100, help="how many labels")
@@ -172,6 +186,8 @@ def parse():
         parser.error("--missing says which cells of --all: give both.")
     if options.dtype == "auto" and not options.all:
         parser.error("--dtype auto decides for each cell of --all: give one for a run.")
+    if options.setting == SECOND_NETWORK and options.model in (*PEERS, *CONVNETS):
+        parser.error("The first network of a second one must be a model of the zoo.")
     if options.short:
         options.epochs = options.epochs or 1
     return options

@@ -21,9 +21,8 @@ def neighbour_labels(model, x, y=None, confidence=0.99, neighbours=3, batch_size
     \textrm{else} \end{cases}$$
 
     f is the message $I^{(L-1)}$ that the top level sees, averaged over 2x2 positions,
-    less its mean over the images: unlike the top level's, it still tells where a part
-    is. A second model that learns these labels is better than the first where the
-    first was unsure.
+    less its mean over the images. It still tells where a part is, which a mean over
+    all positions does not. The labels are for a second model to learn.
 
     Args:
         model: a trained `DRMM`.
@@ -50,8 +49,10 @@ def neighbour_labels(model, x, y=None, confidence=0.99, neighbours=3, batch_size
     >>> second = keras_drmm.zoo.drmm_conv_small()
     >>> history = second.fit(images, labels, verbose=0)
 
-    Source: the graph of neighbours is that of Zhu, Ghahramani (2002), "Learning from
-    labeled and unlabeled data with label propagation", after one step.
+    Source: the vote weighted by distance is that of Dudani (1976), "The
+    Distance-Weighted k-Nearest-Neighbor Rule", by a network's features as in Iscen,
+    Tolias, Avrithis, Chum (2019), "Label Propagation for Deep Semi-supervised
+    Learning", arXiv:1904.04717, after one step.
     """
     if not isinstance(model, DRMM):
         raise ValueError(f"`model` must be a `DRMM`, got a {type(model).__name__}.")
@@ -62,10 +63,12 @@ def neighbour_labels(model, x, y=None, confidence=0.99, neighbours=3, batch_size
             "higher posterior are labelled by the model."
         )
     standardize_integer(neighbours, "neighbours")
+    standardize_integer(batch_size, "batch_size")
+    if y is not None:
+        check_labels(y, len(x), model.num_classes, needs_labels=False)
     posterior, features = _posterior_and_features(model, x, batch_size)
     labels, is_sure = posterior.argmax(-1), posterior.max(-1) > confidence
     if y is not None:
-        check_labels(y, len(x), model.num_classes, needs_labels=False)
         y = np.asarray(y, "int64").reshape(-1)
         labels, is_sure = np.where(y >= 0, y, labels), is_sure | (y >= 0)
     if not is_sure.any():
@@ -76,7 +79,8 @@ def neighbour_labels(model, x, y=None, confidence=0.99, neighbours=3, batch_size
     like, voices = features[is_sure], np.eye(model.num_classes)[labels[is_sure]]
     k = min(neighbours, len(like))
     unsure = np.flatnonzero(~is_sure)
-    for rows in np.array_split(unsure, -(-len(unsure) // _ROWS) or 1):
+    for start in range(0, len(unsure), _ROWS):
+        rows = unsure[start : start + _ROWS]
         similarity = features[rows] @ like.T
         nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
         weights = 1 + np.take_along_axis(similarity, nearest, axis=1)
@@ -89,13 +93,13 @@ def _posterior_and_features(model, x, batch_size):
     """Return q(c|I), (N, num_classes), and f of length 1, (N, features)."""
     posterior, features = [], []
     for start in range(0, len(x), batch_size):
-        images = ops.convert_to_tensor(x[start : start + batch_size])
-        logits = ops.cast(model(images, training=False), "float32")
+        images = ops.convert_to_tensor(
+            x[start : start + batch_size], model.compute_dtype
+        )
+        e_step = model.e_step(images, rows_per_render=0)
+        logits = ops.cast(e_step.logits, "float32")
         posterior.append(ops.convert_to_numpy(ops.softmax(logits)))
-        message = images
-        for level in model.levels[:-1]:
-            message = level(message)
-        message = ops.cast(message, "float32")
+        message = ops.cast(e_step.messages[-2], "float32")
         layout = model.levels[-1].data_format
         pooled = ops.average_pool(message, 2, 2, "same", data_format=layout)
         features.append(ops.convert_to_numpy(ops.reshape(pooled, (len(images), -1))))

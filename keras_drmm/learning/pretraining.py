@@ -78,7 +78,7 @@ def _messages(level, below, batch_size):
         ops.convert_to_numpy(level(ops.convert_to_tensor(below[s : s + batch_size])))
         for s in range(0, len(below), batch_size)
     ]
-    # NumPy's mean of half precision adds up in half precision.
+    # NumPy's mean of bfloat16 adds up in bfloat16.
     message = np.concatenate(parts).astype("float32")
     # A level that is silent has nothing to scale.
     scale = float(np.sqrt(np.mean(np.square(message)))) or 1.0

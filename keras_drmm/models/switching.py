@@ -86,6 +86,7 @@ class SoftSwitching:
         Returns:
             (h, w, filters, positions, positions).
         """
+        # Differences of near equals: half precision has too few bits for them.
         on, z = (ops.cast(v, "float32") for v in (switches[..., 1:], z))
         weighted = ops.expand_dims(ops.square(z), -1) * on
         alone = ops.expand_dims(ops.sum(weighted, axis=0), -1)
@@ -99,6 +100,7 @@ class SoftSwitching:
         template at two positions of its cell, as far as they lie in the image:
         $\sum z^2 (\sum_t q_t A_{tt} - \sum_{t t'} q_t q_{t'} A_{t t'})$.
         """
+        # As in `covariance`.
         on, z = (ops.cast(v, "float32") for v in (switches[..., 1:], z))
         products = _products(level, sizes)
         alone = ops.sum(on * ops.diagonal(products, axis1=3, axis2=4), axis=-1)

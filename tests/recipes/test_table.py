@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 
 import keras
@@ -109,6 +110,7 @@ def test_runs_that_differ_have_folders_of_their_own(monkeypatch):
         ["--draw", "1"],
         ["--dtype", "mixed_bfloat16"],
         ["--setting", "semi-supervised, nuisances"],
+        ["--setting", "semi-supervised, second network"],
         ["--table", "4"],
     ]
     chosen = [options(monkeypatch, *v) for v in given]
@@ -137,6 +139,15 @@ def test_what_is_of_all_cells_says_so(monkeypatch, capsys, arguments, advice):
     assert options(monkeypatch, "--all", *arguments).all
 
 
+@pytest.mark.smoke
+@pytest.mark.parametrize("model", ["swwae", "convnet_1"])
+def test_a_peer_has_no_second_network(monkeypatch, capsys, model):
+    setting = "semi-supervised, second network"
+    with pytest.raises(SystemExit):
+        options(monkeypatch, "--setting", setting, "--model", model)
+    assert "must be a model of the zoo" in capsys.readouterr().err
+
+
 def test_a_second_network_learns_what_the_first_would_label(
     small, monkeypatch, tmp_path
 ):
@@ -150,6 +161,7 @@ def test_a_second_network_learns_what_the_first_would_label(
         return train(model, dataset, *arguments)
 
     def guess(model, images, known):
+        np.testing.assert_array_equal(images, data.to_unit_range(X))
         asked.append((model, known))
         return (Y + 1) % 10
 
@@ -175,10 +187,22 @@ def test_a_second_network_learns_what_the_first_would_label(
     assert float(row["validation_error"]) % 5 == 0
     # No row is without a label that would have to decide.
     assert "marginal_kl" not in row["objective"]
-    # A run that was stopped does not train the first again.
-    (tmp_path / "run" / "finished.json").unlink()
+    epoch = rows_of(tmp_path / "epochs.csv")[0]
+    assert 0 < int(row["seconds"]) == int(epoch["seconds"])
+
+    # A run that was stopped after the first goes on as if it had not been.
+    run = tmp_path / "run"
+    learned_by = training.make_model(table.cell_of(chosen), 1, (12, 12, 1))
+    learned_by.load_weights(run / "model.weights.h5")
+    expected = learned_by.get_weights()
+    (run / "history.csv").unlink()
+    (run / "finished.json").unlink()
+    shutil.rmtree(run / "checkpoint")
     table.run(table.cell_of(chosen), chosen)
     assert (len(asked), len(learned)) == (1, 3)
+    learned_by.load_weights(run / "model.weights.h5")
+    for found, weight in zip(learned_by.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(found, weight)
 
 
 def test_a_run_of_all_labels_becomes_a_preset(small, monkeypatch, tmp_path):
