@@ -103,8 +103,8 @@ def _posterior_and_features(model, x, batch_size):
         layout = model.levels[-1].data_format
         pooled = ops.average_pool(message, 2, 2, "same", data_format=layout)
         features.append(ops.convert_to_numpy(ops.reshape(pooled, (len(images), -1))))
-    features = np.concatenate(features)
-    features = features - features.mean(0)
+    every = np.concatenate(features)
+    every = every - every.mean(0)
     # An image whose messages are the mean is like no other.
-    lengths = np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    return np.concatenate(posterior), features / lengths
+    lengths = np.maximum(np.linalg.norm(every, axis=1, keepdims=True), 1e-12)
+    return np.concatenate(posterior), every / lengths
