@@ -263,10 +263,10 @@ def speed_table(rows):
                 next((v for v in run if float(v["validation_error"]) < threshold), None)
                 for run in runs
             ]
-            for column in ("epoch", "seconds"):
+            for column, digits in (("epoch", ".3g"), ("seconds", ".0f")):
                 reached = None not in first
                 value = mean(float(v[column]) for v in first) if reached else None
-                cells.append("-" if value is None else f"{value:.3g}")
+                cells.append("-" if value is None else f"{value:{digits}}")
         lines.append(
             f"| {' | '.join(map(str, key))} | {len(runs)} | {' | '.join(cells)} |"
         )
