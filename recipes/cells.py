@@ -52,6 +52,12 @@ class Cell:
     labels: int
     draw: int = 0
 
+    @classmethod
+    def of(cls, row):
+        """Return the cell of a row of results, whose numbers may be texts."""
+        table, labels, draw = (int(row[v]) for v in ("table", "labels", "draw"))
+        return cls(table, row["setting"], row["model"], labels, draw)
+
     @property
     def data(self):
         """Name of the data set."""

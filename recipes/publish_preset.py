@@ -47,7 +47,7 @@ def publish(run, folder):
     from recipes.cells import Cell
 
     row = json.loads((run / "finished.json").read_text())
-    cell = Cell(*(row[v] for v in ("table", "setting", "model", "labels", "draw")))
+    cell = Cell.of(row)
     model = training.make_model(cell, row["steps"], tuple(row["image_shape"]))
     model.load_weights(run / "model.weights.h5")
     name = f"{cell.model}, {cell.setting}"

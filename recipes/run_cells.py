@@ -50,19 +50,12 @@ def recorded():
     if not path.exists():
         return set()
     with path.open() as file:
-        rows = list(csv.DictReader(file))
-    cells = set()
-    for row in rows:
-        cell = Cell(
-            int(row["table"]),
-            row["setting"],
-            row["model"],
-            int(row["labels"]),
-            int(row["draw"]),
-        )
-        if row["objective"] and int(row["epochs"]) == default_epochs(cell):
-            cells.add(cell)
-    return cells
+        rows = [row for row in csv.DictReader(file) if row["objective"]]
+    return {
+        cell
+        for cell, row in zip(map(Cell.of, rows), rows, strict=True)
+        if int(row["epochs"]) == default_epochs(cell)
+    }
 
 
 def _work(cells, core, options, failed):

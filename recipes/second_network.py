@@ -1,6 +1,5 @@
 """The second network of a cell: what a first one knows, and its neighbours' labels."""
 
-import json
 import time
 from dataclasses import replace
 
@@ -28,7 +27,7 @@ def make_dataset(cell, x, first, folder, options):
     from keras_drmm import data
     from keras_drmm.learning import neighbour_labels
 
-    labels, timed = folder / "labels.npy", folder / "first_seconds.json"
+    labels, timed = folder / "labels.npy", folder / "first_seconds.txt"
     if not timed.exists():
         cell = replace(cell, setting=SEMI_SUPERVISED)
         epochs = 1 if options.short else training.default_epochs(cell)
@@ -40,8 +39,8 @@ def make_dataset(cell, x, first, folder, options):
         images = data.to_unit_range(x)
         np.save(labels, neighbour_labels(model, images, first.shown_labels))
         seconds += time.perf_counter() - start
-        timed.write_text(json.dumps(seconds))
+        timed.write_text(str(seconds))
     # The first network drew random numbers, and not in a run that was stopped after it.
     keras.utils.set_random_seed(options.seed + 1)
     second = data.semi_supervised(x, np.load(labels), None, seed=cell.draw)
-    return second, json.loads(timed.read_text())
+    return second, float(timed.read_text())

@@ -190,9 +190,8 @@ def test_objective_never_rises(name, seed, kind):
         model.accumulate(e_step.statistics)
         model.m_step()
     rises = np.diff(losses) / np.maximum(1, np.abs(losses[:-1]))
-    # float32, and probabilities of 0 that are floored. Of equal rows the noise is at
-    # its floor, too, which magnifies rounding: seed 132 rises by 4e-5.
-    assert rises.max() < 1e-4
+    # float32, and probabilities of 0 that are floored.
+    assert rises.max() < 2e-5
     assert all(np.isfinite(value).all() for value in parameters(model).values())
 
 
