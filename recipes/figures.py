@@ -56,9 +56,10 @@ def paper_curves(paper):
 
 
 def speed_curves(epochs):
-    """Return {model: [(epoch, seconds, validation error)]} of Figure 2's runs."""
+    """Return {model: [(epoch, seconds, validation error)]} of Figure 2's longest."""
     curves = {}
-    for (setting, model, labels), runs in report.learning_curves(epochs).items():
+    for key, runs in sorted(report.learning_curves(epochs).items()):
+        setting, model, labels, _ = key
         if (setting, labels) == (cells.SUPERVISED, cells.ALL_BUT_VALIDATION):
             names = "epoch", "seconds", "validation_error"
             curves[model] = [

@@ -114,7 +114,7 @@ def run(cell, options):
     }
     if not options.short:
         results.append_row(results.RESULTS / "tables.csv", row, results.TABLE_COLUMNS)
-        training.record_epochs(cell, options.seed, folder, before)
+        training.record_epochs(cell, options.seed, epochs, folder, before)
     # What `publish_preset.py` makes a model of.
     made = {"steps": steps, "image_shape": image_shape}
     finished.write_text(json.dumps({**row, **made}, indent=2) + "\n")

@@ -249,10 +249,10 @@ def test_error(model, images, labels):
     return error(model, data.to_unit_range(images), labels.reshape(-1))
 
 
-def record_epochs(cell, seed, folder, seconds):
+def record_epochs(cell, seed, epochs, folder, seconds):
     """Append a run's validated epochs to `epochs.csv`, with seconds from its start.
 
-    Of these, `seconds` are from before the first epoch.
+    Of these, `seconds` are from before the first of the `epochs`.
     """
     with (folder / "history.csv").open() as file:
         for row in csv.DictReader(file):
@@ -265,6 +265,7 @@ def record_epochs(cell, seed, folder, seconds):
                 "labels": cell.labels,
                 "draw": cell.draw,
                 "seed": seed,
+                "epochs": epochs,
                 "epoch": row["epoch"],
                 "seconds": round(seconds),
                 "validation_error": row["validation_error"],

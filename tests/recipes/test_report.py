@@ -55,18 +55,44 @@ def test_means_stand_beside_the_paper_s_figure():
 def test_speed_is_that_of_the_first_epoch_below_a_threshold():
     rows = [
         {"setting": "a", "model": "b", "labels": "100", "draw": draw, "seed": "0"}
-        | {"epoch": epoch, "seconds": seconds, "validation_error": error}
-        for draw, epoch, seconds, error in (
+        | {"epochs": epochs, "epoch": epoch}
+        | {"seconds": seconds, "validation_error": error}
+        for epochs, draw, epoch, seconds, error in (
             # Run again below.
-            ("0", "1", "5", "1.0"),
-            ("0", "1", "1010", "1.9"),
-            ("0", "2", "1020", "1.4"),
-            ("1", "1", "12", "2.1"),
-            ("1", "2", "1024", "1.6"),
+            ("2", "0", "1", "5", "1.0"),
+            ("2", "0", "1", "1010", "1.9"),
+            ("2", "0", "2", "1020", "1.4"),
+            # A run of other epochs is none of the others.
+            ("10", "0", "1", "1008", "1.2"),
+            ("2", "1", "1", "12", "2.1"),
+            ("2", "1", "2", "1024", "1.6"),
         )
     ]
-    line = report.speed_table(rows).splitlines()[-1]
-    assert line == "| a | b | 100 | 2 | 1.5 | 1017 | - | - |"
+    lines = report.speed_table(rows).splitlines()[2:]
+    assert lines == [
+        "| a | b | 100 | 2 | 2 | 1.5 | 1017 | - | - |",
+        "| a | b | 100 | 10 | 1 | 1 | 1008 | 1 | 1008 |",
+    ]
+
+
+@pytest.mark.smoke
+def test_shortest_runs_are_those_of_figure_2_at_their_ends():
+    rows = [
+        {"setting": "supervised", "model": model, "labels": labels, "draw": "0"}
+        | {"seed": seed, "epochs": epochs, "epoch": epoch, "seconds": f"{epoch}0"}
+        | {"validation_error": error}
+        for model, labels, seed, epochs, epoch, error in (
+            ("convnet", "55000", "0", "2", "1", "9"),
+            ("convnet", "55000", "0", "2", "2", "1.5"),
+            ("convnet", "55000", "0", "1", "1", "3"),
+            ("convnet", "55000", "1", "1", "1", "4"),
+            ("convnet", "60000", "0", "1", "1", "8"),
+        )
+    ]
+    assert report.shortest_table(rows).splitlines()[2:] == [
+        f"| convnet | 1 | 3.50 ± {statistics.stdev([3, 4]):.2f} | 2 | 10 |",
+        "| convnet | 2 | 1.50 | 1 | 20 |",
+    ]
 
 
 def test_readme_has_the_last_settings_of_a_cell():
