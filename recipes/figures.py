@@ -45,13 +45,10 @@ def error_curves(rows):
 
 def paper_curves(paper):
     """Return {model of the recipes: [(labels, the paper's test error)]}."""
-    names = {name: k for k, all_of in cells.PAPER_NAMES.items() for name in all_of}
     curves = {}
-    for row in paper:
-        is_ours = (row["table"], row["setting"]) == ("1", cells.SEMI_SUPERVISED)
-        if is_ours and row["model"] in names and row["error_percent"]:
-            point = int(row["n_labeled"]), float(row["error_percent"])
-            curves.setdefault(names[row["model"]], []).append(point)
+    for (table, setting, model, labels), error in report.published(paper).items():
+        if (table, setting) == ("1", cells.SEMI_SUPERVISED):
+            curves.setdefault(model, []).append((int(labels), float(error)))
     return {model: sorted(points) for model, points in curves.items()}
 
 
@@ -97,18 +94,20 @@ def draw_errors(ours, paper, path):
 
 
 def draw_speed(curves, path):
-    """Draw validation errors against epochs and against seconds."""
-    figure, (by_epoch, by_second) = _figure(9, 3.5, columns=2)
-    for model, points in curves.items():
-        epochs, seconds, errors = zip(*points, strict=True)
-        by_epoch.plot(epochs, errors, marker=".", label=model)
-        by_second.plot(seconds, errors, marker=".", label=model)
-    for axes in (by_epoch, by_second):
-        axes.axhline(min(report.THRESHOLDS), color="grey", linestyle=":")
-        axes.set(yscale="log", ylabel="validation error, percent")
-    by_epoch.set(xlabel="epochs")
-    by_second.set(xlabel="seconds, one core")
-    by_epoch.legend()
+    """Draw validation errors against epochs and seconds, a line of axes for a pair."""
+    pairs = cells.FIGURE_2.items()
+    figure, grid = _figure(9, 3 * len(pairs), columns=2, lines=len(pairs))
+    for pair, (by_epoch, by_second) in zip(pairs, grid, strict=True):
+        for model, style in zip(pair, ("-", "--"), strict=True):
+            epochs, seconds, errors = zip(*curves[model], strict=True)
+            by_epoch.plot(epochs, errors, style, marker=".", label=model)
+            by_second.plot(seconds, errors, style, marker=".", label=model)
+        for axes in (by_epoch, by_second):
+            axes.axhline(min(report.THRESHOLDS), color="grey", linestyle=":")
+            axes.set(yscale="log", ylabel="validation error, percent")
+        by_epoch.set(xlabel="epochs")
+        by_second.set(xlabel="seconds, one core")
+        by_epoch.legend()
     figure.savefig(path, dpi=120)
 
 
@@ -135,9 +134,9 @@ def draw_table(table, path):
     figure.savefig(path, dpi=100, bbox_inches="tight")
 
 
-def _figure(width, height, columns=1):
-    """Return a figure without a window, and its axes."""
+def _figure(width, height, columns=1, lines=1):
+    """Return a figure without a window, and its axes: one, or lines of columns."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(1, columns)
+    return figure, figure.subplots(lines, columns)

@@ -34,8 +34,8 @@ def main():
     os.environ["KERAS_BACKEND"] = options.backend
     import keras
 
-    from keras_drmm import analysis, data
-    from recipes import training
+    from keras_drmm import data
+    from recipes import pictures, training
     from recipes.cells import LABELED_ONLY, SEMI_SUPERVISED, Cell
 
     folder = options.output
@@ -61,13 +61,7 @@ def main():
         run.mkdir(parents=True, exist_ok=True)
         seconds = training.train(model, dataset, epochs, run, options.backend)
         if cell.learns_without_labels:
-            images, labels = (v[:500] for v in dataset.validation)
-            for plot, picture in (
-                (analysis.plot_reconstructions, "reconstructions"),
-                (analysis.plot_nuisance_transfer, "transfer"),
-            ):
-                plot(model, images, labels, folder / f"{picture}.png")
-            analysis.plot_samples(model, folder / "samples.png", columns=5)
+            pictures.draw(model, dataset, folder)
             model.save(folder / "model.keras")
         # The test images are used here, for the first and only time.
         error = training.test_error(model, *test)

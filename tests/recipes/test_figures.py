@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from recipes import figures, report
+from recipes import cells, figures, report
 
 CELL = {"table": "1", "setting": "semi-supervised", "model": "rfm", "labels": "100"}
 
@@ -95,12 +95,15 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
         **{f"{name}, paper": v for name, v in figures.paper_curves(paper).items()},
         **{name: [point[:2] for point in v] for name, v in ours.items()},
     }
-    by_epoch, by_second = drawn["figure2.png"].axes
-    curves = figures.speed_curves(epochs)
-    for axes, column in ((by_epoch, 0), (by_second, 1)):
-        lines = {v.get_label(): v.get_xydata().tolist() for v in axes.get_lines()}
-        for model, points in curves.items():
-            assert lines[model] == [[point[column], point[2]] for point in points]
+    axes, curves = iter(drawn["figure2.png"].axes), figures.speed_curves(epochs)
+    for pair in cells.FIGURE_2.items():
+        for column in (0, 1):
+            lines = {v.get_label(): v for v in next(axes).get_lines()}
+            for model, style in zip(pair, ("-", "--"), strict=True):
+                points = [[point[column], point[2]] for point in curves[model]]
+                assert lines[model].get_xydata().tolist() == points
+                assert lines[model].get_linestyle() == style
+    assert not list(axes)
     (grid,) = drawn["table.png"].axes[0].tables
     titles, lines = figures.cells_of(table)
     texts = {at: cell.get_text().get_text() for at, cell in grid.get_celld().items()}

@@ -25,7 +25,9 @@ def test_table_means_over_draws():
 def test_readme_and_site_are_up_to_date():
     """No number in their tables is typed in."""
     rows = report.rows("tables"), report.rows("paper")
-    assert report.readme_table(*rows) in (report.PROJECT / "README.md").read_text()
+    readme = (report.PROJECT / "README.md").read_text()
+    for part in (report.readme_table, report.headline):
+        assert part(*rows) in readme
     assert (report.PROJECT / "docs" / "results.md").read_text() == report.page()
 
 
@@ -49,6 +51,47 @@ def test_means_stand_beside_the_paper_s_figure():
     ]
     differences = [line.split(" | ")[8] for line in table.splitlines()[2:]]
     assert differences == ["-1.47", "-4.47", "-9.56"]
+
+
+@pytest.mark.smoke
+def test_few_labels_stand_beside_the_paper_s_figure_of_the_same_terms():
+    """NN + KL where the paper has it, and that of its setting for all ways to learn."""
+    figures = report.published(report.rows("paper"))
+    ways = "semi-supervised", "semi-supervised, second network"
+    for setting in ways:
+        assert figures["1", setting, "drmm_conv_small", "100"] == "0.57"
+        assert figures["1", setting, "drmm_conv_small", "600"] == "1.56"
+    assert figures["1", "unsupervised-pretraining", "drmm_conv_small", "100"] == "12.03"
+    assert figures["4", "semi-supervised", "drmm_lenet", "4000"] == "39.2"
+
+    draws = [
+        row("drmm_conv_small", error, draw)
+        | {"table": "1", "setting": setting, "epochs": "5"}
+        for setting, error, draw in (
+            (ways[0], "1.0", "0"),
+            (ways[0], "2.0", "1"),
+            (ways[1], "0.9", "0"),
+        )
+    ]
+    text = " ".join(report.headline(draws, report.rows("paper")).split())
+    assert "1.50 ± 0.71 % (2 draws), and a second network" in text
+    assert "learns from it 0.90 % (1 draws). The paper reports 0.57 %" in text
+
+
+@pytest.mark.smoke
+def test_rows_of_tables_are_apart():
+    """Equal models, settings and labels are no draws of one cell, CIFAR-10 none."""
+    rows = [
+        row("drmm_lenet", error)
+        | {"table": table, "setting": "semi-supervised", "epochs": "5", "seconds": "1"}
+        for table, error in (("1", "1.0"), ("4", "40.0"))
+    ]
+    table = report.means_table(rows, [])
+    assert [line.split(" | ")[5] for line in table.splitlines()[2:]] == [
+        "1.00",
+        "40.00",
+    ]
+    assert report.last_settings(rows) == rows[:1]
 
 
 @pytest.mark.smoke

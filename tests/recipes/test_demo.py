@@ -1,0 +1,64 @@
+"""`make demo`: what it prints is what the models that it saves do."""
+
+import re
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_drmm import data
+from recipes import mnist_semi_supervised as recipe
+from recipes import training
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, backend):
+    """A folder of small data, for which the command line asks."""
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 256, (240, 28, 28), "uint8"), np.arange(240) % 10
+    # Classes that are told apart at once: the mean grey value.
+    x //= (1 + y)[:, None, None].astype("uint8")
+    np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x[:40], y_test=y[:40])
+    arguments = ["--data-dir", str(tmp_path), "--output", str(tmp_path / "run")]
+    arguments += ["--short", "--backend", backend]
+    monkeypatch.setattr(sys, "argv", ["mnist_semi_supervised.py", *arguments])
+    monkeypatch.setattr(training, "VALIDATION_IMAGES", 100)
+    return tmp_path
+
+
+def test_it_prints_the_errors_of_what_it_saves(folder, monkeypatch, capsys):
+    train, asked = training.train, []
+
+    def once(model, dataset, epochs, *arguments):
+        """Train for an epoch, however many are asked for."""
+        asked.append((model.name, epochs, int((dataset.shown_labels >= 0).sum())))
+        return train(model, dataset, 1, *arguments)
+
+    monkeypatch.setattr(training, "train", once)
+    recipe.main()
+    (ours, *of_ours), (_, *of_convnet) = asked
+    assert ours == "drmm_conv_small"
+    # Both learn from 100 labels, the convnet in more epochs.
+    assert (of_ours, of_convnet) == ([1, 100], [150, 100])
+    run = folder / "run"
+    for name in ("reconstructions.png", "transfer.png", "samples.png"):
+        assert (run / name).read_bytes()[:4] == b"\x89PNG"
+
+    printed = capsys.readouterr().out
+    errors = re.findall(r"([\d.]+) % {2}(\w+), ([\w-]+),", printed)
+    assert [error[1:] for error in errors] == [
+        ("drmm_conv_small", "semi-supervised"),
+        ("convnet", "labeled-only"),
+    ]
+    model = keras.saving.load_model(run / "model.keras")
+    _, (x, y) = data.load("mnist", folder)
+    classes = model.predict(data.to_unit_range(x), verbose=0).argmax(1)
+    assert float(errors[0][0]) == pytest.approx(100 * np.mean(classes != y), abs=0.01)
+
+    # Started again, it shows what it has.
+    recipe.main()
+    assert len(asked) == 2
+    assert errors == re.findall(
+        r"([\d.]+) % {2}(\w+), ([\w-]+),", capsys.readouterr().out
+    )
