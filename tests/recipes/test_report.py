@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from recipes import report, results
+from recipes import figures, report, results
 
 ROW = dict.fromkeys(results.TABLE_COLUMNS, "")
 
@@ -29,6 +29,26 @@ def test_readme_and_site_are_up_to_date():
     for part in (report.readme_table, report.headline):
         assert part(*rows) in readme
     assert (report.PROJECT / "docs" / "results.md").read_text() == report.page()
+
+
+@pytest.mark.smoke
+def test_readme_keeps_what_stands_around_the_table(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "write", lambda *found: drawn.append(found[-1]))
+    monkeypatch.setattr(report, "PROJECT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{report.START}old\n{report.END}after\n")
+    report.main()
+    found = report.rows("tables"), report.rows("paper")
+    table = f"{report.headline(*found)}\n{report.readme_table(*found)}"
+    text = f"before\n{report.START}{table}{report.END}after\n"
+    assert readme.read_text() == text
+    assert (tmp_path / "docs" / "results.md").read_text() == report.page()
+    assert drawn == [tmp_path / "docs" / "images"]
+    # Written again it stays as it is.
+    report.main()
+    assert readme.read_text() == text
 
 
 @pytest.mark.smoke

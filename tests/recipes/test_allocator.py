@@ -1,0 +1,41 @@
+"""A recipe starts itself again with the allocator's settings, once."""
+
+import os
+import sys
+
+import pytest
+
+from recipes import allocator
+
+pytestmark = pytest.mark.smoke
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What programs were started, as `os.execve` is told."""
+    found = []
+    monkeypatch.setattr(os, "execve", lambda *arguments: found.append(arguments))
+    monkeypatch.setattr(allocator.platform, "libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr(sys, "argv", ["recipes/table.py", "--labels", "100"])
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    return found
+
+
+def test_the_same_command_is_started_once(started, monkeypatch):
+    monkeypatch.setenv("KEPT", "yes")
+    allocator.keep_memory()
+    ((program, arguments, environment),) = started
+    assert program == sys.executable
+    assert arguments == [program, "recipes/table.py", "--labels", "100"]
+    assert environment.items() >= {"KEPT": "yes", **allocator.SETTINGS}.items()
+    # The program that was started has them and goes on.
+    for name, value in allocator.SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    allocator.keep_memory()
+    assert len(started) == 1
+
+
+def test_other_libraries_do_not_know_the_settings(started, monkeypatch):
+    monkeypatch.setattr(allocator.platform, "libc_ver", lambda: ("", ""))
+    allocator.keep_memory()
+    assert started == []
