@@ -20,6 +20,9 @@ labels of `{m["data"]}`.
 | test error of this file | {m["test_error"]:.2f} % |
 | test error over draws of labels | {_spread(m)} |
 | validation error of this file | {_validation(m)} |
+| chosen | {m["chosen"]} |
+| setting | {m["setting"]} |
+| objective | {m["objective"]} |
 | data | `{m["data"]}`, {m["labels"]} labels, draw {m["draw"]} |
 | command | `{m["command"]}` |
 | commit | {m["commit"]} |

@@ -10,13 +10,23 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.zoo.functions import FUNCTIONS, shape_arguments
-from keras_drmm.zoo.preset import CARD, CONFIG, METADATA, WEIGHTS, is_name, sha256
+from keras_drmm.zoo.preset import (
+    CARD,
+    CONFIG,
+    METADATA,
+    WEIGHTS,
+    Preset,
+    is_name,
+    sha256,
+)
 from keras_drmm.zoo.preset_card import card
 from keras_drmm.zoo.preset_loader import from_preset
 
 FIELDS = (
     "data",
     "data_licence",
+    "setting",
+    "objective",
     "labels",
     "draw",
     "seed",
@@ -30,7 +40,11 @@ FIELDS = (
     "mean_test_error",
     "std_test_error",
     "draws",
+    "chosen",
 )
+
+# What the writer knows itself.
+ADDED = ("name", "keras", "sha256")
 
 # Text, as a CSV file gives, is refused: these are formatted and compared.
 NUMBERS = (
@@ -53,19 +67,23 @@ def save_preset(folder, model, metadata, overwrite=False):
         folder: where to; its last part is the preset's name.
         model: a model that a function of the zoo returned, trained.
         metadata: a dictionary of how it was trained and what came out. `data` (a name
-            of `keras_drmm.data.load`), `data_licence`, `labels`, `draw`, `seed`,
-            `seconds`, `machine`, `backend`, `commit`, `command`; in percent
-            `validation_error` (None where all labels were learned) and `test_error`
-            of this model, `mean_test_error` and `std_test_error` (None of one draw)
-            over `draws` draws of labels. The name, the version of Keras and the check
-            sums are added.
-        overwrite: whether a preset that is there may be replaced.
+            of `keras_drmm.data.load`), `data_licence`, `setting` (what it learned
+            from: "semi-supervised", say), `objective` (the terms, in words), `labels`,
+            `draw`, `seed`, `seconds`, `machine`, `backend`, `commit`, `command`; in
+            percent `validation_error` (None where all labels were learned) and
+            `test_error` of this model, `mean_test_error` and `std_test_error` (None of
+            one draw) over `draws` draws of labels; `chosen`: which of these draws
+            it is, in words. The name, the version of Keras and the check sums are
+            added.
+        overwrite: whether a preset that is there may be replaced. Another folder never
+            is.
 
     Returns:
         The `Path` of the folder.
 
     Raises:
-        FileExistsError: the folder is there and `overwrite` is False.
+        FileExistsError: the folder is there, and `overwrite` is False or it is no
+            preset.
         ValueError: the folder's name, the metadata or the model is not as above.
 
     Example:
@@ -95,15 +113,51 @@ def save_preset(folder, model, metadata, overwrite=False):
     return folder
 
 
+def rewrite_card(folder, changes):
+    """Change a preset's metadata, and its model card with it.
+
+    Weights, `config.json` and their check sums stay as they are.
+
+    Args:
+        folder: the preset's.
+        changes: {field of `save_preset`'s metadata: its new value}.
+
+    Raises:
+        FileNotFoundError: there is no preset, or one of its files is missing.
+        ValueError: a file is damaged, or the metadata would not be as `save_preset`
+            takes it.
+    """
+    preset = Preset(folder)
+    metadata = preset.metadata | changes
+    _check_metadata({v: metadata[v] for v in metadata if v not in ADDED})
+    config = {"function": preset.function, **preset.arguments}
+    _write_card(preset.folder, config, metadata)
+
+
 def _check(folder, model, metadata, overwrite):
     if not is_name(folder.name):
         raise ValueError(
             f"A preset's name has letters, digits, _ and -, got {folder.name!r}."
         )
+    # It would be lost, whatever it holds.
+    if folder.exists() and not (folder / METADATA).is_file():
+        raise FileExistsError(
+            f"{folder} is there and is no preset: it has no {METADATA}. Choose another "
+            "name, or move it away first."
+        )
     if folder.exists() and not overwrite:
         raise FileExistsError(
             f"{folder} is there. Choose another name, or give `overwrite=True`."
         )
+    _check_metadata(metadata)
+    if model.name not in FUNCTIONS:
+        raise ValueError(
+            f"The model {model.name!r} is not of the zoo: it must come from one of "
+            f"{', '.join(FUNCTIONS)}."
+        )
+
+
+def _check_metadata(metadata):
     if set(metadata) != set(FIELDS):
         raise ValueError(
             f"`metadata` has the fields {', '.join(FIELDS)}; these differ: "
@@ -117,11 +171,6 @@ def _check(folder, model, metadata, overwrite):
             continue
         if not isinstance(metadata[name], Real):
             raise ValueError(f"{name!r} must be a number, got {metadata[name]!r}.")
-    if model.name not in FUNCTIONS:
-        raise ValueError(
-            f"The model {model.name!r} is not of the zoo: it must come from one of "
-            f"{', '.join(FUNCTIONS)}."
-        )
 
 
 def _write(folder, model, metadata):
@@ -135,9 +184,16 @@ def _write(folder, model, metadata):
     twin.set_weights(model.get_weights())
     twin.save_weights(folder / WEIGHTS)
     sums = {file: sha256((folder / file).read_bytes()) for file in (CONFIG, WEIGHTS)}
-    metadata = {"name": folder.name, **metadata, "keras": keras.__version__}
-    _write_json(folder / METADATA, {**metadata, "sha256": sums})
-    _write_text(folder / CARD, card(config, metadata))
+    added = {"name": folder.name, "keras": keras.__version__, "sha256": sums}
+    _write_card(folder, config, {**metadata, **added})
+
+
+def _write_card(folder, config, metadata):
+    # In one order, whichever way the fields came.
+    name, *others = ADDED
+    ordered = {field: metadata[field] for field in (name, *FIELDS, *others)}
+    _write_json(folder / METADATA, ordered)
+    _write_text(folder / CARD, card(config, ordered))
 
 
 def _write_json(path, content):

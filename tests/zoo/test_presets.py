@@ -16,12 +16,15 @@ from keras_drmm import zoo
 from keras_drmm.zoo import preset as preset_module
 from keras_drmm.zoo.preset import Preset, sha256
 from keras_drmm.zoo.preset_card import card
+from keras_drmm.zoo.preset_writer import rewrite_card
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ["README.md", "config.json", "metadata.json", "model.weights.h5"]
 METADATA = {
     "data": "mnist",
     "data_licence": "CC BY-SA 3.0",
+    "setting": "semi-supervised, second network",
+    "objective": "cross_entropy 1, consistency 2",
     "labels": 100,
     "draw": 3,
     "seed": 4,
@@ -35,6 +38,7 @@ METADATA = {
     "mean_test_error": 1.309,
     "std_test_error": 0.09,
     "draws": 7,
+    "chosen": "the run of least validation error among 7 draws",
 }
 IMAGES = np.random.default_rng(0).random((6, 16, 16, 1)).astype("float32")
 LABELS = np.array([0, 1, 2, -1, 1, -1])
@@ -253,6 +257,8 @@ def test_the_card_has_the_figures(original, folder):
         assert figure in text
     for field in ("command", "commit", "machine", "backend", "data_licence"):
         assert METADATA[field] in text
+    for field in ("setting", "objective", "chosen"):
+        assert f"| {field} | {METADATA[field]} |" in text
     assert 'from_preset("tiny")' in text
     assert "python recipes/evaluate.py --preset tiny" in text
     config = json.loads((folder / "config.json").read_text())
@@ -273,6 +279,42 @@ def test_a_preset_is_replaced_only_on_demand(original, folder):
     assert sorted(path.name for path in folder.iterdir()) == FILES
     assert Preset(folder).metadata["draw"] == 8
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_another_folder_is_never_replaced(overwrite, original, tmp_path):
+    """The folder of all presets, say."""
+    there = tmp_path / "zoo" / "tiny" / "metadata.json"
+    there.parent.mkdir(parents=True)
+    there.write_text("kept")
+    with pytest.raises(FileExistsError, match=r"zoo is there and is no preset.*move"):
+        zoo.save_preset(there.parents[1], original[0], METADATA, overwrite)
+    assert there.read_text() == "kept"
+
+
+@pytest.mark.smoke
+def test_a_card_is_rewritten_without_the_weights(original, folder):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    metadata = json.loads(before["metadata.json"])
+    # As of a version that knew less.
+    del metadata["chosen"]
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    with pytest.raises(ValueError, match="these differ: chosen"):
+        rewrite_card(folder, {"draws": 9})
+    rewrite_card(folder, {"draws": 9, "chosen": "at random"})
+    after = Preset(folder).metadata
+    assert after == json.loads(before["metadata.json"]) | {
+        "draws": 9,
+        "chosen": "at random",
+    }
+    # A saved one has the same order.
+    assert [*after] == [*json.loads(before["metadata.json"])]
+    for file in ("config.json", "model.weights.h5"):
+        assert (folder / file).read_bytes() == before[file]
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert text == card(json.loads(before["config.json"]), after)
+    assert "± 0.09 %, 9 draws" in text
 
 
 @pytest.mark.smoke
