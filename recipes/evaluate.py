@@ -26,17 +26,13 @@ def main(arguments=None):
     os.environ["KERAS_BACKEND"] = options.backend
     import keras
 
-    from keras_drmm import data, zoo
-    from keras_drmm.zoo.preset import Preset
+    from keras_drmm import data
+    from recipes import presets
     from recipes.measure import error
 
     keras.config.set_dtype_policy("float32")
-    try:
-        card = Preset(options.preset).metadata
-        model = zoo.from_preset(options.preset)
-    except (FileNotFoundError, ValueError) as problem:
-        sys.exit(str(problem))
-    _, (x, y) = data.load(card["data"], options.data_dir)
+    card, model = presets.load(options.preset, ("test_error",))
+    _, (x, y) = presets.load_data(card, options.data_dir)
     found = error(model, data.to_unit_range(x), y.reshape(-1))
     expected = card["test_error"]
     print(f"{card['name']}: test error {found:.2f} %, on its card {expected:.2f} %")

@@ -4,8 +4,9 @@
 
 Classifies the training images whose labels the preset was not shown. Writes a row to
 `recipes/results/remaining_errors.csv`, and of the most frequent confusions the images
-with the highest posterior to `docs/images/remaining_errors_NAME.png`. Nothing is
-selected by them, and no test image is read. A minute on one core.
+with the highest posterior to `docs/images/remaining_errors_NAME.png`, below images of
+the first one's class that were labelled. Nothing is selected by them, and no test image
+is read. A minute on one core.
 """
 
 import argparse
@@ -19,8 +20,6 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 IMAGES = PROJECT / "docs" / "images"
-# A posterior above is sure, as `neighbour_labels` has it.
-SURE = 0.99
 CONFUSIONS, COLUMNS = 3, 12
 
 
@@ -31,21 +30,31 @@ def main(arguments=None):
     os.environ["KERAS_BACKEND"] = options.backend
     import keras
 
-    from keras_drmm import data, zoo
-    from keras_drmm.zoo.preset import Preset
-    from recipes import results, training
+    from keras_drmm import data
+    from recipes import presets, results, training
     from recipes.cells import SEMI_SUPERVISED, Cell
 
     start = time.perf_counter()
     keras.config.set_dtype_policy("float32")
-    card, model = Preset(options.preset).metadata, zoo.from_preset(options.preset)
-    (x, y), _ = data.load(card["data"], options.data_dir)
+    card, model = presets.load(options.preset, ("labels", "draw"))
+    (x, y), _ = presets.load_data(card, options.data_dir)
+    if card["labels"] >= len(x):
+        sys.exit(
+            f"{card['name']} learned {card['labels']} labels of {len(x)} images: none "
+            "was hidden from it. Choose a preset of fewer labels."
+        )
     cell = Cell(1, SEMI_SUPERVISED, model.name, card["labels"], card["draw"])
-    is_hidden = training.make_dataset(cell, x, y).shown_labels < 0
-    images, labels = data.to_unit_range(x[is_hidden]), y[is_hidden].reshape(-1)
+    shown = training.make_dataset(cell, x, y).shown_labels
+    images, labels = data.to_unit_range(x[shown < 0]), y[shown < 0].reshape(-1)
     logits = model.predict(images, batch_size=500, verbose=0)
     posterior = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     total, confusions = measure(posterior, labels)
+    if confusions:
+        label, _ = next(iter(confusions))
+        rows = {f"labelled {label}": data.to_unit_range(x[shown == label])}
+        rows |= surest(images, labels, posterior, confusions)
+        path = IMAGES / f"remaining_errors_{card['name']}.png"
+        draw(rows, model.pixel_range, path)
     row = {
         "preset": card["name"],
         **total,
@@ -60,9 +69,8 @@ def main(arguments=None):
         "command": results.command(),
     }
     print(row)
+    # The last step: what could not be drawn leaves no row.
     results.append_row(results.RESULTS / "remaining_errors.csv", row, tuple(row))
-    path = IMAGES / f"remaining_errors_{card['name']}.png"
-    draw(images, labels, posterior, confusions, model.pixel_range, path)
 
 
 def measure(posterior, labels):
@@ -76,7 +84,9 @@ def measure(posterior, labels):
         ({what: how many of all images}, {(label, taken for): (how many, of these
         sure)}, the most frequent first).
     """
-    classes, is_sure = posterior.argmax(-1), posterior.max(-1) > SURE
+    from keras_drmm.learning.neighbours import CONFIDENCE
+
+    classes, is_sure = posterior.argmax(-1), posterior.max(-1) > CONFIDENCE
     is_wrong = classes != labels
     pairs = list(zip(labels.tolist(), classes.tolist(), strict=True))
     counts = Counter(pair for pair, wrong in zip(pairs, is_wrong, strict=True) if wrong)
@@ -91,20 +101,24 @@ def measure(posterior, labels):
     return total, {pair: (count, sure[pair]) for pair, count in most}
 
 
-def draw(images, labels, posterior, confusions, pixel_range, path):
-    """Draw the images of each confusion that have the highest posterior, a row each."""
+def surest(images, labels, posterior, confusions):
+    """Return {name of a confusion: its images, the highest posterior first}."""
     import numpy as np
-
-    from keras_drmm.analysis.grid import save_grid
 
     classes, rows = posterior.argmax(-1), {}
     for label, taken_for in confusions:
         found = np.flatnonzero((labels == label) & (classes == taken_for))
-        surest = found[np.argsort(-posterior[found, taken_for])][:COLUMNS]
-        rows[f"{label} taken\nfor {taken_for}"] = images[surest]
-    # Rows of one length, for a model of few errors.
-    shown = min(map(len, rows.values()))
-    save_grid({name: row[:shown] for name, row in rows.items()}, pixel_range, path)
+        order = np.argsort(-posterior[found, taken_for])
+        rows[f"{label} taken\nfor {taken_for}"] = images[found[order]]
+    return rows
+
+
+def draw(rows, pixel_range, path):
+    """Write a picture of rows of images, of each as many as all have."""
+    from keras_drmm.analysis.grid import save_grid
+
+    columns = min(COLUMNS, *map(len, rows.values()))
+    save_grid({name: row[:columns] for name, row in rows.items()}, pixel_range, path)
 
 
 def parse(arguments):

@@ -7,11 +7,15 @@ from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models.checks import check_images, check_labels
 from keras_drmm.models.drmm import DRMM
 
+# A posterior above is sure.
+CONFIDENCE = 0.99
 # Rows that are compared with all sure ones at a time: their similarities fill memory.
 _ROWS = 500
 
 
-def neighbour_labels(model, x, y=None, confidence=0.99, neighbours=3, batch_size=500):
+def neighbour_labels(
+    model, x, y=None, confidence=CONFIDENCE, neighbours=3, batch_size=500
+):
     r"""Label images: as a model does where it is sure, else as their neighbours.
 
     Of the images whose posterior exceeds τ the k that are most like an unsure one vote:
@@ -29,7 +33,7 @@ def neighbour_labels(model, x, y=None, confidence=0.99, neighbours=3, batch_size
         x: images (N, H, W, C), floats in the model's `pixel_range`.
         y: integers (N,), the labels that are known, -1 where none is: they are kept,
             and vote. None: no label is known.
-        confidence: τ, from 0 to below 1.
+        confidence: τ, from 0 to below 1; 0.99 by default.
         neighbours: k.
         batch_size: rows of a batch.
 

@@ -1,5 +1,7 @@
 """The recipe measures the preset and compares it with its card."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,31 @@ def test_status_says_whether_the_card_holds(
 def test_an_unknown_preset_ends_with_the_known_ones(backend):
     with pytest.raises(SystemExit, match=r"no preset 'nothing'.*Available presets"):
         evaluate.main(["--preset", "nothing", "--backend", backend])
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("field", ["name", "data", "test_error"])
+def test_a_card_without_a_field_ends_with_its_name(field, tiny, tmp_path, backend):
+    folder = zoo.save_preset(tmp_path / "tiny", tiny[0], METADATA)
+    path = folder / "metadata.json"
+    metadata = json.loads(path.read_text())
+    del metadata[field]
+    path.write_text(json.dumps(metadata))
+    with pytest.raises(SystemExit, match=rf"metadata\.json has no {field}\."):
+        evaluate.main(["--preset", str(folder), "--backend", backend])
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    "kind", [ValueError, ImportError, RuntimeError, FileNotFoundError]
+)
+def test_data_that_is_not_there_ends_with_what_is_wrong(
+    kind, tiny, tmp_path, backend, monkeypatch
+):
+    def fail(*arguments):
+        raise kind("no such data set")
+
+    monkeypatch.setattr(data, "load", fail)
+    folder = zoo.save_preset(tmp_path / "tiny", tiny[0], METADATA)
+    with pytest.raises(SystemExit, match="no such data set"):
+        evaluate.main(["--preset", str(folder), "--backend", backend])
