@@ -27,16 +27,21 @@ def main(arguments=None):
     os.environ["KERAS_BACKEND"] = options.backend
     import keras
 
-    from keras_drmm import data
     from recipes import training
     from recipes.cells import SEMI_SUPERVISED, Cell
-    from recipes.presets import load
+    from recipes.presets import load, load_data
 
     keras.config.set_dtype_policy("float32")
     card, model = load(options.preset, ("labels", "draw"))
-    (x, y), _ = data.load(card["data"], options.data_dir)
+    (x, y), _ = load_data(card, options.data_dir)
     cell = Cell(1, SEMI_SUPERVISED, model.name, card["labels"], card["draw"])
-    draw(model, training.make_dataset(cell, x, y), IMAGES)
+    dataset = training.make_dataset(cell, x, y)
+    if dataset.validation is None:
+        sys.exit(
+            f"{card['name']} learned all {card['labels']} labels: no image validated "
+            "it. Choose a preset of fewer labels."
+        )
+    draw(model, dataset, IMAGES)
 
 
 def draw(model, dataset, folder):

@@ -4,6 +4,7 @@ python recipes/report.py
 """
 
 import csv
+import json
 import sys
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -59,6 +60,13 @@ picture](images/table.png).
 
 ![Errors against labels](images/errors.png)
 
+## Trained weights
+
+What comes with the library: the test error of each file, in percent, and mean and
+standard deviation of the runs that it was chosen from by their validation errors.
+`python recipes/evaluate.py --preset NAME` measures it again.
+
+{presets_table(cards())}
 ## What remains wrong
 
 `python recipes/remaining_errors.py --preset NAME`: the training images whose labels the
@@ -148,6 +156,14 @@ def rows(name):
     """Return the recorded rows of a recipe, dictionaries."""
     with (RESULTS / f"{name}.csv").open() as file:
         return list(csv.DictReader(file))
+
+
+def cards():
+    """Return what is said of the presets of the zoo, dictionaries."""
+    return [
+        json.loads(path.read_text())
+        for path in sorted((PROJECT / "zoo").glob("*/metadata.json"))
+    ]
 
 
 def table(rows):
@@ -402,6 +418,23 @@ def seconds_table(rows):
     return "\n".join(lines) + "\n"
 
 
+def presets_table(cards):
+    """Return a Markdown table: a line a preset."""
+    lines = [
+        "| preset | labels | setting | test error | of its runs | runs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for card in cards:
+        runs = f"{card['mean_test_error']:.2f}"
+        if card["draws"] > 1:
+            runs += f" ± {card['std_test_error']:.2f}"
+        lines.append(
+            f"| {card['name']} | {card['labels']} | {card['setting']} | "
+            f"{card['test_error']:.2f} | {runs} | {card['draws']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def remaining_table(rows):
     """Return a Markdown table: a line a preset, its last row."""
     lines = [
@@ -413,9 +446,10 @@ def remaining_table(rows):
     for preset, row in sorted(last.items()):
         names = "images", "wrong", "sure", "sure_and_wrong"
         images, wrong, sure, both = (int(row[name]) for name in names)
+        of_sure = f"{100 * both / sure:.2f}" if sure else "-"
         lines.append(
             f"| {preset} | {100 * wrong / images:.2f} | {100 * sure / images:.1f} | "
-            f"{100 * both / sure:.2f} | {row['confusions']} |"
+            f"{of_sure} | {row['confusions']} |"
         )
     return "\n".join(lines) + "\n"
 

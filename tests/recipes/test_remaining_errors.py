@@ -185,5 +185,9 @@ def test_an_unknown_preset_or_damaged_data_ends_with_what_is_wrong(tiny, backend
 def test_table_has_a_preset_s_last_row_in_percent():
     row = {"preset": "a", "images": "200", "wrong": "9", "sure": "100"}
     row |= {"sure_and_wrong": "1", "confusions": "1 for 2: 4, 1"}
-    table = report.remaining_table([row | {"wrong": "99"}, row])
-    assert table.splitlines()[2:] == ["| a | 4.50 | 50.0 | 1.00 | 1 for 2: 4, 1 |"]
+    unsure = row | {"preset": "b", "sure": "0", "sure_and_wrong": "0"}
+    table = report.remaining_table([row | {"wrong": "99"}, unsure, row])
+    assert table.splitlines()[2:] == [
+        "| a | 4.50 | 50.0 | 1.00 | 1 for 2: 4, 1 |",
+        "| b | 4.50 | 0.0 | - | 1 for 2: 4, 1 |",
+    ]

@@ -5,6 +5,7 @@ import statistics
 
 import pytest
 
+from keras_drmm import zoo
 from recipes import figures, report, results
 
 ROW = dict.fromkeys(results.TABLE_COLUMNS, "")
@@ -112,6 +113,19 @@ def test_rows_of_tables_are_apart():
         "40.00",
     ]
     assert report.last_settings(rows) == rows[:1]
+
+
+@pytest.mark.smoke
+def test_presets_stand_with_the_runs_that_they_were_chosen_from():
+    card = {"name": "a", "labels": 100, "setting": "b", "test_error": 0.691}
+    card |= {"mean_test_error": 0.742, "std_test_error": 0.078, "draws": 5}
+    table = report.presets_table([card, card | {"draws": 1}])
+    assert table.splitlines()[2:] == [
+        "| a | 100 | b | 0.69 | 0.74 ± 0.08 | 5 |",
+        "| a | 100 | b | 0.69 | 0.74 | 1 |",
+    ]
+    names = {found["name"] for found in report.cards()}
+    assert names == set(zoo.presets())
 
 
 @pytest.mark.smoke

@@ -1,0 +1,68 @@
+"""The pictures of README are of the preset and of images that validated it."""
+
+import numpy as np
+import pytest
+
+from keras_drmm import analysis, data, zoo
+from recipes import pictures, training
+from tests.zoo.test_presets import METADATA
+
+X = np.random.default_rng(0).integers(0, 256, (300, 16, 16), "uint8")
+Y = np.arange(300) % 3
+
+
+@pytest.fixture
+def arguments(tmp_path, monkeypatch, backend):
+    """The command line of a preset that learned 30 of 300 labels."""
+    np.savez(tmp_path / "mnist.npz", x_train=X, y_train=Y, x_test=X, y_test=Y)
+    monkeypatch.setattr(pictures, "IMAGES", tmp_path)
+    monkeypatch.setattr(training, "VALIDATION_IMAGES", 60)
+    model = zoo.drmm_lenet((16, 16, 1), 3)
+    card = METADATA | {"labels": 30, "draw": 1}
+    folder = zoo.save_preset(tmp_path / "tiny", model, card)
+    command = ["--preset", str(folder), "--data-dir", str(tmp_path)]
+    return [*command, "--backend", backend]
+
+
+def test_images_are_those_that_validated(arguments, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    drawn, plot = [], analysis.plot_reconstructions
+
+    def record(model, images, labels, path):
+        drawn.append((model, images, labels))
+        plot(model, images, labels, path)
+
+    monkeypatch.setattr(analysis, "plot_reconstructions", record)
+    pictures.main(arguments)
+    for name in ("reconstructions.png", "transfer.png", "samples.png"):
+        assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
+    ((model, images, labels),) = drawn
+    dataset = data.semi_supervised(
+        X, Y, 30, validation=60, validation_images_unlabelled=True, seed=1
+    )
+    expected = dataset.validation_indices
+    np.testing.assert_array_equal(images, data.to_unit_range(X[expected]))
+    np.testing.assert_array_equal(labels, Y[expected])
+    preset = zoo.from_preset(tmp_path / "tiny")
+    for mine, theirs in zip(model.get_weights(), preset.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.smoke
+def test_a_preset_of_all_labels_has_no_images_to_show(arguments, monkeypatch):
+    monkeypatch.setattr(training, "VALIDATION_IMAGES", 0)
+    monkeypatch.setattr(
+        pictures, "draw", lambda *_: pytest.fail("an image was drawn that was learned")
+    )
+    monkeypatch.setattr(
+        "recipes.presets.load",
+        lambda *_: ({"name": "a", "data": "mnist", "labels": 300, "draw": 0}, Named()),
+    )
+    with pytest.raises(SystemExit, match="a learned all 300 labels"):
+        pictures.main(arguments)
+
+
+class Named:
+    """What stands for a model that is not looked at."""
+
+    name = "drmm_lenet"
