@@ -282,25 +282,25 @@ def last_settings(rows):
     """Return MNIST's semi-supervised rows, of a cell those with its last settings.
 
     The settings are the objective and the number of epochs. Rows of what `table.py` no
-    longer runs are left out.
+    longer runs are left out, and so are those of other epochs than it runs by default:
+    peers get as much time as ours.
     """
-    from recipes.cells import FROM_FEW_LABELS
+    from recipes.cells import FROM_FEW_LABELS, Cell
+    from recipes.training import default_epochs
 
     found = [
         row
         for row in rows
-        if row["setting"] in FROM_FEW_LABELS and row["table"] != CIFAR_TABLE
+        if row["setting"] in FROM_FEW_LABELS
+        and row["table"] != CIFAR_TABLE
+        and int(row["epochs"]) == default_epochs(Cell.of(row))
     ]
-    last = {_cell(row): _settings(row) for row in found}
-    return [row for row in found if _settings(row) == last[_cell(row)]]
+    last = {_cell(row): row["objective"] for row in found}
+    return [row for row in found if row["objective"] == last[_cell(row)]]
 
 
 def _cell(row):
     return row["table"], row["setting"], row["model"], row["labels"]
-
-
-def _settings(row):
-    return row["epochs"], row["objective"]
 
 
 # Percent: Figure 2's, and the peers'.
