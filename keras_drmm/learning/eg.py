@@ -42,7 +42,9 @@ class EG:
         marginal_kl: KL(mean q(c|I) || π_c) over the batch, which keeps classes in use.
         nonnegativity: penalty on negative rendered templates.
         consistency: KL(q(c|I) || q(c|I')) of unlabelled rows, where `nuisance` makes
-            I' of I: the posterior of the class must not see a nuisance.
+            I' of I: the posterior of the class must not see a nuisance. It is a mean
+            over these rows, as cross_entropy is over the labelled ones: where a batch
+            has few of a kind, each of them counts for more.
         nuisance: a Keras layer that changes images at random and not their classes,
             as `keras.layers.GaussianNoise(0.3)` does; with it, labelled rows are also
             classified as they look afterwards. None: images stay as they are.
