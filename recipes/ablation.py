@@ -38,6 +38,8 @@ def main():
         for name, variant in VARIANTS.items():
             print(f"{name}: {variant.meaning}")
         return
+    if options.variant not in VARIANTS:
+        raise SystemExit(f"There is no variant {options.variant!r}: see --list.")
     variant, commit = VARIANTS[options.variant], results.commit()
     keras.config.set_dtype_policy(options.dtype)
     keras.utils.set_random_seed(options.seed)
@@ -74,17 +76,22 @@ def main():
 
 def parse():
     """Read the command line."""
+    from recipes.precision import PRECISIONS
+    from recipes.training import MODELS
+
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--variant", default="baseline", help="see --list")
     parser.add_argument("--list", action="store_true", help="name all variants")
-    parser.add_argument("--model", default="drmm_conv_small", help="of the zoo")
+    parser.add_argument("--model", choices=MODELS, default="drmm_conv_small")
     parser.add_argument("--labels", type=int, default=100)
     parser.add_argument("--draw", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--validation", type=int, default=5000, help="images")
-    parser.add_argument("--dtype", default="float32", help="or mixed_bfloat16")
-    parser.add_argument("--backend", default="tensorflow")
+    parser.add_argument("--dtype", choices=PRECISIONS[1:], default="float32")
+    parser.add_argument(
+        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
+    )
     parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
     options = parser.parse_args()
     hidden = MNIST_IMAGES - options.labels

@@ -22,7 +22,7 @@ def run_all(options):
     Raises:
         SystemExit: a run failed.
     """
-    done = recorded() if options.missing else set()
+    done = recorded(options.seed, options.backend) if options.missing else set()
     cells: Queue = Queue()
     for cell in all_cells():
         if cell not in done:
@@ -41,8 +41,8 @@ def run_all(options):
         raise SystemExit(f"{len(failed)} runs failed: {failed}")
 
 
-def recorded():
-    """Return the cells that have a row of an objective that is known.
+def recorded(seed, backend):
+    """Return the cells that have a row of this seed and backend, of a known objective.
 
     Those of an earlier version have none, or are of another number of epochs.
     """
@@ -54,7 +54,8 @@ def recorded():
     return {
         cell
         for cell, row in zip(map(Cell.of, rows), rows, strict=True)
-        if int(row["epochs"]) == default_epochs(cell)
+        if (int(row["epochs"]), int(row["seed"]), row["backend"])
+        == (default_epochs(cell), seed, backend)
     }
 
 
@@ -70,6 +71,8 @@ def _work(cells, core, options, failed):
         command += ["--dtype", fastest(options.dtype, cell.model)]
         for name in ("seed", "backend"):
             command += [f"--{name}", str(getattr(options, name))]
+        if options.data_dir is not None:
+            command += ["--data-dir", options.data_dir]
         log = TABLE.parents[1] / "runs" / f"{'_'.join(cell.arguments()[1::2])}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("w") as file:

@@ -19,17 +19,21 @@ neighbours' vote give all images. Models are those of the zoo, the stock convnet
 `ladder`, `pseudo_label`), which learn by the same batches in about the same time or
 less.
 
-A run that was stopped goes on after its last whole epoch when it is started again.
+A run that was stopped goes on after its last whole epoch when it is started again. Its
+folder in `runs/` is named by what the command line says and a hash of the settings that
+the model learns by: with others it is another run.
 `--all` runs every cell, one process a core, `--missing` leaves out those that have a
-row, and `--dtype auto` runs each in the precision that is fastest on this processor.
+row of this seed and backend, and `--dtype auto` runs each in the precision that is
+fastest on this processor.
 `--dtype mixed_bfloat16` trains in half precision; the errors are those of a float32
 model with the same weights. `--short` is one epoch of the first `--images`, for a
-check; its rows are not recorded.
+check: at most half of those whose labels are hidden validate, and no row is recorded.
 
 Table 4 needs `--data-dir`, a folder with cifar10.npz, or keras-drmm[tensorflow].
 """
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -39,6 +43,21 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
+
+# What one run is told, where it is not; with --all a cell has its own.
+DEFAULTS = {
+    "table": 1,
+    "setting": "semi-supervised",
+    "model": "drmm_conv_small",
+    "labels": 100,
+    "draw": 0,
+    "epochs": None,
+    "output": None,
+    "short": False,
+    "images": 10_000,
+}
+# Images whose labels are hidden fill a batch at least, where there are any.
+BATCH = 100
 
 
 def main():
@@ -66,15 +85,18 @@ def run(cell, options):
     if finished.exists():
         print(f"This run is finished:\n{finished.read_text()}")
         return
-    folder.mkdir(parents=True, exist_ok=True)
     # Asked now: the code may be edited while the run goes on.
     commit = results.commit()
     keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.dtype)
     (x, y), test = data.load(cell.data, options.data_dir)
+    validation = None
     if options.short:
         x, y = x[: options.images], y[: options.images]
-    dataset = scored = training.make_dataset(cell, x, y)
+        # The others stay unlabelled ones, without which a setting is another.
+        validation = min(training.VALIDATION_IMAGES, (len(x) - cell.labels) // 2)
+    dataset = scored = training.make_dataset(cell, x, y, validation)
+    folder.mkdir(parents=True, exist_ok=True)
     seconds = 0.0
     if cell.has_first_network:
         dataset, seconds = second_network.make_dataset(cell, x, scored, folder, options)
@@ -123,18 +145,23 @@ def run(cell, options):
 
 def name_of(cell, options):
     """Return the name of a run's folder: runs that differ have different ones."""
+    from recipes import training
     from recipes.cells import SEMI_SUPERVISED
-    from recipes.training import default_epochs
 
-    parts = [cell.data, *cell.arguments()[3::2], options.seed, options.backend]
-    parts.append(options.dtype)
+    networks = [cell]
     # Those of the cell, too: a finished run is not one of a version with more of them.
-    epochs = [options.epochs or default_epochs(cell)]
+    epochs = [options.epochs or training.default_epochs(cell)]
     if cell.has_first_network:
-        epochs.insert(0, default_epochs(replace(cell, setting=SEMI_SUPERVISED)))
-    parts += [*epochs, "epochs"]
+        networks.append(replace(cell, setting=SEMI_SUPERVISED))
+        epochs.insert(0, training.default_epochs(networks[-1]))
+    settings = [training.settings_of(network) for network in networks]
+    # A folder may have other images than the library.
+    text = json.dumps([settings, options.data_dir is not None], sort_keys=True)
+    parts = [cell.data, *cell.arguments()[3::2], options.seed, options.backend]
+    parts += [options.dtype, *epochs, "epochs"]
     if options.short:
         parts.append(f"short_{options.images}")
+    parts.append(hashlib.sha256(text.encode()).hexdigest()[:8])
     return re.sub(r"[^\w-]+", "_", "_".join(map(str, parts)))
 
 
@@ -149,48 +176,130 @@ def cell_of(options):
 
 def parse():
     """Read the command line."""
-    from recipes.cells import (
-        CONVNETS,
-        PEERS,
-        SECOND_NETWORK,
-        SEMI_SUPERVISED,
-        SETTINGS,
-    )
+    from recipes.cells import CONVNETS, PEERS, SETTINGS
     from recipes.precision import PRECISIONS
+    from recipes.training import MODELS
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--table", type=int, choices=(1, 3, 4, 5), default=1)
-    parser.add_argument("--setting", choices=SETTINGS, default=SEMI_SUPERVISED)
-    models = ("drmm_conv_small", "drmm_conv_large", "drmm_lenet", "drfm_lenet", "rfm")
+    models = (*MODELS, *PEERS, *CONVNETS)
+    parser.add_argument("--table", type=int, choices=(1, 3, 4, 5))
+    parser.add_argument("--setting", choices=SETTINGS)
+    parser.add_argument("--model", choices=models)
+    parser.add_argument("--labels", type=at_least(1), help="how many labels")
+    parser.add_argument("--draw", type=at_least(0), help="which labels are drawn")
+    parser.add_argument("--epochs", type=at_least(1), help="default: the cell's")
+    parser.add_argument("--output", type=Path, help="default: runs/ and the settings")
     parser.add_argument(
-        "--model",
-        choices=(*models, *PEERS, *CONVNETS),
-        default="drmm_conv_small",
+        "--short", action="store_true", default=None, help="not recorded"
     )
-    parser.add_argument("--labels", type=int, default=100, help="how many labels")
-    parser.add_argument("--draw", type=int, default=0, help="which labels are drawn")
-    parser.add_argument("--seed", type=int, default=0, help="of the initial weights")
-    parser.add_argument("--epochs", type=int, help="default: the cell's")
+    parser.add_argument("--images", type=at_least(1), help="of a short run")
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="of the initial weights"
+    )
     parser.add_argument("--dtype", choices=PRECISIONS, default="float32")
     parser.add_argument(
         "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
     )
     parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
-    parser.add_argument("--output", type=Path, help="default: runs/ and the settings")
     parser.add_argument("--all", action="store_true", help="run every cell")
     parser.add_argument("--missing", action="store_true", help="that has no row")
-    parser.add_argument("--short", action="store_true", help="not recorded")
-    parser.add_argument("--images", type=int, default=10_000, help="of a short run")
     options = parser.parse_args()
-    if options.missing and not options.all:
-        parser.error("--missing says which cells of --all: give both.")
-    if options.dtype == "auto" and not options.all:
-        parser.error("--dtype auto decides for each cell of --all: give one for a run.")
-    if options.setting == SECOND_NETWORK and options.model in (*PEERS, *CONVNETS):
-        parser.error("The first network of a second one must be a model of the zoo.")
+    given = [name for name in DEFAULTS if getattr(options, name) is not None]
+    for name, value in DEFAULTS.items():
+        if name not in given:
+            setattr(options, name, value)
+    check_choice(options, given, parser.error)
+    if not options.all:
+        check_cell(options, parser.error)
+    if options.data_dir is not None:
+        check_data(options, parser.error)
     if options.short:
         options.epochs = options.epochs or 1
     return options
+
+
+def at_least(least):
+    """Return what reads an integer of at least `least` for `argparse`."""
+
+    def read(text):
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"must be an integer of at least {least}, got {text!r}."
+            )
+        return int(text)
+
+    return read
+
+
+def check_choice(options, given, error):
+    """Tell `error` of options that only go with or without `--all`, or `--short`."""
+    if options.all and given:
+        names = ", ".join(f"--{name}" for name in given)
+        error(f"--all runs each cell as it is: leave out {names}, or --all.")
+    if options.missing and not options.all:
+        error("--missing says which cells of --all: give both.")
+    if options.dtype == "auto" and not options.all:
+        error("--dtype auto decides for each cell of --all: give one for a run.")
+    if "images" in given and not options.short:
+        error("--images says how many a short run has: give --short, too.")
+
+
+def check_cell(options, error):
+    """Tell `error` of a table, a model or images that do not fit the setting."""
+    from recipes.cells import (
+        CONVNETS,
+        FROM_FEW_LABELS,
+        LABELED_ONLY,
+        PEERS,
+        PRETRAINING,
+        SEMI_SUPERVISED,
+        SUPERVISED,
+    )
+
+    setting, model = options.setting, options.model
+    tables = dict.fromkeys(FROM_FEW_LABELS, (1, 3, 4))
+    tables |= {PRETRAINING: (1, 3), SUPERVISED: (3, 4), LABELED_ONLY: (5,)}
+    if options.table not in tables[setting]:
+        fitting = " or ".join(map(str, tables[setting]))
+        error(f"Table {options.table} has no {setting}: give --table {fitting}.")
+    if model in (*PEERS, *CONVNETS) and setting not in (
+        SEMI_SUPERVISED,
+        SUPERVISED,
+        LABELED_ONLY,
+    ):
+        error(f"What learns as {setting!r} must be a model of the zoo, not {model}.")
+    if model.startswith("convnet") and setting == SEMI_SUPERVISED:
+        error(
+            f"{model} learns labelled images alone: give --setting {SUPERVISED} or "
+            f"{LABELED_ONLY}."
+        )
+    hidden = options.images - options.labels
+    if options.short and hidden != 0 and hidden < BATCH:
+        error(
+            f"--images of a short run must be as many as --labels, {options.labels}, "
+            f"or at least {BATCH} more, got {options.images}."
+        )
+
+
+def check_data(options, error):
+    """Tell `error` of a `--data-dir` without what is asked for.
+
+    `load` would take another copy, or download one.
+    """
+    from recipes.cells import all_cells
+
+    folder = Path(options.data_dir)
+    if not folder.is_dir():
+        error(f"--data-dir {folder} is no folder.")
+    cells = all_cells() if options.all else [cell_of(options)]
+    for name in sorted({cell.data for cell in cells}):
+        # `load` also reads what TensorFlow Datasets prepared there, but for MNIST.
+        is_prepared = name != "mnist" and (folder / name).is_dir()
+        if not is_prepared and not (folder / f"{name}.npz").is_file():
+            error(
+                f"--data-dir {folder} has no {name}.npz: put it there, or leave out "
+                "--data-dir."
+            )
 
 
 if __name__ == "__main__":

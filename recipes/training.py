@@ -9,6 +9,8 @@ from recipes.cells import DEEP, PEERS, WITH_NUISANCES
 from recipes.measure import error
 from recipes.peers import SETTINGS, make_peer
 
+# Of the zoo: those that learn by EG.
+MODELS = ("drmm_conv_small", "drmm_conv_large", "drmm_lenet", "drfm_lenet", "rfm")
 VALIDATION_IMAGES = 5000
 # A level costs seconds: the shallow models see all images more often. The ladder
 # passes twice and draws noise for each stage: a time like the others'. SWWAE has
@@ -33,11 +35,19 @@ def make_dataset(cell, x, y, validation=None):
     Validation images, by default `VALIDATION_IMAGES`, are training images whose labels
     are hidden, the same for all models and numbers of labels of a draw. A cell of all
     labels has none.
+
+    Raises:
+        ValueError: there are fewer images than labels are asked for.
     """
     from keras_drmm import data
 
     validation = validation or VALIDATION_IMAGES
     unlabelled = len(x) - cell.labels
+    if unlabelled < 0:
+        raise ValueError(
+            f"There are {len(x)} images for {cell.labels} labels: ask for at most "
+            f"{len(x)} labels."
+        )
     # Labels that validation leaves to be hidden.
     is_few = unlabelled > validation
     dataset = data.semi_supervised(
@@ -88,7 +98,6 @@ def make_model(cell, steps, input_shape):
         # Ten labels a class leave out whole ways to write it, a 7 with a bar, say.
         # With the bar covered it looks like those that are labelled.
         changes = {
-            "entropy": 1.0,
             "consistency": 1.0,
             "nuisance": image_nuisances(cell.draw),
         }
@@ -139,6 +148,37 @@ def objective_of(model):
         layers = getattr(nuisance, "layers", [nuisance])
         words.append(" and ".join(type(layer).__name__ for layer in layers))
     return ", ".join(words)
+
+
+def settings_of(cell):
+    """Return what a cell's model learns by: plain values that tell it from others.
+
+    Of peers and convnets, which have no algorithm, the objective in words and what the
+    recipe makes them with. How many steps the learning rate falls over is left out.
+    """
+    model = make_model(cell, 1, (32, 32, 1))
+    algorithm = getattr(model, "algorithm", None)
+    if algorithm is None:
+        objective = {"terms": objective_of(model), **SETTINGS.get(cell.model, {})}
+    else:
+        objective = algorithm.get_config()
+    return _anonymous([objective, model.optimizer.get_config()])
+
+
+def _anonymous(config):
+    """Return a configuration without names and precision.
+
+    Keras counts in a name how many objects of a kind its process made before.
+    """
+    if isinstance(config, dict):
+        return {
+            key: _anonymous(value)
+            for key, value in config.items()
+            if key not in ("name", "dtype")
+        }
+    if isinstance(config, list | tuple):
+        return [_anonymous(value) for value in config]
+    return config
 
 
 def train(model, dataset, epochs, folder, backend, scored=None):

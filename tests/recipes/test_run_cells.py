@@ -11,7 +11,9 @@ from recipes.cells import Cell
 from recipes.precision import fastest
 
 CELLS = [Cell(1, "semi-supervised", "rfm", 100, draw) for draw in range(5)]
-OPTIONS = SimpleNamespace(missing=True, seed=3, dtype="float32", backend="torch")
+OPTIONS = SimpleNamespace(
+    missing=True, seed=3, dtype="float32", backend="torch", data_dir=None
+)
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def runs(monkeypatch, tmp_path):
     """Return the commands and cores of the runs; draw 4 fails."""
     seen, lock = [], threading.Lock()
     monkeypatch.setattr(run_cells, "all_cells", lambda: CELLS)
-    monkeypatch.setattr(run_cells, "recorded", lambda: {CELLS[1]})
+    monkeypatch.setattr(run_cells, "recorded", lambda *_: {CELLS[1]})
     monkeypatch.setattr(run_cells, "TABLE", tmp_path / "recipes" / "table.py")
 
     def record(command, preexec_fn, **_):
@@ -43,6 +45,17 @@ def test_missing_cells_are_run_once(runs, capsys):
         for name, value in (("--seed", "3"), ("--backend", "torch")):
             assert command[command.index(name) + 1] == value
     assert capsys.readouterr().out.count("done") == 3
+
+
+@pytest.mark.smoke
+def test_runs_read_the_folder_of_data_that_is_given(runs):
+    for folder in (None, "data"):
+        runs.clear()
+        with pytest.raises(SystemExit):
+            run_cells.run_all(SimpleNamespace(**{**vars(OPTIONS), "data_dir": folder}))
+        for command in runs:
+            assert command.count("--data-dir") == (folder is not None)
+            assert folder is None or command[-2:] == ["--data-dir", folder]
 
 
 @pytest.mark.smoke
@@ -108,3 +121,26 @@ def test_there_is_a_worker_for_each_core(monkeypatch, runs):
     with pytest.raises(SystemExit):
         run_cells.run_all(OPTIONS)
     assert len(started) == 3
+
+
+@pytest.mark.smoke
+@pytest.mark.usefixtures("runs")
+def test_a_run_has_one_core_and_one_thread(monkeypatch):
+    """More would wait for each other."""
+    pinned, threads = [], []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5}, raising=False)
+    monkeypatch.setattr(
+        os, "sched_setaffinity", lambda *v: pinned.append(v), raising=False
+    )
+
+    def record(command, preexec_fn, env, **_):
+        preexec_fn()
+        threads.append(env["OMP_NUM_THREADS"])
+        # The rest is that of this process.
+        assert set(os.environ) <= set(env)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(run_cells.subprocess, "run", record)
+    run_cells.run_all(OPTIONS)
+    assert pinned == [(0, {5})] * 4
+    assert threads == ["1"] * 4

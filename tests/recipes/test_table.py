@@ -4,12 +4,14 @@ import csv
 import json
 import shutil
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
-from keras_drmm import EG, data, learning, zoo
+from keras_drmm import EG, HardEM, data, learning, zoo
+from keras_drmm.zoo import settings
 from recipes import (
     ablation,
     cells,
@@ -57,6 +59,28 @@ def options(monkeypatch, *arguments):
     return table.parse()
 
 
+def refusal(monkeypatch, capsys, *arguments):
+    """Return what is said of a command line that is not run."""
+    with pytest.raises(SystemExit):
+        options(monkeypatch, *arguments)
+    return capsys.readouterr().err
+
+
+def run_for_an_epoch(monkeypatch, chosen):
+    """Run what is stopped in its second epoch."""
+    begin = training.EpochLog.begin
+
+    def stop(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        begin(self, epoch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.EpochLog, "begin", stop)
+        with pytest.raises(KeyboardInterrupt):
+            table.run(table.cell_of(chosen), chosen)
+
+
 def rows_of(path):
     with path.open() as file:
         return list(csv.DictReader(file))
@@ -100,8 +124,9 @@ def test_test_images_are_read_once_after_training(small, monkeypatch, tmp_path):
 
 
 @pytest.mark.smoke
-def test_runs_that_differ_have_folders_of_their_own(monkeypatch):
+def test_runs_that_differ_have_folders_of_their_own(monkeypatch, tmp_path):
     """A short run, or one of other epochs, is not taken for the cell's."""
+    (tmp_path / "mnist.npz").touch()
     given = [
         [],
         ["--short"],
@@ -113,6 +138,7 @@ def test_runs_that_differ_have_folders_of_their_own(monkeypatch):
         ["--setting", "semi-supervised, nuisances"],
         ["--setting", "semi-supervised, second network"],
         ["--table", "4"],
+        ["--data-dir", str(tmp_path)],
     ]
     chosen = [options(monkeypatch, *v) for v in given]
     names = {table.name_of(table.cell_of(v), v) for v in chosen}
@@ -128,25 +154,256 @@ def test_a_run_of_a_version_with_more_epochs_is_another(monkeypatch):
     assert table.name_of(table.cell_of(chosen), chosen) != before
 
 
+def other_objective(monkeypatch):
+    monkeypatch.setattr(settings, "EG", lambda **v: EG(**{**v, "entropy": 2.0}))
+
+
+def other_learning_rate(monkeypatch):
+    falling = settings.falling
+    monkeypatch.setattr(settings, "falling", lambda rate, n: falling(2 * rate, n))
+
+
+def other_ramp(monkeypatch):
+    monkeypatch.setitem(training.SETTINGS["pseudo_label"], "t2", 999)
+
+
+def other_weight(monkeypatch):
+    monkeypatch.setitem(training.SETTINGS["swwae"], "reconstruction", 6.0)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("arguments", "change"),
+    [
+        (["--model", "rfm"], other_objective),
+        (["--model", "rfm"], other_learning_rate),
+        (["--setting", "semi-supervised, nuisances"], other_learning_rate),
+        # Only the first network has the term.
+        (["--setting", "semi-supervised, second network"], other_objective),
+        (["--model", "pseudo_label"], other_ramp),
+        (["--model", "swwae"], other_weight),
+    ],
+)
+def test_a_run_of_other_settings_is_another(monkeypatch, half, arguments, change):
+    chosen = options(monkeypatch, *arguments)
+
+    def name():
+        return table.name_of(table.cell_of(chosen), chosen)
+
+    before = name()
+    # Whatever the process did before.
+    assert half(name) == name() == before
+    change(monkeypatch)
+    assert name() != before
+
+
+def test_a_stopped_run_goes_on_unless_its_settings_changed(
+    small, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(table, "PROJECT", tmp_path)
+    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
+    given = ["--model", "rfm", "--labels", "20", "--epochs", "2"]
+    chosen = options(monkeypatch, *given, "--dtype", "mixed_bfloat16")
+    run_for_an_epoch(monkeypatch, chosen)
+    (run,) = (tmp_path / "runs").iterdir()
+    assert [row["epoch"] for row in rows_of(run / "history.csv")] == ["1"]
+    table.run(table.cell_of(chosen), chosen)
+    assert list((tmp_path / "runs").iterdir()) == [run]
+    assert [row["epoch"] for row in rows_of(run / "history.csv")] == ["1", "2"]
+
+    # It is finished now, and one of other settings is not.
+    table.run(table.cell_of(chosen), chosen)
+    assert len(rows_of(tmp_path / "tables.csv")) == 1
+    other_objective(monkeypatch)
+    run_for_an_epoch(monkeypatch, chosen)
+    (other,) = set((tmp_path / "runs").iterdir()) - {run}
+    assert [row["epoch"] for row in rows_of(other / "history.csv")] == ["1"]
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [(["--missing"], "give both"), (["--dtype", "auto"], "give one for a run")],
 )
 def test_what_is_of_all_cells_says_so(monkeypatch, capsys, arguments, advice):
-    with pytest.raises(SystemExit):
-        options(monkeypatch, *arguments)
-    assert advice in capsys.readouterr().err
+    assert advice in refusal(monkeypatch, capsys, *arguments)
     assert options(monkeypatch, "--all", *arguments).all
 
 
 @pytest.mark.smoke
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        # As by default, too.
+        ["--table", "1"],
+        ["--setting", "semi-supervised"],
+        ["--model", "drmm_conv_small"],
+        ["--labels", "100"],
+        ["--draw", "0"],
+        ["--epochs", "1"],
+        ["--output", "run"],
+        ["--short"],
+        ["--short", "--images", "10000"],
+    ],
+)
+def test_what_is_of_one_run_does_not_go_with_all(monkeypatch, capsys, arguments):
+    found = refusal(monkeypatch, capsys, "--all", *arguments)
+    names = ", ".join(v for v in arguments if v.startswith("--"))
+    assert f"leave out {names}, or --all" in found
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["--labels", "0"], "--labels: must be an integer of at least 1, got '0'"),
+        (["--labels", "-10"], "--labels: must be an integer of at least 1"),
+        (["--epochs", "0"], "--epochs: must be an integer of at least 1"),
+        (["--epochs", "-1"], "--epochs: must be an integer of at least 1"),
+        (["--draw", "-1"], "--draw: must be an integer of at least 0"),
+        (["--seed", "-1"], "--seed: must be an integer of at least 0"),
+        (["--images", "900"], "give --short, too"),
+        (["--short", "--images", "0"], "--images: must be an integer of at least 1"),
+        (["--short", "--images", "199"], "--labels, 100, or at least 100 more"),
+        (["--short", "--labels", "60000"], "--labels, 60000, or at least 100 more"),
+        (["--table", "5"], "no semi-supervised: give --table 1 or 3 or 4"),
+        (["--setting", "labeled-only"], "no labeled-only: give --table 5"),
+        (["--setting", "supervised"], "no supervised: give --table 3 or 4"),
+        (
+            ["--table", "4", "--setting", "unsupervised-pretraining"],
+            "no unsupervised-pretraining: give --table 1 or 3",
+        ),
+        (["--model", "convnet_2"], "give --setting supervised or labeled-only"),
+    ],
+)
+def test_what_cannot_be_run_is_told_before(monkeypatch, capsys, arguments, advice):
+    assert advice in refusal(monkeypatch, capsys, *arguments)
+
+
+@pytest.mark.smoke
+def test_all_cells_can_be_run(monkeypatch):
+    for cell in cells.all_cells():
+        assert table.cell_of(options(monkeypatch, *cell.arguments())) == cell
+
+
+@pytest.mark.smoke
+def test_a_folder_of_data_has_the_data(monkeypatch, capsys, tmp_path):
+    """Otherwise other images would be learned, or loaded from the network."""
+
+    def told(*arguments):
+        return refusal(monkeypatch, capsys, "--data-dir", str(tmp_path), *arguments)
+
+    assert "no mnist.npz: put it there" in told()
+    assert "no mnist.npz: put it there" in told("--all")
+    assert "no cifar10.npz: put it there" in told("--table", "4")
+    # Prepared by TensorFlow Datasets.
+    for name in ("cifar10", "mnist"):
+        (tmp_path / name).mkdir()
+    given = "--data-dir", str(tmp_path)
+    assert options(monkeypatch, *given, "--table", "4").data_dir == str(tmp_path)
+    assert "no mnist.npz" in told()
+    (tmp_path / "mnist.npz").touch()
+    assert options(monkeypatch, *given, "--all").data_dir == str(tmp_path)
+    folder = str(tmp_path / "none")
+    assert "is no folder" in refusal(monkeypatch, capsys, "--data-dir", folder)
+
+
+@pytest.mark.smoke
 @pytest.mark.parametrize("model", ["swwae", "convnet_1"])
-def test_a_peer_has_no_second_network(monkeypatch, capsys, model):
-    setting = "semi-supervised, second network"
-    with pytest.raises(SystemExit):
-        options(monkeypatch, "--setting", setting, "--model", model)
-    assert "must be a model of the zoo" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "semi-supervised, second network",
+        "semi-supervised, nuisances",
+        "unsupervised-pretraining",
+    ],
+)
+def test_what_peers_cannot_do_is_told(monkeypatch, capsys, model, setting):
+    told = refusal(monkeypatch, capsys, "--setting", setting, "--model", model)
+    assert "must be a model of the zoo" in told
+
+
+def test_a_run_of_more_labels_than_images_leaves_nothing(small, monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
+    folder = tmp_path / "run"
+    given = ["--model", "rfm", "--labels", "200", "--output", str(folder)]
+    chosen = options(monkeypatch, *given)
+    with pytest.raises(ValueError, match="ask for at most 190 labels"):
+        table.run(table.cell_of(chosen), chosen)
+    assert not folder.exists()
+
+
+def test_a_short_run_is_of_its_setting_and_not_recorded(small, monkeypatch, tmp_path):
+    """Few images leave unlabelled ones, as the many of a whole run do."""
+    monkeypatch.setattr(training, "VALIDATION_IMAGES", 5000)
+    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
+    learned, train = [], training.train
+
+    def record(model, dataset, *arguments):
+        learned.append(dataset)
+        return train(model, dataset, *arguments)
+
+    monkeypatch.setattr(training, "train", record)
+    given = ["--model", "rfm", "--labels", "20", "--short", "--images", "150"]
+    chosen = options(monkeypatch, *given, "--output", str(tmp_path / "run"))
+    table.run(table.cell_of(chosen), chosen)
+    (dataset,) = learned
+    assert len(dataset.labelled_indices) == 20
+    assert len(dataset.unlabelled_indices) == 130
+    assert len(dataset.validation_indices) == 65
+    assert (dataset[0][1] < 0).any()
+    row = json.loads((tmp_path / "run" / "finished.json").read_text())
+    assert (row["epochs"], row["labels"]) == (1, 20)
+    assert not list(tmp_path.glob("*.csv"))
+
+
+def test_a_pretrained_run_starts_from_templates_without_labels(
+    small, monkeypatch, tmp_path
+):
+    """It learns them once, and their seconds are the run's."""
+    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
+    monkeypatch.setattr(training, "PRETRAINING_IMAGES", 150)
+    given = ["--setting", "unsupervised-pretraining", "--model", "rfm"]
+    given += ["--labels", "20", "--epochs", "2", "--output", str(tmp_path / "run")]
+    chosen = options(monkeypatch, *given)
+    cell = table.cell_of(chosen)
+    seen, started = [], []
+    pretrain, train = learning.pretrain, training.train
+
+    def record_images(model, images, *arguments):
+        seen.append(images)
+        return pretrain(model, images, *arguments)
+
+    def record_start(model, *arguments):
+        kernel = model.levels[0].conv.kernel
+        started.append(keras.ops.convert_to_numpy(kernel).copy())
+        return train(model, *arguments)
+
+    monkeypatch.setattr(learning, "pretrain", record_images)
+    monkeypatch.setattr(training, "train", record_start)
+    run_for_an_epoch(monkeypatch, chosen)
+
+    images = data.to_unit_range(X[:150])
+    np.testing.assert_array_equal(seen[0], images)
+    keras.utils.set_random_seed(0)
+    expected = training.make_model(cell, 1, (12, 12, 1))
+    kernel = expected.levels[0].conv.kernel
+    assert np.abs(started[0] - keras.ops.convert_to_numpy(kernel)).max() > 0.01
+    pretrain(expected, images, HardEM(step=0.5, rows_per_gram=8), 5)
+    np.testing.assert_allclose(
+        started[0], keras.ops.convert_to_numpy(kernel), atol=1e-4
+    )
+
+    # As if it had taken longer.
+    timed = tmp_path / "run" / "pretraining_seconds.txt"
+    assert float(timed.read_text()) > 0
+    timed.write_text("1000.0")
+    table.run(cell, chosen)
+    assert len(seen) == 1
+    (row,) = rows_of(tmp_path / "tables.csv")
+    epochs = rows_of(tmp_path / "epochs.csv")
+    assert [row["epoch"] for row in epochs] == ["1", "2"]
+    assert 1000 <= int(epochs[0]["seconds"]) <= int(row["seconds"])
 
 
 def test_a_second_network_learns_what_the_first_would_label(
@@ -244,8 +501,8 @@ def test_a_finished_run_becomes_a_preset(small, monkeypatch, tmp_path):
 
 def test_half_precision_is_scored_in_single(small, monkeypatch, tmp_path):
     monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
-    given = ["--model", "rfm", "--setting", "labeled-only", "--labels", "20"]
-    given += ["--epochs", "1", "--dtype", "mixed_bfloat16"]
+    given = ["--table", "5", "--model", "rfm", "--setting", "labeled-only"]
+    given += ["--labels", "20", "--epochs", "1", "--dtype", "mixed_bfloat16"]
     chosen = options(monkeypatch, *given, "--output", str(tmp_path / "run"))
     learned, scored = [], []
     train, score = training.train, training.test_error
@@ -289,6 +546,27 @@ def test_the_search_needs_images_to_validate_and_to_learn(
     with pytest.raises(SystemExit):
         ablation.parse()
     assert "--validation must be" in capsys.readouterr().err
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--model", "rmm"), ("--dtype", "auto"), ("--backend", "numpy")],
+)
+def test_the_search_names_what_it_can_take(monkeypatch, capsys, option, value):
+    monkeypatch.setattr(sys, "argv", ["ablation.py", option, value])
+    with pytest.raises(SystemExit):
+        ablation.parse()
+    assert f"argument {option}: invalid choice: '{value}'" in capsys.readouterr().err
+
+
+@pytest.mark.smoke
+def test_the_search_knows_its_variants(monkeypatch):
+    backend = keras.backend.backend()
+    arguments = ["ablation.py", "--variant", "nothing", "--backend", backend]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit, match="no variant 'nothing': see --list"):
+        ablation.main()
 
 
 @pytest.mark.smoke
@@ -359,19 +637,23 @@ def test_cells_are_those_of_the_paper_s_tables():
 @pytest.mark.smoke
 def test_a_recorded_cell_is_not_missing(small):
     cell = Cell(5, "labeled-only", "rfm", 600, 2)
-    assert run_cells.recorded() == set()
+    assert run_cells.recorded(0, "jax") == set()
     row = dict.fromkeys(results.TABLE_COLUMNS, "")
     row |= {v: getattr(cell, v) for v in ("table", "setting", "model", "labels")}
     path, columns = results.RESULTS / "tables.csv", results.TABLE_COLUMNS
-    row |= {"epochs": 416, "objective": "some"}
+    row |= {"epochs": 416, "objective": "some", "seed": 0, "backend": "jax"}
     for changes in (
         {"draw": 2},
         # Of an earlier objective, which is not known, and of fewer epochs.
         {"draw": 1, "objective": ""},
         {"draw": 0, "epochs": 83},
+        # Of another seed, and of another backend.
+        {"draw": 3, "seed": 1},
+        {"draw": 4, "backend": "torch"},
     ):
         results.append_row(path, row | changes, columns)
-    assert run_cells.recorded() == {cell}
+    assert run_cells.recorded(0, "jax") == {cell}
+    assert run_cells.recorded(1, "jax") == {replace(cell, draw=3)}
 
 
 @pytest.mark.smoke
@@ -391,12 +673,16 @@ def test_an_objective_is_told_in_words():
             ("semi-supervised, nuisances", "drmm_conv_small"),
             ("semi-supervised", "pseudo_label"),
             ("labeled-only", "convnet_1"),
+            ("labeled-only", "rfm"),
         )
     ]
     assert found[0].endswith("consistency 2, GaussianNoise")
     assert found[1].endswith("consistency 1, Pose and RandomErasing")
     assert found[2].startswith("cross_entropy 1, pseudo_label ")
     assert found[3] == "cross_entropy 1"
+    # Every row has its label.
+    assert "entropy" not in found[4].replace("cross_entropy", "")
+    assert "marginal_kl" not in found[4]
 
 
 def test_image_nuisances_cover_a_rectangle():

@@ -99,6 +99,13 @@ def test_a_cell_shows_no_more_than_its_labels(
 
 
 @pytest.mark.smoke
+@pytest.mark.parametrize("setting", ["semi-supervised", "supervised"])
+def test_more_labels_than_images_are_refused(setting):
+    with pytest.raises(ValueError, match="ask for at most 6000 labels"):
+        training.make_dataset(Cell(3, setting, "rfm", 6001), IMAGES, LABELS)
+
+
+@pytest.mark.smoke
 @pytest.mark.parametrize(("epochs", "scores"), [(1, 1), (5, 5), (15, 15), (500, 10)])
 def test_a_run_is_validated_some_ten_times(epochs, scores):
     log = training.EpochLog(None, None, None, None, epochs)
