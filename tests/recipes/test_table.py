@@ -20,6 +20,7 @@ from recipes import (
     results,
     run_cells,
     table,
+    table_options,
     training,
     variants,
 )
@@ -56,7 +57,7 @@ def small(monkeypatch, tmp_path):
 def options(monkeypatch, *arguments):
     arguments += ("--backend", keras.backend.backend())
     monkeypatch.setattr(sys, "argv", ["table.py", *arguments])
-    return table.parse()
+    return table_options.parse("")
 
 
 def refusal(monkeypatch, capsys, *arguments):
@@ -78,7 +79,7 @@ def run_for_an_epoch(monkeypatch, chosen):
     with monkeypatch.context() as patch:
         patch.setattr(training.EpochLog, "begin", stop)
         with pytest.raises(KeyboardInterrupt):
-            table.run(table.cell_of(chosen), chosen)
+            table.run(Cell.of(vars(chosen)), chosen)
 
 
 def rows_of(path):
@@ -102,17 +103,17 @@ def test_test_images_are_read_once_after_training(small, monkeypatch, tmp_path):
         given = ["--model", "rfm", "--labels", "20", "--epochs", "2"]
         given += ["--output", str(tmp_path / output)]
         chosen = options(monkeypatch, *given)
-        table.run(table.cell_of(chosen), chosen)
+        table.run(Cell.of(vars(chosen)), chosen)
         over.clear()
         # A finished run is not run again.
-        table.run(table.cell_of(chosen), chosen)
+        table.run(Cell.of(vars(chosen)), chosen)
     assert test.reads == 2
     first, again = rows_of(tmp_path / "tables.csv")
     for column in ("validation_error", "test_error"):
         assert first[column] == again[column]
 
     # The row's figures are those of the weights that the run leaves.
-    model = training.make_model(table.cell_of(chosen), 1, (12, 12, 1))
+    model = training.make_model(Cell.of(vars(chosen)), 1, (12, 12, 1))
     model.load_weights(tmp_path / "first" / "model.weights.h5")
     logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
     wrong = np.mean(logits.argmax(1) != TEST[1])
@@ -141,7 +142,7 @@ def test_runs_that_differ_have_folders_of_their_own(monkeypatch, tmp_path):
         ["--data-dir", str(tmp_path)],
     ]
     chosen = [options(monkeypatch, *v) for v in given]
-    names = {table.name_of(table.cell_of(v), v) for v in chosen}
+    names = {table.name_of(Cell.of(vars(v)), v) for v in chosen}
     assert len(names) == len(given)
     assert not any(set(name) & set(" ,/") for name in names)
 
@@ -149,9 +150,9 @@ def test_runs_that_differ_have_folders_of_their_own(monkeypatch, tmp_path):
 @pytest.mark.smoke
 def test_a_run_of_a_version_with_more_epochs_is_another(monkeypatch):
     chosen = options(monkeypatch, "--model", "rfm")
-    before = table.name_of(table.cell_of(chosen), chosen)
+    before = table.name_of(Cell.of(vars(chosen)), chosen)
     monkeypatch.setitem(training.EPOCHS, "rfm", 9)
-    assert table.name_of(table.cell_of(chosen), chosen) != before
+    assert table.name_of(Cell.of(vars(chosen)), chosen) != before
 
 
 def other_objective(monkeypatch):
@@ -188,7 +189,7 @@ def test_a_run_of_other_settings_is_another(monkeypatch, half, arguments, change
     chosen = options(monkeypatch, *arguments)
 
     def name():
-        return table.name_of(table.cell_of(chosen), chosen)
+        return table.name_of(Cell.of(vars(chosen)), chosen)
 
     before = name()
     # Whatever the process did before.
@@ -207,12 +208,12 @@ def test_a_stopped_run_goes_on_unless_its_settings_changed(
     run_for_an_epoch(monkeypatch, chosen)
     (run,) = (tmp_path / "runs").iterdir()
     assert [row["epoch"] for row in rows_of(run / "history.csv")] == ["1"]
-    table.run(table.cell_of(chosen), chosen)
+    table.run(Cell.of(vars(chosen)), chosen)
     assert list((tmp_path / "runs").iterdir()) == [run]
     assert [row["epoch"] for row in rows_of(run / "history.csv")] == ["1", "2"]
 
     # It is finished now, and one of other settings is not.
-    table.run(table.cell_of(chosen), chosen)
+    table.run(Cell.of(vars(chosen)), chosen)
     assert len(rows_of(tmp_path / "tables.csv")) == 1
     other_objective(monkeypatch)
     run_for_an_epoch(monkeypatch, chosen)
@@ -283,7 +284,7 @@ def test_what_cannot_be_run_is_told_before(monkeypatch, capsys, arguments, advic
 @pytest.mark.smoke
 def test_all_cells_can_be_run(monkeypatch):
     for cell in cells.all_cells():
-        assert table.cell_of(options(monkeypatch, *cell.arguments())) == cell
+        assert Cell.of(vars(options(monkeypatch, *cell.arguments()))) == cell
 
 
 @pytest.mark.smoke
@@ -329,7 +330,7 @@ def test_a_run_of_more_labels_than_images_leaves_nothing(small, monkeypatch, tmp
     given = ["--model", "rfm", "--labels", "200", "--output", str(folder)]
     chosen = options(monkeypatch, *given)
     with pytest.raises(ValueError, match="ask for at most 190 labels"):
-        table.run(table.cell_of(chosen), chosen)
+        table.run(Cell.of(vars(chosen)), chosen)
     assert not folder.exists()
 
 
@@ -346,7 +347,7 @@ def test_a_short_run_is_of_its_setting_and_not_recorded(small, monkeypatch, tmp_
     monkeypatch.setattr(training, "train", record)
     given = ["--model", "rfm", "--labels", "20", "--short", "--images", "150"]
     chosen = options(monkeypatch, *given, "--output", str(tmp_path / "run"))
-    table.run(table.cell_of(chosen), chosen)
+    table.run(Cell.of(vars(chosen)), chosen)
     (dataset,) = learned
     assert len(dataset.labelled_indices) == 20
     assert len(dataset.unlabelled_indices) == 130
@@ -366,7 +367,7 @@ def test_a_pretrained_run_starts_from_templates_without_labels(
     given = ["--setting", "unsupervised-pretraining", "--model", "rfm"]
     given += ["--labels", "20", "--epochs", "2", "--output", str(tmp_path / "run")]
     chosen = options(monkeypatch, *given)
-    cell = table.cell_of(chosen)
+    cell = Cell.of(vars(chosen))
     seen, started = [], []
     pretrain, train = learning.pretrain, training.train
 
@@ -428,7 +429,7 @@ def test_a_second_network_learns_what_the_first_would_label(
     given = ["--setting", "semi-supervised, second network", "--model", "rfm"]
     given += ["--labels", "20", "--epochs", "1", "--output", str(tmp_path / "run")]
     chosen = options(monkeypatch, *given)
-    table.run(table.cell_of(chosen), chosen)
+    table.run(Cell.of(vars(chosen)), chosen)
     (model, known), (_, labels) = asked[0], learned[0]
     # The first knows 20 labels, and has learned.
     assert (known >= 0).sum() == 20
@@ -450,13 +451,13 @@ def test_a_second_network_learns_what_the_first_would_label(
 
     # A run that was stopped after the first goes on as if it had not been.
     run = tmp_path / "run"
-    learned_by = training.make_model(table.cell_of(chosen), 1, (12, 12, 1))
+    learned_by = training.make_model(Cell.of(vars(chosen)), 1, (12, 12, 1))
     learned_by.load_weights(run / "model.weights.h5")
     expected = learned_by.get_weights()
     (run / "history.csv").unlink()
     (run / "finished.json").unlink()
     shutil.rmtree(run / "checkpoint")
-    table.run(table.cell_of(chosen), chosen)
+    table.run(Cell.of(vars(chosen)), chosen)
     assert (len(asked), len(learned)) == (1, 3)
     learned_by.load_weights(run / "model.weights.h5")
     for found, weight in zip(learned_by.get_weights(), expected, strict=True):
@@ -469,7 +470,7 @@ def test_a_run_of_all_labels_becomes_a_preset(small, monkeypatch, tmp_path):
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     given = ["--model", "rfm", "--labels", str(len(X)), "--epochs", "1"]
     chosen = options(monkeypatch, *given, "--output", str(tmp_path / "run"))
-    table.run(table.cell_of(chosen), chosen)
+    table.run(Cell.of(vars(chosen)), chosen)
     preset = publish_preset.publish(tmp_path / "run", tmp_path / "rfm_all")
     metadata = json.loads((preset / "metadata.json").read_text())
     assert metadata["validation_error"] is None
@@ -483,7 +484,7 @@ def test_a_finished_run_becomes_a_preset(small, monkeypatch, tmp_path):
     for draw in "01":
         given = ["--model", "rfm", "--labels", "20", "--epochs", "1", "--draw", draw]
         chosen = options(monkeypatch, *given, "--output", str(tmp_path / draw))
-        table.run(table.cell_of(chosen), chosen)
+        table.run(Cell.of(vars(chosen)), chosen)
     preset = publish_preset.publish(tmp_path / "1", tmp_path / "rfm_small")
     model = zoo.from_preset(preset)
     logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
@@ -517,7 +518,7 @@ def test_half_precision_is_scored_in_single(small, monkeypatch, tmp_path):
 
     monkeypatch.setattr(training, "train", record_training)
     monkeypatch.setattr(training, "test_error", record_score)
-    table.run(table.cell_of(chosen), chosen)
+    table.run(Cell.of(vars(chosen)), chosen)
     assert (learned, scored) == (["bfloat16"], ["float32"])
 
 
@@ -615,23 +616,6 @@ def test_variants_make_their_nuisance_by_the_seed_of_the_run(name, kinds, deviat
             assert parts[-1].stddev == pytest.approx(deviation)
         seen.append(keras.ops.convert_to_numpy(nuisance(images, training=True)))
     np.testing.assert_array_equal(*seen)
-
-
-@pytest.mark.smoke
-def test_cells_are_those_of_the_paper_s_tables():
-    found = cells.all_cells()
-    assert len(found) == len(set(found))
-    headline = [
-        v
-        for v in found
-        if (v.table, v.model, v.labels) == (1, "drmm_conv_small", 100)
-        and v.setting == "semi-supervised"
-    ]
-    assert [v.draw for v in headline] == [0, 1, 2, 3, 4]
-    for model in ("rfm", "drmm_lenet", "drmm_conv_small"):
-        for labels in (100, 600, 1000, 3000):
-            for draw in range(3):
-                assert Cell(1, "semi-supervised", model, labels, draw) in found
 
 
 @pytest.mark.smoke
