@@ -88,7 +88,7 @@ def parse():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--validation", type=int, default=5000, help="images")
-    parser.add_argument("--dtype", choices=PRECISIONS[1:], default="float32")
+    parser.add_argument("--dtype", choices=PRECISIONS, default="float32")
     parser.add_argument(
         "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
     )

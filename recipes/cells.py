@@ -27,8 +27,8 @@ FIGURE_2 = {
 }
 # Of 5 levels and more.
 DEEP = ("drmm_conv_small", "drmm_conv_large", *PEERS)
-# The paper's names of the zoo's models and of the peers; of several the first that has
-# a figure. Ours of 5 levels have nonnegativity and KL terms.
+# The paper's names of the zoo's models and of the peers; of several the first is
+# nearest to ours: those of 5 levels learn by nonnegativity and KL terms.
 PAPER_NAMES = {
     "rfm": ("RFM", "RFM (1 layer)"),
     "drmm_lenet": ("DRMM 2-layer",),
@@ -38,7 +38,6 @@ PAPER_NAMES = {
     "convnet": ("Convnet 5-layer",),
     "swwae": ("SWWAE dropout",),
     "ladder": ("LadderNetwork",),
-    "pseudo_label": ("PL-DAE",),
 }
 
 

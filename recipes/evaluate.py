@@ -7,7 +7,6 @@ and prints the error in percent beside the card's, in float32. The exit status i
 they differ by more than 0.02. Seconds on one core.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -21,13 +20,14 @@ TOLERANCE = 0.02
 
 def main(arguments=None):
     """Evaluate, print and return the exit status."""
-    options = parse(arguments)
+    from recipes import presets
+
+    options = presets.parse(__doc__.split("\n")[0], arguments)
     # Keras reads the backend when it is imported.
     os.environ["KERAS_BACKEND"] = options.backend
     import keras
 
     from keras_drmm import data
-    from recipes import presets
     from recipes.measure import error
 
     keras.config.set_dtype_policy("float32")
@@ -41,17 +41,6 @@ def main(arguments=None):
     if differs:
         print(f"They differ by more than {TOLERANCE} percentage points.")
     return int(differs)
-
-
-def parse(arguments):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--preset", required=True, help="name, or path of a folder")
-    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
-    parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
-    )
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from math import nan
 from statistics import mean, stdev
 
 from recipes import cells, report
+from recipes.training import default_epochs
 
 
 def write(rows, paper, epochs, table, folder):
@@ -44,31 +45,36 @@ def error_curves(rows):
 
 
 def paper_curves(paper):
-    """Return {model of the recipes: [(labels, the paper's test error)]}."""
+    """Return {(model of the recipes, the paper's name): [(labels, test error)]}."""
     curves = {}
-    for (table, setting, model, labels), error in report.published(paper).items():
+    for (table, setting, model, labels), errors in report.published(paper).items():
         if (table, setting) == ("1", cells.SEMI_SUPERVISED):
-            curves.setdefault(model, []).append((int(labels), float(error)))
-    return {model: sorted(points) for model, points in curves.items()}
+            for name, error in errors.items():
+                curves.setdefault((model, name), []).append((int(labels), float(error)))
+    return {key: sorted(points) for key, points in curves.items()}
 
 
 def speed_curves(epochs):
-    """Return {model: [(epoch, seconds, validation error)]} of Figure 2's longest."""
-    curves = {}
-    for key, runs in sorted(report.learning_curves(epochs).items()):
-        setting, model, labels, _ = key
-        if (setting, labels) == (cells.SUPERVISED, cells.ALL_BUT_VALIDATION):
-            names = "epoch", "seconds", "validation_error"
-            curves[model] = [
-                tuple(float(row[name]) for name in names) for row in runs["0", "0"]
-            ]
+    """Return {model: [(epoch, seconds, validation error)]} of Figure 2, draw 0, seed 0.
+
+    The runs are as long as `table.py` makes them by default.
+    """
+    runs, curves = report.learning_curves(epochs), {}
+    for model in (name for pair in cells.FIGURE_2.items() for name in pair):
+        cell = cells.Cell(3, cells.SUPERVISED, model, cells.ALL_BUT_VALIDATION)
+        key = cell.setting, model, cell.labels, default_epochs(cell)
+        names = "epoch", "seconds", "validation_error"
+        for row in runs.get(key, {}).get(("0", "0"), ()):
+            point = tuple(float(row[name]) for name in names)
+            curves.setdefault(model, []).append(point)
     return curves
 
 
 def draw_errors(ours, paper, path):
     """Draw test errors against labels, the paper's dashed."""
     figure, axes = _figure(7, 4.5)
-    colours = {model: f"C{n}" for n, model in enumerate(sorted({*ours, *paper}))}
+    models = sorted({*ours, *(model for model, _ in paper)})
+    colours = {model: f"C{n}" for n, model in enumerate(models)}
     for model, points in ours.items():
         labels, errors, deviations = zip(*points, strict=True)
         axes.errorbar(
@@ -80,13 +86,13 @@ def draw_errors(ours, paper, path):
             capsize=3,
             label=model,
         )
-    for model, points in paper.items():
+    for (model, name), points in paper.items():
         axes.plot(
             *zip(*points, strict=True),
             color=colours[model],
             linestyle="--",
             marker="x",
-            label=f"{model}, paper",
+            label=f"paper: {name}",
         )
     axes.set(xscale="log", yscale="log", xlabel="labels", ylabel="test error, percent")
     axes.legend(fontsize=7, ncols=2)

@@ -7,7 +7,6 @@ to `docs/images`. The images are training images whose labels the preset was not
 and which validated its run. Half a minute on one core.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -22,25 +21,16 @@ COUNT = 500
 
 def main(arguments=None):
     """Draw a preset's pictures."""
-    options = parse(arguments)
+    from recipes import presets
+
+    options = presets.parse(__doc__.split("\n")[0], arguments)
     # Keras reads the backend when it is imported.
     os.environ["KERAS_BACKEND"] = options.backend
     import keras
 
-    from recipes import training
-    from recipes.cells import SEMI_SUPERVISED, Cell
-    from recipes.presets import load, load_data
-
     keras.config.set_dtype_policy("float32")
-    card, model = load(options.preset, ("labels", "draw"))
-    (x, y), _ = load_data(card, options.data_dir)
-    cell = Cell(1, SEMI_SUPERVISED, model.name, card["labels"], card["draw"])
-    dataset = training.make_dataset(cell, x, y)
-    if dataset.validation is None:
-        sys.exit(
-            f"{card['name']} learned all {card['labels']} labels: no image validated "
-            "it. Choose a preset of fewer labels."
-        )
+    card, model = presets.load(options.preset, ("labels", "draw"))
+    _, _, dataset = presets.load_training(card, model, options.data_dir)
     draw(model, dataset, IMAGES)
 
 
@@ -58,17 +48,6 @@ def draw(model, dataset, folder):
     analysis.plot_reconstructions(model, images, labels, folder / "reconstructions.png")
     analysis.plot_nuisance_transfer(model, images, labels, folder / "transfer.png")
     analysis.plot_samples(model, folder / "samples.png", columns=5)
-
-
-def parse(arguments):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--preset", required=True, help="name, or path of a folder")
-    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
-    parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
-    )
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from recipes.cells import DEEP
 
-PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 def fastest(dtype, model, cpuinfo=Path("/proc/cpuinfo")):

@@ -5,8 +5,8 @@
 
 The first reads the run's row and weights and writes `zoo/<name>/` with its card, whose
 mean and deviation are those of the same cell's rows in `recipes/results/tables.csv`.
-Choose a run by its validation error, never by its test error: the card says whether it
-has the least. The second writes what the rows say today to the cards of all presets;
+Choose a run by its validation error, never by its test error: the card tells whether
+it is the least. The second writes what the rows say today to the cards of all presets;
 weights and check sums stay.
 """
 

@@ -6,10 +6,9 @@ Classifies the training images whose labels the preset was not shown. Writes a r
 `recipes/results/remaining_errors.csv`, and of the most frequent confusions the images
 with the highest posterior to `docs/images/remaining_errors_NAME.png`, below images of
 the first one's class that were labelled. Nothing is selected by them, and no test image
-is read. A minute on one core.
+is read. One to two minutes on one core.
 """
 
-import argparse
 import os
 import sys
 import time
@@ -24,28 +23,23 @@ CONFUSIONS, COLUMNS = 3, 12
 
 
 def main(arguments=None):
-    """Measure, record and draw."""
-    options = parse(arguments)
+    """Measure, draw and record."""
+    from recipes import presets
+
+    options = presets.parse(__doc__.split("\n")[0], arguments)
     # Keras reads the backend when it is imported.
     os.environ["KERAS_BACKEND"] = options.backend
     import keras
 
     from keras_drmm import data
-    from recipes import presets, results, training
-    from recipes.cells import SEMI_SUPERVISED, Cell
+    from recipes import results
 
     start = time.perf_counter()
     keras.config.set_dtype_policy("float32")
     card, model = presets.load(options.preset, ("labels", "draw"))
-    (x, y), _ = presets.load_data(card, options.data_dir)
-    if card["labels"] >= len(x):
-        sys.exit(
-            f"{card['name']} learned {card['labels']} labels of {len(x)} images: none "
-            "was hidden from it. Choose a preset of fewer labels."
-        )
-    cell = Cell(1, SEMI_SUPERVISED, model.name, card["labels"], card["draw"])
-    shown = training.make_dataset(cell, x, y).shown_labels
-    images, labels = data.to_unit_range(x[shown < 0]), y[shown < 0].reshape(-1)
+    x, y, dataset = presets.load_training(card, model, options.data_dir)
+    shown = dataset.shown_labels
+    images, labels = data.to_unit_range(x[shown < 0]), y[shown < 0]
     logits = model.predict(images, batch_size=500, verbose=0)
     posterior = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     total, confusions = measure(posterior, labels)
@@ -119,17 +113,6 @@ def draw(rows, pixel_range, path):
 
     columns = min(COLUMNS, *map(len, rows.values()))
     save_grid({name: row[:columns] for name, row in rows.items()}, pixel_range, path)
-
-
-def parse(arguments):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--preset", required=True, help="name, or path of a folder")
-    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
-    parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
-    )
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

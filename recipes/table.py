@@ -136,15 +136,15 @@ def name_of(cell, options):
     from recipes.cells import SEMI_SUPERVISED
 
     networks = [cell]
-    # Those of the cell, too: a finished run is not one of a version with more of them.
+    # The cell's own are told, too: they may be others tomorrow.
     epochs = [options.epochs or training.default_epochs(cell)]
     if cell.has_first_network:
         networks.append(replace(cell, setting=SEMI_SUPERVISED))
         epochs.insert(0, training.default_epochs(networks[-1]))
     settings = [training.settings_of(network) for network in networks]
-    # A folder may have other images than the library.
-    text = json.dumps([settings, options.data_dir is not None], sort_keys=True)
-    parts = [cell.data, *cell.arguments()[3::2], options.seed, options.backend]
+    folder = options.data_dir and str(Path(options.data_dir).resolve())
+    text = json.dumps([settings, folder], sort_keys=True)
+    parts = [cell.data, *cell.arguments()[1::2], options.seed, options.backend]
     parts += [options.dtype, *epochs, "epochs"]
     if options.short:
         parts.append(f"short_{options.images}")

@@ -30,7 +30,7 @@ DEFAULTS = {
     "short": False,
     "images": 10_000,
 }
-# Images whose labels are hidden fill a batch at least, where there are any.
+# Rows of a batch of `training.make_dataset`: fewer unlabelled images fill none.
 BATCH = 100
 
 
@@ -60,7 +60,7 @@ def parse(description):
     parser.add_argument(
         "--seed", type=at_least(0), default=0, help="of the initial weights"
     )
-    parser.add_argument("--dtype", choices=PRECISIONS, default="float32")
+    parser.add_argument("--dtype", choices=("auto", *PRECISIONS), default="float32")
     parser.add_argument(
         "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
     )

@@ -25,8 +25,9 @@ SUPERVISED_EPOCHS, SUPERVISED_EPOCHS_OF_DEEP = 10, 5
 # Of runs that see few labelled images alone: as many epochs as make so many images.
 # One level, whose features are few, goes on to learn after the others have.
 IMAGES_SEEN, IMAGES_SEEN_BY_ONE_LEVEL = 50_000, 250_000
-# Of `unsupervised-pretraining`.
+# Of `unsupervised-pretraining`, by `HardEM`.
 PRETRAINING_IMAGES, SWEEPS = 10_000, 5
+HARD_EM = {"step": 0.5, "rows_per_gram": 8}
 
 
 def make_dataset(cell, x, y, validation=None):
@@ -162,7 +163,10 @@ def settings_of(cell):
         objective = {"terms": objective_of(model), **SETTINGS.get(cell.model, {})}
     else:
         objective = algorithm.get_config()
-    return _anonymous([objective, model.optimizer.get_config()])
+    settings = [objective, model.optimizer.get_config()]
+    if cell.is_pretrained:
+        settings.append({"images": PRETRAINING_IMAGES, "sweeps": SWEEPS, **HARD_EM})
+    return _anonymous(settings)
 
 
 def _anonymous(config):
@@ -232,7 +236,7 @@ def pretrain_templates(model, x):
     start = time.perf_counter()
     images = data.to_unit_range(x[:PRETRAINING_IMAGES])
     for level, losses in enumerate(
-        pretrain(model, images, HardEM(step=0.5, rows_per_gram=8), SWEEPS), start=1
+        pretrain(model, images, HardEM(**HARD_EM), SWEEPS), start=1
     ):
         print(f"Level {level}: objective {losses[0]:.4g} to {losses[-1]:.4g}")
     return time.perf_counter() - start

@@ -43,8 +43,8 @@ class EG:
         nonnegativity: penalty on negative rendered templates.
         consistency: KL(q(c|I) || q(c|I')) of unlabelled rows, where `nuisance` makes
             I' of I: the posterior of the class must not see a nuisance. It is a mean
-            over these rows, as cross_entropy is over the labelled ones: where a batch
-            has few of a kind, each of them counts for more.
+            over these rows, as cross_entropy is over the labelled ones: the fewer of
+            them a batch has, the more each counts.
         nuisance: a Keras layer that changes images at random and not their classes,
             as `keras.layers.GaussianNoise(0.3)` does; with it, labelled rows are also
             classified as they look afterwards. None: images stay as they are.

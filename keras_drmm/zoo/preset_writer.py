@@ -128,6 +128,11 @@ def rewrite_card(folder, changes):
             takes it.
     """
     preset = Preset(folder)
+    others = set(changes) - set(FIELDS)
+    if others:
+        raise ValueError(
+            f"Fields of `metadata` can be changed, not {', '.join(sorted(others))}."
+        )
     metadata = preset.metadata | changes
     _check_metadata({v: metadata[v] for v in metadata if v not in ADDED})
     config = {"function": preset.function, **preset.arguments}
@@ -140,10 +145,11 @@ def _check(folder, model, metadata, overwrite):
             f"A preset's name has letters, digits, _ and -, got {folder.name!r}."
         )
     # It would be lost, whatever it holds.
-    if folder.exists() and not (folder / METADATA).is_file():
+    lacking = [v for v in (METADATA, CONFIG, WEIGHTS) if not (folder / v).is_file()]
+    if folder.exists() and lacking:
         raise FileExistsError(
-            f"{folder} is there and is no preset: it has no {METADATA}. Choose another "
-            "name, or move it away first."
+            f"{folder} is there and is no preset: it has no {', '.join(lacking)}. "
+            "Choose another name, or move it away first."
         )
     if folder.exists() and not overwrite:
         raise FileExistsError(

@@ -38,15 +38,20 @@ def test_errors_are_means_over_the_last_runs_of_draws():
 @pytest.mark.smoke
 def test_the_paper_s_curves_are_those_of_its_table():
     curves = figures.paper_curves(report.rows("paper"))
-    assert curves["rfm"] == [(100, 14.47), (600, 5.61), (1000, 4.67), (3000, 2.96)]
-    assert curves["ladder"] == [(100, 1.06), (1000, 0.84)]
+    rfm = [(100, 14.47), (600, 5.61), (1000, 4.67), (3000, 2.96)]
+    assert curves["rfm", "RFM"] == rfm
+    assert curves["ladder", "LadderNetwork"] == [(100, 1.06), (1000, 0.84)]
+    # Two of the paper's models are no curve.
+    deep = [(100, 3.5), (600, 1.56), (1000, 1.67), (3000, 0.91)]
+    assert curves["drmm_conv_small", "DRMM 5-layer"] == deep
+    assert curves["drmm_conv_small", "DRMM 5-layer NN+KL"] == [(100, 0.57)]
 
 
 @pytest.mark.smoke
-def test_figure_2_is_of_the_last_and_longest_run_of_draw_0():
+def test_figure_2_is_of_the_last_run_of_draw_0_of_the_cell_s_epochs():
     def epoch(number, error, **changes):
         own = {"setting": "supervised", "model": "convnet", "labels": "55000"}
-        run = {"draw": "0", "seed": "0", "epochs": "2", "seconds": str(10 * number)}
+        run = {"draw": "0", "seed": "0", "epochs": "5", "seconds": str(10 * number)}
         values = {"epoch": str(number), "validation_error": error}
         return {**own, **run, **values, **changes}
 
@@ -56,6 +61,7 @@ def test_figure_2_is_of_the_last_and_longest_run_of_draw_0():
         epoch(1, "5.0"),
         epoch(2, "4.0"),
         epoch(1, "6.0", epochs="1"),
+        epoch(1, "6.0", epochs="20"),
         epoch(3, "7.0", draw="1"),
         epoch(3, "7.0", labels="60000"),
         epoch(3, "7.0", setting="labeled-only"),
@@ -92,7 +98,10 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
     }
     ours = figures.error_curves(report.last_settings(rows))
     assert shown == {
-        **{f"{name}, paper": v for name, v in figures.paper_curves(paper).items()},
+        **{
+            f"paper: {name}": points
+            for (_, name), points in figures.paper_curves(paper).items()
+        },
         **{name: [point[:2] for point in v] for name, v in ours.items()},
     }
     axes, curves = iter(drawn["figure2.png"].axes), figures.speed_curves(epochs)

@@ -66,20 +66,6 @@ def test_all_cells_are_run_where_missing_is_not_asked_for(runs):
 
 
 @pytest.mark.smoke
-def test_a_cell_s_arguments_name_it():
-    cell = Cell(5, "labeled-only", "convnet", 600, 2)
-    arguments = cell.arguments()
-    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
-    assert given == {
-        "--table": "5",
-        "--setting": "labeled-only",
-        "--model": "convnet",
-        "--labels": "600",
-        "--draw": "2",
-    }
-
-
-@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("flags", "model", "expected"),
     [

@@ -127,7 +127,9 @@ def test_test_images_are_read_once_after_training(small, monkeypatch, tmp_path):
 @pytest.mark.smoke
 def test_runs_that_differ_have_folders_of_their_own(monkeypatch, tmp_path):
     """A short run, or one of other epochs, is not taken for the cell's."""
-    (tmp_path / "mnist.npz").touch()
+    for folder in (tmp_path, tmp_path / "other"):
+        folder.mkdir(exist_ok=True)
+        (folder / "mnist.npz").touch()
     given = [
         [],
         ["--short"],
@@ -138,8 +140,10 @@ def test_runs_that_differ_have_folders_of_their_own(monkeypatch, tmp_path):
         ["--dtype", "mixed_bfloat16"],
         ["--setting", "semi-supervised, nuisances"],
         ["--setting", "semi-supervised, second network"],
+        ["--table", "3"],
         ["--table", "4"],
         ["--data-dir", str(tmp_path)],
+        ["--data-dir", str(tmp_path / "other")],
     ]
     chosen = [options(monkeypatch, *v) for v in given]
     names = {table.name_of(Cell.of(vars(v)), v) for v in chosen}
@@ -168,6 +172,10 @@ def other_ramp(monkeypatch):
     monkeypatch.setitem(training.SETTINGS["pseudo_label"], "t2", 999)
 
 
+def other_pretraining(monkeypatch):
+    monkeypatch.setattr(training, "SWEEPS", 6)
+
+
 def other_weight(monkeypatch):
     monkeypatch.setitem(training.SETTINGS["swwae"], "reconstruction", 6.0)
 
@@ -181,6 +189,7 @@ def other_weight(monkeypatch):
         (["--setting", "semi-supervised, nuisances"], other_learning_rate),
         # Only the first network has the term.
         (["--setting", "semi-supervised, second network"], other_objective),
+        (["--setting", "unsupervised-pretraining"], other_pretraining),
         (["--model", "pseudo_label"], other_ramp),
         (["--model", "swwae"], other_weight),
     ],

@@ -294,6 +294,27 @@ def test_another_folder_is_never_replaced(overwrite, original, tmp_path):
 
 
 @pytest.mark.smoke
+def test_a_folder_of_other_metadata_is_not_replaced(original, tmp_path):
+    """Many programs call a file so."""
+    there = tmp_path / "tiny" / "metadata.json"
+    there.parent.mkdir()
+    there.write_text("kept")
+    match = r"is no preset: it has no config\.json, model\.weights\.h5"
+    with pytest.raises(FileExistsError, match=match):
+        zoo.save_preset(there.parent, original[0], METADATA, overwrite=True)
+    assert there.read_text() == "kept"
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("field", ["sha256", "name", "keras", "colour"])
+def test_a_card_is_not_rewritten_to_lie_of_its_files(folder, field):
+    before = (folder / "metadata.json").read_bytes()
+    with pytest.raises(ValueError, match=f"can be changed, not {field}"):
+        rewrite_card(folder, {field: "other"})
+    assert (folder / "metadata.json").read_bytes() == before
+
+
+@pytest.mark.smoke
 def test_a_card_is_rewritten_without_the_weights(original, folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     metadata = json.loads(before["metadata.json"])
