@@ -320,12 +320,12 @@ THRESHOLDS = (2.0, 1.5)
 def learning_curves(rows):
     """Return {(setting, model, labels, epochs): {(draw, seed): rows of its epochs}}.
 
-    A run that was made again, by other settings, takes the place of the earlier one,
-    but for one of other epochs: its rate fell faster or slower.
+    Of MNIST. A run that was made again, by other settings, takes the place of the
+    earlier one, but for one of other epochs: its rate fell faster or slower.
     """
     groups = {}
     for row in rows:
-        if row["validation_error"]:
+        if row["validation_error"] and row["table"] != CIFAR_TABLE:
             key = row["setting"], row["model"], int(row["labels"]), int(row["epochs"])
             runs, run = groups.setdefault(key, {}), (row["draw"], row["seed"])
             before = runs.get(run, [])

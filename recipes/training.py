@@ -304,6 +304,7 @@ def record_epochs(cell, seed, epochs, folder, seconds):
             if not row["validation_error"]:
                 continue
             epoch = {
+                "table": cell.table,
                 "setting": cell.setting,
                 "model": cell.model,
                 "labels": cell.labels,
