@@ -114,6 +114,7 @@ def test_there_is_a_worker_for_each_core(monkeypatch, runs):
 def test_a_run_has_one_core_and_one_thread(monkeypatch):
     """More would wait for each other."""
     pinned, threads = [], []
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5}, raising=False)
     monkeypatch.setattr(
         os, "sched_setaffinity", lambda *v: pinned.append(v), raising=False
