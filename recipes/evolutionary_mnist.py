@@ -53,7 +53,6 @@ def main():
 
     from keras_drmm import data
     from recipes import results
-    from recipes.measure import visible_labels
 
     # Asked now: the code may be edited while the run goes on.
     commit = results.commit()
@@ -64,9 +63,9 @@ def main():
     dataset = data.semi_supervised(
         x, y, options.labels, validation=VALIDATION_IMAGES, seed=options.draw
     )
-    shown, hidden = dataset.labelled_indices, dataset.unlabelled_indices
-    images = data.to_unit_range(x[[*shown, *hidden]])
-    labels = visible_labels(y, shown, hidden)
+    # Not those that validate.
+    learned = [*dataset.labelled_indices, *dataset.unlabelled_indices]
+    images, labels = data.to_unit_range(x[learned]), dataset.shown_labels[learned]
     trained = [
         (setting, name, model, train(model, images, labels))
         for setting, name, model in models(options)
@@ -82,7 +81,7 @@ def main():
             "table": "F",
             "setting": setting,
             "model": name,
-            "labels": len(shown),
+            "labels": len(dataset.labelled_indices),
             "draw": options.draw,
             "seed": options.seed,
             "epochs": EPOCHS if hasattr(model, "infer") else "",

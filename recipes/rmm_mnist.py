@@ -35,7 +35,7 @@ def main():
 
     from keras_drmm import analysis, data, zoo
     from recipes import results
-    from recipes.measure import error, visible_labels
+    from recipes.measure import error
 
     commit = results.commit()
     keras.utils.set_random_seed(options.seed)
@@ -45,9 +45,9 @@ def main():
     dataset = data.semi_supervised(
         x, y, options.labels, validation=VALIDATION_IMAGES, seed=options.draw
     )
-    shown, hidden = dataset.labelled_indices, dataset.unlabelled_indices
-    images = data.to_unit_range(x[[*shown, *hidden]])
-    labels = visible_labels(y, shown, hidden)
+    # Not those that validate.
+    learned = [*dataset.labelled_indices, *dataset.unlabelled_indices]
+    images, labels = data.to_unit_range(x[learned]), dataset.shown_labels[learned]
 
     model = zoo.rmm()
     start = time.perf_counter()
@@ -64,7 +64,7 @@ def main():
         "table": "1",
         "setting": "semi-supervised",
         "model": "rmm",
-        "labels": len(shown),
+        "labels": len(dataset.labelled_indices),
         "draw": options.draw,
         "seed": options.seed,
         "epochs": options.epochs,

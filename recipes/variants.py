@@ -182,5 +182,5 @@ for _change, _meaning, _fields in (
 RETIRED = {
     f"{_name}, chance": f"{VARIANTS[_name].meaning[:-1]}, and marginal KL only beyond "
     "what 95 % of true batches have. It made no difference over draws, and was removed."
-    for _name in ("entropy 2", "entropy 4, rate 4e-3", "pose, entropy 4, rate 4e-3")
+    for _name in ("entropy 2", "entropy 4, rate 4e-3")
 }
