@@ -3,7 +3,7 @@
 from math import nan
 from statistics import mean, stdev
 
-from recipes import cells, report
+from recipes import cells, grouping, report
 from recipes.training import default_epochs
 
 
@@ -36,7 +36,7 @@ def error_curves(rows):
         if (row["table"], row["setting"]) == ("1", cells.SEMI_SUPERVISED)
     ]
     curves = {}
-    for (_, labels), group in report.grouped(of_table_1):
+    for (_, labels), group in grouping.grouped(of_table_1):
         errors = [float(row["test_error"]) for row in group]
         deviation = stdev(errors) if len(errors) > 1 else nan
         point = int(labels), mean(errors), deviation

@@ -140,10 +140,10 @@ def entries(row):
     Args:
         row: of `tables.csv`.
     """
-    from recipes import report
+    from recipes import grouping, report
 
-    ((key, _),) = report.grouped([row], report.CELL)
-    draws = dict(report.grouped(report.rows("tables"), report.CELL))[key]
+    ((key, _),) = grouping.grouped([row], report.CELL)
+    draws = dict(grouping.grouped(report.rows("tables"), report.CELL))[key]
     errors = [float(v["test_error"]) for v in draws]
     return {
         "setting": row["setting"],

@@ -57,10 +57,7 @@ def main(arguments=None):
             for (label, taken_for), (count, sure) in confusions.items()
         ),
         "seconds": round(time.perf_counter() - start),
-        "machine": results.machine(),
-        "backend": options.backend,
-        "commit": results.commit(),
-        "command": results.command(),
+        **results.origin(options.backend),
     }
     print(row)
     # The last step: what could not be drawn leaves no row.

@@ -7,10 +7,13 @@ import csv
 import json
 import sys
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, median
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
+
+from recipes import other_tables  # noqa: E402
+from recipes.grouping import grouped, spread  # noqa: E402
 
 RESULTS = PROJECT / "recipes" / "results"
 START, END = "<!-- results -->\n", "<!-- /results -->"
@@ -112,14 +115,14 @@ the variants named `zoo` change it, the others what the search began with.
 sweep or epoch of 60,000 images, and the M-step of level 4 (1,153 unknowns, 64 outputs)
 from 1,000 images beside `scipy.linalg.lstsq`; seconds are medians on one core.
 
-{seconds_table(rows("benchmark_em"))}
+{other_tables.seconds_table(rows("benchmark_em"))}
 How the statistics of a level on 8x8 maps grow:
 
-{growth_table(rows("benchmark_em"))}
+{other_tables.growth_table(rows("benchmark_em"))}
 Squared error a pixel of 5,000 validation images as rendered, after the seconds of 5
 epochs of EG; means over seeds. The curves are in the picture below.
 
-{learning_table(rows("benchmark_em"))}
+{other_tables.learning_table(rows("benchmark_em"))}
 ![Error against seconds](images/em_error.png)
 
 Templates of the first level alone after hard EM (above) and EG (below) on 60,000
@@ -133,26 +136,26 @@ images, without labels:
 `python recipes/em_mnist.py`: hard EM of models of the zoo without batch normalisation;
 without labels, 100 name the classes afterwards.
 
-{table(rows("em_mnist"))}
+{other_tables.table(rows("em_mnist"))}
 ## The RMM by exact EM
 
 MNIST, 20 templates a class, 20 sweeps; means over draws of labels or seeds. `rises`
 counts sweeps that raised the objective, ln p(I) is the mean over test images.
 
-{rmm_table(rows("rmm_mnist"))}
+{other_tables.rmm_table(rows("rmm_mnist"))}
 ## Evolutionary DRMM beside scikit-learn
 
 MNIST, depth and number of trees as in the recipe; means over seeds. Seconds are of
 `fit`, on a machine that other runs shared.
 
-{evolutionary_table(rows("evolutionary_mnist"))}
+{other_tables.evolutionary_table(rows("evolutionary_mnist"))}
 ## Signed inference
 
 Random signed DRMMs, small enough to render every (c, g): how often the score fell from
 one alternation to the next, and in how many percent of the models the best of all was
 found after so many alternations.
 
-{signed_table(rows("signed_inference"))}"""
+{other_tables.signed_table(rows("signed_inference"))}"""
 
 
 def rows(name):
@@ -167,30 +170,6 @@ def cards():
         json.loads(path.read_text())
         for path in sorted((PROJECT / "zoo").glob("*/metadata.json"))
     ]
-
-
-def table(rows):
-    """Return a Markdown table: a line a run, then a mean for each model.
-
-    Args:
-        rows: dictionaries with the columns of `recipes.results.COLUMNS`.
-    """
-    lines = [
-        "| model | labels | draw | test error | seconds, one core | command |",
-        "|---|---|---|---|---|---|",
-    ]
-    for (name, labels), group in grouped(rows):
-        for row in group:
-            lines.append(
-                f"| {name} | {labels} | {row['draw']} | {row['test_error']} | "
-                f"{row['seconds']} | `{row['command']}` |"
-            )
-        if len(group) > 1:
-            lines.append(
-                f"| **{name}** | {labels} | mean of {len(group)} | "
-                f"**{spread(group, 'test_error')}** | | |"
-            )
-    return "\n".join(lines) + "\n"
 
 
 # All others are of MNIST.
@@ -415,19 +394,6 @@ def ablation_table(rows):
     return "\n".join([*lines, *(line for *_, line in sorted(ranked))]) + "\n"
 
 
-def seconds_table(rows):
-    """Return a Markdown table of EM's sweeps and its solver: medians over runs."""
-    lines = ["| measured | seconds | runs |", "|---|---|---|"]
-    groups = {}
-    for row in rows:
-        if row["measure"] in ("sweep", "solve"):
-            groups.setdefault((row["measure"], row["method"]), []).append(row)
-    for (measure, method), group in sorted(groups.items()):
-        seconds = median(float(row["seconds"]) for row in group)
-        lines.append(f"| {measure}: {method} | {seconds:.3g} | {len(group)} |")
-    return "\n".join(lines) + "\n"
-
-
 def presets_table(cards):
     """Return a Markdown table: a line a preset."""
     lines = [
@@ -462,112 +428,6 @@ def remaining_table(rows):
             f"{of_sure} | {row['confusions']} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def growth_table(rows):
-    """Return a Markdown table: a line for each size of a level, or of its data."""
-    lines = ["| images | templates | size of one | seconds |", "|---|---|---|---|"]
-    for row in rows:
-        if row["measure"] == "growth":
-            size = row["kernel_size"]
-            lines.append(
-                f"| {row['images']} | {row['channels']} | {size}x{size} | "
-                f"{float(row['seconds']):.4f} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def learning_table(rows):
-    """Return a Markdown table: the last error of each method and seed, as a mean."""
-    last = {}
-    for row in rows:
-        if row["measure"] == "learn":
-            last.setdefault(row["method"], {})[row["seed"]] = row
-    lines = ["| method | error | epochs | seconds | seeds |", "|---|---|---|---|---|"]
-    for method, seeds in last.items():
-        group = list(seeds.values())
-        errors = [float(row["error"]) for row in group]
-        off = f" ± {stdev(errors):.4f}" if len(errors) > 1 else ""
-        epochs, seconds = (
-            mean(float(row[column]) for row in group) for column in ("epoch", "seconds")
-        )
-        lines.append(
-            f"| {method} | {mean(errors):.4f}{off} | {epochs:.0f} | {seconds:.0f} | "
-            f"{len(group)} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def rmm_table(rows):
-    """Return a Markdown table: a line a number of labels, its mean over runs."""
-    lines = [
-        "| labels | test error | ln p(I), nats | rises | seconds | runs |",
-        "|---|---|---|---|---|---|",
-    ]
-    for (_, labels), group in grouped(rows):
-        rises = sum(int(row["rises"]) for row in group)
-        seconds = mean(float(row["seconds"]) for row in group)
-        lines.append(
-            f"| {labels} | {spread(group, 'test_error')} | "
-            f"{spread(group, 'test_log_prob')} | {rises} | {seconds:.0f} | "
-            f"{len(group)} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def evolutionary_table(rows):
-    """Return a Markdown table: a line a model, its mean over seeds."""
-    lines = [
-        "| model | labels | test error | leaves | seconds | of predict | runs |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for (name, labels), group in grouped(rows):
-        leaves, seconds, predict = (
-            mean(float(row[column]) for row in group)
-            for column in ("leaves", "seconds", "predict_seconds")
-        )
-        lines.append(
-            f"| {name} | {labels} | {spread(group, 'test_error')} | {leaves:.0f} | "
-            f"{seconds:.3g} | {predict:.2g} | {len(group)} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def signed_table(rows):
-    """Return a Markdown table: a line an architecture."""
-    found = [name for name in rows[0] if name.startswith("best_found_percent_")]
-    numbers = [name.rpartition("_")[2] for name in found]
-    lines = [
-        "| architecture | models | falls | " + " | ".join(numbers) + " |",
-        "|" + "---|" * (3 + len(found)),
-    ]
-    for row in rows:
-        shares = " | ".join(row[name] for name in found)
-        lines.append(
-            f"| {row['architecture']} | {row['models']} | {row['falls']} | {shares} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def grouped(rows, by=("labels",)):
-    """Return [((model and setting, values of `by`), rows)] in the order of first rows.
-
-    A run that was repeated, the same draw and seed, counts once: its last row.
-    """
-    groups = {}
-    for row in rows:
-        name = f"{row['model']}, {row['setting']}"
-        runs = groups.setdefault((name, *(row[column] for column in by)), {})
-        runs[row["draw"], row["seed"]] = row
-    return [(key, list(runs.values())) for key, runs in groups.items()]
-
-
-def spread(group, column):
-    """Return the mean of a column and, of several rows, its standard deviation."""
-    values = [float(row[column]) for row in group]
-    if len(values) == 1:
-        return f"{values[0]:.2f}"
-    return f"{mean(values):.2f} ± {stdev(values):.2f}"
 
 
 if __name__ == "__main__":

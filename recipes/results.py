@@ -69,6 +69,16 @@ def machine():
     return f"{name}, {cores or os.cpu_count()} core(s)"
 
 
+def origin(backend):
+    """Return where a row comes from, for its last columns."""
+    return {
+        "machine": machine(),
+        "backend": backend,
+        "commit": commit(),
+        "command": command(),
+    }
+
+
 def commit():
     """Return the commit of the code, with + where files that matter were changed."""
     folder = Path(__file__).parent

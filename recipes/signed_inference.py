@@ -70,10 +70,7 @@ def main():
                 for alternations, share in zip(ALTERNATIONS, found, strict=True)
             },
             "seconds": round(time.perf_counter() - start),
-            "machine": results.machine(),
-            "backend": options.backend,
-            "commit": results.commit(),
-            "command": results.command(),
+            **results.origin(options.backend),
         }
         print(row)
         if options.models >= 1000:

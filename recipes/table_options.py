@@ -73,8 +73,7 @@ def parse(description):
         if name not in given:
             setattr(options, name, value)
     check_choice(options, given, parser.error)
-    if not options.all:
-        check_cell(options, parser.error)
+    check_cell(options, parser.error)
     if options.data_dir is not None:
         check_data(options, parser.error)
     if options.short:

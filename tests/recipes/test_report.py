@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from keras_drmm import zoo
-from recipes import figures, report, results
+from recipes import figures, other_tables, report, results
 from recipes.cells import Cell, all_cells
 
 ROW = dict.fromkeys(results.TABLE_COLUMNS, "")
@@ -18,7 +18,7 @@ def row(model, error, draw="0"):
 
 @pytest.mark.smoke
 def test_table_means_over_draws():
-    table = report.table([row("a", "1.0"), row("b", "9.0"), row("a", "4.0", "1")])
+    table = other_tables.table([row("a", "1.0"), row("b", "9.0"), row("a", "4.0", "1")])
     spread = statistics.stdev([1.0, 4.0])
     assert f"**2.50 ± {spread:.2f}**" in table
     assert table.count("mean of") == 1
@@ -262,11 +262,11 @@ def test_em_tables_take_medians_and_last_errors():
             ("1", "2", "0.3"),
         )
     ]
-    assert report.seconds_table(rows).splitlines()[2] == "| sweep: EG | 3 | 3 |"
+    assert other_tables.seconds_table(rows).splitlines()[2] == "| sweep: EG | 3 | 3 |"
     sizes = {"images": "50", "channels": "8", "kernel_size": "3", "seconds": "0.25"}
-    growth = report.growth_table([*rows, {"measure": "growth"} | sizes])
+    growth = other_tables.growth_table([*rows, {"measure": "growth"} | sizes])
     assert growth.splitlines()[2:] == ["| 50 | 8 | 3x3 | 0.2500 |"]
-    line = report.learning_table(rows).splitlines()[2]
+    line = other_tables.learning_table(rows).splitlines()[2]
     assert line == f"| EG | 0.2000 ± {statistics.stdev([0.1, 0.3]):.4f} | 2 | 9 | 2 |"
 
 
@@ -277,7 +277,7 @@ def test_evolutionary_table_means_over_seeds():
         | {"leaves": leaves, "seconds": "2", "predict_seconds": "1"}
         for error, leaves in (("1.0", "10"), ("3.0", "20"))
     ]
-    table = report.evolutionary_table(seeds)
+    table = other_tables.evolutionary_table(seeds)
     assert f"2.00 ± {statistics.stdev([1.0, 3.0]):.2f} | 15 | 2 |" in table
 
 
@@ -288,7 +288,7 @@ def test_rmm_table_adds_up_rises():
         | {"rises": "1", "seconds": seconds, "test_log_prob": "200.0"}
         for error, seconds in (("6.0", "30.0"), ("7.0", "50.0"))
     ]
-    line = report.rmm_table(seeds).splitlines()[-1]
+    line = other_tables.rmm_table(seeds).splitlines()[-1]
     assert line.startswith("| 100 | 6.50 ± 0.71 | 200.00 ± 0.00 | 2 | 40 | 2 |")
 
 
@@ -298,7 +298,7 @@ def test_signed_table_has_a_column_for_each_number_of_alternations():
         {"architecture": "a", "models": "9", "falls": "0"}
         | {"best_found_percent_0": "10.0", "best_found_percent_3": "90.0"}
     ]
-    lines = report.signed_table(rows).splitlines()
+    lines = other_tables.signed_table(rows).splitlines()
     assert lines[0].endswith("| 0 | 3 |")
     assert lines[2] == "| a | 9 | 0 | 10.0 | 90.0 |"
 

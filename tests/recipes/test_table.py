@@ -14,17 +14,15 @@ from keras_drmm import EG, HardEM, data, learning, zoo
 from keras_drmm.zoo import settings
 from recipes import (
     ablation,
-    cells,
     publish_preset,
     report,
     results,
     run_cells,
     table,
-    table_options,
     training,
-    variants,
 )
 from recipes.cells import Cell
+from tests.recipes.command_line import options
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.integers(0, 256, (190, 12, 12), dtype="uint8")
@@ -52,19 +50,6 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(training, "VALIDATION_IMAGES", 20)
     yield
     keras.config.set_dtype_policy("float32")
-
-
-def options(monkeypatch, *arguments):
-    arguments += ("--backend", keras.backend.backend())
-    monkeypatch.setattr(sys, "argv", ["table.py", *arguments])
-    return table_options.parse("")
-
-
-def refusal(monkeypatch, capsys, *arguments):
-    """Return what is said of a command line that is not run."""
-    with pytest.raises(SystemExit):
-        options(monkeypatch, *arguments)
-    return capsys.readouterr().err
 
 
 def run_for_an_epoch(monkeypatch, chosen):
@@ -228,109 +213,6 @@ def test_a_stopped_run_goes_on_unless_its_settings_changed(
     run_for_an_epoch(monkeypatch, chosen)
     (other,) = set((tmp_path / "runs").iterdir()) - {run}
     assert [row["epoch"] for row in rows_of(other / "history.csv")] == ["1"]
-
-
-@pytest.mark.smoke
-@pytest.mark.parametrize(
-    ("arguments", "advice"),
-    [(["--missing"], "give both"), (["--dtype", "auto"], "give one for a run")],
-)
-def test_what_is_of_all_cells_says_so(monkeypatch, capsys, arguments, advice):
-    assert advice in refusal(monkeypatch, capsys, *arguments)
-    assert options(monkeypatch, "--all", *arguments).all
-
-
-@pytest.mark.smoke
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        # As by default, too.
-        ["--table", "1"],
-        ["--setting", "semi-supervised"],
-        ["--model", "drmm_conv_small"],
-        ["--labels", "100"],
-        ["--draw", "0"],
-        ["--epochs", "1"],
-        ["--output", "run"],
-        ["--short"],
-        ["--short", "--images", "10000"],
-    ],
-)
-def test_what_is_of_one_run_does_not_go_with_all(monkeypatch, capsys, arguments):
-    found = refusal(monkeypatch, capsys, "--all", *arguments)
-    names = ", ".join(v for v in arguments if v.startswith("--"))
-    assert f"leave out {names}, or --all" in found
-
-
-@pytest.mark.smoke
-@pytest.mark.parametrize(
-    ("arguments", "advice"),
-    [
-        (["--labels", "0"], "--labels: must be an integer of at least 1, got '0'"),
-        (["--labels", "-10"], "--labels: must be an integer of at least 1"),
-        (["--epochs", "0"], "--epochs: must be an integer of at least 1"),
-        (["--epochs", "-1"], "--epochs: must be an integer of at least 1"),
-        (["--draw", "-1"], "--draw: must be an integer of at least 0"),
-        (["--seed", "-1"], "--seed: must be an integer of at least 0"),
-        (["--images", "900"], "give --short, too"),
-        (["--short", "--images", "0"], "--images: must be an integer of at least 1"),
-        (["--short", "--images", "199"], "--labels, 100, or at least 100 more"),
-        (["--short", "--labels", "60000"], "--labels, 60000, or at least 100 more"),
-        (["--table", "5"], "no semi-supervised: give --table 1 or 3 or 4"),
-        (["--setting", "labeled-only"], "no labeled-only: give --table 5"),
-        (["--setting", "supervised"], "no supervised: give --table 3 or 4"),
-        (
-            ["--table", "4", "--setting", "unsupervised-pretraining"],
-            "no unsupervised-pretraining: give --table 1 or 3",
-        ),
-        (["--model", "convnet_2"], "give --setting supervised or labeled-only"),
-    ],
-)
-def test_what_cannot_be_run_is_told_before(monkeypatch, capsys, arguments, advice):
-    assert advice in refusal(monkeypatch, capsys, *arguments)
-
-
-@pytest.mark.smoke
-def test_all_cells_can_be_run(monkeypatch):
-    for cell in cells.all_cells():
-        assert Cell.of(vars(options(monkeypatch, *cell.arguments()))) == cell
-
-
-@pytest.mark.smoke
-def test_a_folder_of_data_has_the_data(monkeypatch, capsys, tmp_path):
-    """Otherwise other images would be learned, or loaded from the network."""
-
-    def told(*arguments):
-        return refusal(monkeypatch, capsys, "--data-dir", str(tmp_path), *arguments)
-
-    assert "no mnist.npz: put it there" in told()
-    assert "no mnist.npz: put it there" in told("--all")
-    assert "no cifar10.npz: put it there" in told("--table", "4")
-    # Prepared by TensorFlow Datasets.
-    for name in ("cifar10", "mnist"):
-        (tmp_path / name).mkdir()
-    given = "--data-dir", str(tmp_path)
-    assert options(monkeypatch, *given, "--table", "4").data_dir == str(tmp_path)
-    assert "no mnist.npz" in told()
-    (tmp_path / "mnist.npz").touch()
-    assert options(monkeypatch, *given, "--all").data_dir == str(tmp_path)
-    folder = str(tmp_path / "none")
-    assert "is no folder" in refusal(monkeypatch, capsys, "--data-dir", folder)
-
-
-@pytest.mark.smoke
-@pytest.mark.parametrize("model", ["swwae", "convnet_1"])
-@pytest.mark.parametrize(
-    "setting",
-    [
-        "semi-supervised, second network",
-        "semi-supervised, nuisances",
-        "unsupervised-pretraining",
-    ],
-)
-def test_what_peers_cannot_do_is_told(monkeypatch, capsys, model, setting):
-    told = refusal(monkeypatch, capsys, "--setting", setting, "--model", model)
-    assert "must be a model of the zoo" in told
 
 
 def test_a_run_of_more_labels_than_images_leaves_nothing(small, monkeypatch, tmp_path):
@@ -544,86 +426,6 @@ def test_the_search_never_reads_test_images(small, monkeypatch, tmp_path):
     assert 0 <= float(row["validation_error"]) <= 100
     # Half a percent is one image of 200.
     assert float(row["validation_error"]) % 0.5 == 0
-
-
-@pytest.mark.smoke
-@pytest.mark.parametrize("validation", ["0", "-5", "59900"])
-def test_the_search_needs_images_to_validate_and_to_learn(
-    monkeypatch, capsys, validation
-):
-    monkeypatch.setattr(sys, "argv", ["ablation.py", "--validation", validation])
-    with pytest.raises(SystemExit):
-        ablation.parse()
-    assert "--validation must be" in capsys.readouterr().err
-
-
-@pytest.mark.smoke
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("--model", "rmm"), ("--dtype", "auto"), ("--backend", "numpy")],
-)
-def test_the_search_names_what_it_can_take(monkeypatch, capsys, option, value):
-    monkeypatch.setattr(sys, "argv", ["ablation.py", option, value])
-    with pytest.raises(SystemExit):
-        ablation.parse()
-    assert f"argument {option}: invalid choice: '{value}'" in capsys.readouterr().err
-
-
-@pytest.mark.smoke
-def test_the_search_knows_its_variants(monkeypatch):
-    backend = keras.backend.backend()
-    arguments = ["ablation.py", "--variant", "nothing", "--backend", backend]
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit, match="no variant 'nothing': see --list"):
-        ablation.main()
-
-
-@pytest.mark.smoke
-def test_every_variant_says_what_it_is():
-    assert all(v.meaning.endswith(".") for v in variants.VARIANTS.values())
-
-
-@pytest.mark.smoke
-def test_variants_of_the_zoo_differ_by_what_they_name():
-    chosen = {k: v for k, v in variants.VARIANTS.items() if k.startswith("zoo, ")}
-    own = vars(zoo.drmm_lenet((16, 16, 1)).algorithm)
-    for variant in chosen.values():
-        model = zoo.drmm_lenet((16, 16, 1))
-        optimizer = model.optimizer
-        variant.compile(model, steps=10)
-        found = vars(model.algorithm)
-        changes = {k: v for k, v in variant.changes.items() if k != "nuisance"}
-        assert found == {**own, "nuisance": found["nuisance"], **changes}
-        assert model.optimizer is optimizer
-    # Each is another.
-    assert len({str(v.changes) for v in chosen.values()}) == len(chosen) > 1
-
-
-@pytest.mark.smoke
-@pytest.mark.parametrize(
-    ("name", "kinds", "deviation"),
-    [
-        ("zoo, as it is", ["GaussianNoise"], 0.4),
-        ("zoo, half the noise", ["GaussianNoise"], 0.2),
-        ("zoo, twice the noise", ["GaussianNoise"], 0.8),
-        ("zoo, pose and cover", ["Pose", "RandomErasing", "GaussianNoise"], 0.4),
-        ("noise", ["GaussianNoise"], 0.3),
-        ("pose", ["Pose"], None),
-    ],
-)
-def test_variants_make_their_nuisance_by_the_seed_of_the_run(name, kinds, deviation):
-    images, seen = np.full((2, 16, 16, 1), 0.5, "float32"), []
-    for _ in range(2):
-        keras.utils.set_random_seed(3)
-        model = zoo.drmm_lenet((16, 16, 1))
-        variants.VARIANTS[name].compile(model, steps=10)
-        nuisance = model.algorithm.nuisance
-        parts = getattr(nuisance, "layers", [nuisance])
-        assert [type(part).__name__ for part in parts] == kinds
-        if deviation is not None:
-            assert parts[-1].stddev == pytest.approx(deviation)
-        seen.append(keras.ops.convert_to_numpy(nuisance(images, training=True)))
-    np.testing.assert_array_equal(*seen)
 
 
 @pytest.mark.smoke
