@@ -1,23 +1,28 @@
 """Deep Rendering Mixture Models (DRMM) in Keras."""
 
-from keras_drmm import analysis, baselines, data, layers, learning, models, zoo
+from keras_drmm import (
+    analysis,
+    baselines,
+    convert,
+    data,
+    em,
+    layers,
+    learning,
+    models,
+    trees,
+    zoo,
+)
+from keras_drmm.em import HardEM, SoftEM
 from keras_drmm.layers import (
     ClassTemplates,
+    Level,
     RenderingConv2D,
     SwitchMaxPool,
     TopDownRender,
 )
-from keras_drmm.learning import EG, HardEM, SoftEM
-from keras_drmm.models import (
-    DRFM,
-    DRMM,
-    RFM,
-    RMM,
-    EStep,
-    EvolutionaryDRMM,
-    EvolutionaryForest,
-    Level,
-)
+from keras_drmm.learning import EG
+from keras_drmm.models import DRFM, DRMM, RFM, RMM, EStep
+from keras_drmm.trees import EvolutionaryDRMM, EvolutionaryForest
 
 __version__ = "0.1.0"
 
@@ -39,9 +44,12 @@ __all__ = [
     "TopDownRender",
     "analysis",
     "baselines",
+    "convert",
     "data",
+    "em",
     "layers",
     "learning",
     "models",
+    "trees",
     "zoo",
 ]

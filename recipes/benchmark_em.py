@@ -94,7 +94,7 @@ def solve(options):
     import scipy.linalg
     from keras import ops
 
-    from keras_drmm.models.level_statistics import LevelStatistics
+    from keras_drmm.em.level_statistics import LevelStatistics
     from recipes.em_setup import BATCH, record
 
     images = 1000
@@ -161,7 +161,7 @@ def growth(options):
     """Time a level's statistics: one size changes, the others stay."""
     from keras import ops
 
-    from keras_drmm.models.level_statistics import LevelStatistics
+    from keras_drmm.em.level_statistics import LevelStatistics
     from recipes.em_setup import BATCH, record
 
     base = {"channels": 64, "kernel_size": 3, "images": BATCH}

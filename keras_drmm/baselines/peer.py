@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.models import Level, checks
+from keras_drmm.layers import Level
+from keras_drmm.models import checks
 from keras_drmm.models.learner import Learner, objective_loss, unpack_batch
 
 

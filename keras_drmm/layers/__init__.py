@@ -2,6 +2,8 @@
 
 from keras_drmm.layers.class_templates import ClassTemplates
 from keras_drmm.layers.fused_batch_normalization import FusedBatchNormalization
+from keras_drmm.layers.level import Level
+from keras_drmm.layers.nuisance_prior import NuisancePrior
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
 from keras_drmm.layers.top_down_render import TopDownRender
@@ -9,6 +11,8 @@ from keras_drmm.layers.top_down_render import TopDownRender
 __all__ = [
     "ClassTemplates",
     "FusedBatchNormalization",
+    "Level",
+    "NuisancePrior",
     "RenderingConv2D",
     "SwitchMaxPool",
     "TopDownRender",

@@ -1,10 +1,13 @@
-"""How the parameters of a rendering model change: objectives and algorithms."""
+"""Learning by gradients: EG and its terms, pre-training, pseudo-labels."""
 
+from keras_drmm.layers.deprecation import moved_names
 from keras_drmm.learning.eg import EG
-from keras_drmm.learning.hard_em import HardEM
-from keras_drmm.learning.neighbours import neighbour_labels
+from keras_drmm.learning.neighbour_labels import neighbour_labels
 from keras_drmm.learning.pose import Pose
 from keras_drmm.learning.pretraining import pretrain
-from keras_drmm.learning.soft_em import SoftEM
 
-__all__ = ["EG", "HardEM", "Pose", "SoftEM", "neighbour_labels", "pretrain"]
+__all__ = ["EG", "Pose", "neighbour_labels", "pretrain"]
+
+__getattr__ = moved_names(
+    __name__, {"HardEM": "keras_drmm.em", "SoftEM": "keras_drmm.em"}
+)

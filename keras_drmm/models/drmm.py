@@ -6,18 +6,16 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.em.drmm_trainer import LearnsByEM
 from keras_drmm.layers import ClassTemplates
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.nuisance_prior import NuisancePrior
 from keras_drmm.layers.running_statistics import keep_running_statistics
 from keras_drmm.models import checks
-from keras_drmm.models.drmm_em import LearnsByEM
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.free_parameters import count_free_parameters
-from keras_drmm.models.from_convnet import from_convnet
-from keras_drmm.models.nuisance_prior import NuisancePrior
 from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
 from keras_drmm.models.signed_inference import infer_signed
-from keras_drmm.models.to_convnet import to_convnet
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
@@ -313,8 +311,10 @@ class DRMM(LearnsByEM):
     def from_convnet(convnet, pixel_range=(0.0, 1.0)):
         """Return a DRMM that classifies as a stock convnet does, with its weights.
 
-        See `keras_drmm.models.from_convnet`.
+        See `keras_drmm.convert.from_convnet`.
         """
+        from keras_drmm.convert import from_convnet
+
         return from_convnet(convnet, pixel_range)
 
     def to_convnet(self):
@@ -326,6 +326,8 @@ class DRMM(LearnsByEM):
         Raises:
             ValueError: the model is signed.
         """
+        from keras_drmm.convert import to_convnet
+
         if not self.nonnegative:
             raise ValueError(
                 "A signed DRMM alternates passes, which no chain of stock layers does. "

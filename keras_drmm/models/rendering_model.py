@@ -24,7 +24,7 @@ class RenderingModel(Learner):
     learns; the algorithm names its objective and its terms (see
     `keras_drmm.learning.EG`). Without an algorithm the model is a Keras classifier that
     returns logits. A subclass that also has the methods named in
-    `keras_drmm.learning.em` learns by closed forms.
+    `keras_drmm.em.em` learns by closed forms.
 
     Keras' training step is kept for all backends, so that JAX's state, loss scaling,
     gradient accumulation, weight averaging, jit and callbacks work as in any model.

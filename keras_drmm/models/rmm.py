@@ -6,16 +6,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.em.expectation import Expectation
+from keras_drmm.em.rmm_initialization import initial_templates
+from keras_drmm.em.rmm_statistics import RMMStatistics
+from keras_drmm.em.rmm_trainer import m_step
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models.e_step import EStep
-from keras_drmm.models.expectation import Expectation
 from keras_drmm.models.natural_parameters import NaturalParameters
 from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.rmm_hypotheses import clamp, join
-from keras_drmm.models.rmm_initialization import initial_templates
-from keras_drmm.models.rmm_level import to_level, to_maxout
-from keras_drmm.models.rmm_m_step import m_step
-from keras_drmm.models.rmm_statistics import RMMStatistics
 from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
 
 
@@ -358,10 +357,14 @@ class RMM(RenderingModel):
 
     def to_level(self, pool_size=1):
         """Return the `Level` of a convnet that the model is of patches; see there."""
+        from keras_drmm.convert import to_level
+
         return to_level(self, pool_size)
 
     def to_maxout(self, image_shape=None):
         """Return the MaxOut network that the model is of patches; see there."""
+        from keras_drmm.convert import to_maxout
+
         return to_maxout(self, image_shape)
 
     def count_free_parameters(self):

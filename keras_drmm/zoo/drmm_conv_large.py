@@ -1,6 +1,7 @@
 """The paper's 9-level DRMM."""
 
-from keras_drmm.models import DRMM, Level
+from keras_drmm.layers import Level
+from keras_drmm.models import DRMM
 from keras_drmm.zoo.preset import load_preset
 from keras_drmm.zoo.settings import compile_drmm
 

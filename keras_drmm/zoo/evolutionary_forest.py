@@ -1,6 +1,6 @@
 """The paper's evolutionary model, bagged: a random decision forest."""
 
-from keras_drmm.models.evolutionary_forest import EvolutionaryForest
+from keras_drmm.trees.evolutionary_forest import EvolutionaryForest
 from keras_drmm.zoo.preset import load_preset
 
 

@@ -1,6 +1,6 @@
 """The paper's evolutionary model, a decision tree."""
 
-from keras_drmm.models.evolutionary_drmm import EvolutionaryDRMM
+from keras_drmm.trees.evolutionary_drmm import EvolutionaryDRMM
 from keras_drmm.zoo.preset import load_preset
 
 

@@ -1,6 +1,6 @@
 """The levels that the LeNet-like models share."""
 
-from keras_drmm.models import Level
+from keras_drmm.layers import Level
 
 
 def lenet_levels(number):

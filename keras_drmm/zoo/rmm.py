@@ -1,6 +1,6 @@
 """The paper's shallow model."""
 
-from keras_drmm.learning import SoftEM
+from keras_drmm.em import SoftEM
 from keras_drmm.models.rmm import RMM
 from keras_drmm.zoo.preset import load_preset
 

@@ -7,7 +7,7 @@ from keras import ops
 from scipy import stats
 
 from keras_drmm import DRMM, EG, Level
-from keras_drmm.models.nuisance_prior import SMOOTHING, NuisancePrior
+from keras_drmm.layers.nuisance_prior import SMOOTHING, NuisancePrior
 
 X = np.random.default_rng(0).random((8, 6, 6, 1)).astype("float32")
 LABELS = np.array([0, 0, 0, 1, 2, -1, -1, -1])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_drmm import EG
-from keras_drmm.learning.soft_em import SoftEM
+from keras_drmm.em.soft_em import SoftEM
 from keras_drmm.models.rmm import RMM
 
 RNG = np.random.default_rng(0)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_drmm.models.evolutionary_drmm import EvolutionaryDRMM
+from keras_drmm.trees.evolutionary_drmm import EvolutionaryDRMM
 from recipes import evolutionary_mnist as recipe
 
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from keras_drmm import data, zoo
-from keras_drmm.learning.neighbours import CONFIDENCE
+from keras_drmm.learning.neighbour_labels import CONFIDENCE
 from recipes import remaining_errors as recipe
 from recipes import report, results, training
 from tests.zoo.test_presets import METADATA

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_drmm import data
-from keras_drmm.learning.soft_em import SoftEM
+from keras_drmm.em.soft_em import SoftEM
 from keras_drmm.zoo.rmm import rmm
 
 

@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 
 from keras_drmm import DRMM, Level, kernels
+from keras_drmm.convert import to_inference_model
 from keras_drmm.kernels import formula
-from keras_drmm.models import to_inference_model
 
 BACKEND = keras.config.backend()
 X = np.random.default_rng(0).random((5, 12, 12, 1)).astype("float32")

@@ -3,12 +3,10 @@
 import keras
 from keras import ops
 
-from keras_drmm.layers import (
-    FusedBatchNormalization,
-    RenderingConv2D,
-    SwitchMaxPool,
-    TopDownRender,
-)
+from keras_drmm.layers.fused_batch_normalization import FusedBatchNormalization
+from keras_drmm.layers.rendering_conv2d import RenderingConv2D
+from keras_drmm.layers.switch_max_pool import SwitchMaxPool
+from keras_drmm.layers.top_down_render import TopDownRender
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")

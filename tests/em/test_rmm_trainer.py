@@ -14,8 +14,8 @@ from scipy.special import logsumexp
 
 import keras_drmm
 from keras_drmm import EG
-from keras_drmm.learning.hard_em import HardEM
-from keras_drmm.learning.soft_em import SoftEM
+from keras_drmm.em.hard_em import HardEM
+from keras_drmm.em.soft_em import SoftEM
 from keras_drmm.models.natural_parameters import NaturalParameters
 from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.rmm import RMM

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_drmm.models.drmm_initialization import initial_templates
-from keras_drmm.models.drmm_sweep import DRMMSweep
+from keras_drmm.em.drmm_initialization import initial_templates
+from keras_drmm.em.drmm_statistics import DRMMSweep
+from keras_drmm.em.expectation import Expectation
+from keras_drmm.em.kept_level import KeptLevel, split_unused
+from keras_drmm.em.switching import HardSwitching, SoftSwitching
 from keras_drmm.models.e_step import EStep
-from keras_drmm.models.expectation import Expectation
-from keras_drmm.models.kept_level import KeptLevel, split_unused
 from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.sampling import numpy_generator
-from keras_drmm.models.switching import HardSwitching, SoftSwitching
 
 # Of the penalty on templates, relative to the mean of their Gram matrix' diagonal.
 RIDGE = 1e-4

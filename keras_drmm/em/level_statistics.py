@@ -10,8 +10,8 @@ import scipy.linalg
 from keras import ops
 
 from keras_drmm import kernels
+from keras_drmm.em.correlation import correlate
 from keras_drmm.layers.geometry import pad
-from keras_drmm.models.correlation import correlate
 
 
 class LevelStatistics(keras.metrics.Metric):

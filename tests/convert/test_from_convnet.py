@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keras_drmm import DRMM, EG, Level
-from keras_drmm.models import from_convnet
+from keras_drmm.convert import from_convnet
 
 RNG = np.random.default_rng(0)
 X = RNG.random((6, 9, 8, 2)).astype("float32")

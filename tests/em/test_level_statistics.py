@@ -6,7 +6,7 @@ import scipy.linalg
 from keras import ops
 
 from keras_drmm import Level
-from keras_drmm.models.level_statistics import LevelStatistics
+from keras_drmm.em.level_statistics import LevelStatistics
 
 SIZES = (7, 6, 2)
 

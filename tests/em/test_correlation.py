@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_drmm.models.correlation import correlate
+from keras_drmm.em.correlation import correlate
 
 
 def direct(u, v, down, right):

@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_drmm.layers.geometry import Windows
-from keras_drmm.models.level import Level
+from keras_drmm.layers.level import Level
 
 _SUPPORTED = (
     "`from_convnet` takes a chain of Conv2D or Dense, optionally BatchNormalization, "

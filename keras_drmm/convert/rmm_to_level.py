@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_drmm.models.level import Level
+from keras_drmm.layers.level import Level
 
 
 def to_level(model, pool_size=1):

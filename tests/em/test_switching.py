@@ -7,9 +7,9 @@ import pytest
 from keras import ops
 
 from keras_drmm import HardEM, Level, SoftEM
-from keras_drmm.models.level_statistics import LevelStatistics
-from keras_drmm.models.switching import HardSwitching, SoftSwitching
-from tests.models.test_level_statistics import design_matrix
+from keras_drmm.em.level_statistics import LevelStatistics
+from keras_drmm.em.switching import HardSwitching, SoftSwitching
+from tests.em.test_level_statistics import design_matrix
 
 # Few enough cells to enumerate; "full" and strides leave cells that are cut off.
 CASES = [

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from keras import ops
 
+from keras_drmm.em.m_step import MStep
 from keras_drmm.layers.arguments import standardize_integer
-from keras_drmm.learning.m_step import MStep
 
 
 @dataclass(frozen=True, kw_only=True)

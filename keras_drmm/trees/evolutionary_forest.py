@@ -7,9 +7,9 @@ from keras import ops
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
-from keras_drmm.models.evolutionary_drmm import EvolutionaryDRMM
-from keras_drmm.models.evolutionary_model import EvolutionaryModel, choose
 from keras_drmm.models.sampling import numpy_generator
+from keras_drmm.trees.evolutionary_drmm import EvolutionaryDRMM
+from keras_drmm.trees.evolutionary_model import EvolutionaryModel, choose
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")

@@ -3,7 +3,8 @@
 import numpy as np
 from keras import ops
 
-from keras_drmm.models.convnet_reader import ConvnetReader
+from keras_drmm.convert.convnet_reader import ConvnetReader
+from keras_drmm.models import DRMM
 
 
 def from_convnet(convnet, pixel_range=(0.0, 1.0)):
@@ -45,9 +46,6 @@ def from_convnet(convnet, pixel_range=(0.0, 1.0)):
 
     Source: Patel, Nguyen, Baraniuk (2016), Appendix D.
     """
-    # DRMM has this function as a method.
-    from keras_drmm.models.drmm import DRMM
-
     reader = ConvnetReader(convnet)
     *hidden, top = reader.read_all()
     model = DRMM(

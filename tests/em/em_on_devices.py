@@ -1,6 +1,6 @@
 """A sweep of EM on so many devices of JAX; the weights go to a file.
 
-python -m tests.models.em_on_devices 2 weights.npz
+python -m tests.em.em_on_devices 2 weights.npz
 """
 
 import os

@@ -9,7 +9,9 @@ from keras import ops
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
-from keras_drmm.models.evolutionary_em import (
+from keras_drmm.models.sampling import numpy_generator, with_noise
+from keras_drmm.trees.evolutionary_model import EvolutionaryModel, choose
+from keras_drmm.trees.growth import (
     batches,
     join_labels,
     label_shares,
@@ -17,8 +19,6 @@ from keras_drmm.models.evolutionary_em import (
     mean_square,
     split,
 )
-from keras_drmm.models.evolutionary_model import EvolutionaryModel, choose
-from keras_drmm.models.sampling import numpy_generator, with_noise
 
 # σ² where every image has a leaf of its own.
 _LEAST_VARIANCE = 1e-4

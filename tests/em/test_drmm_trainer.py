@@ -13,7 +13,7 @@ from keras_drmm import DRFM, DRMM, EG, HardEM, Level, SoftEM
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 8, 8, 1)).astype("float32")
-# 200 were run by hand: `EM_EXAMPLES=200 pytest tests/models/test_drmm_em.py`.
+# 200 were run by hand: `EM_EXAMPLES=200 pytest tests/em/test_drmm_trainer.py`.
 EXAMPLES = int(os.environ.get("EM_EXAMPLES", "5"))
 LABELS = np.array([0, 1, 2, 0, 1, 2, -1, -1, -1, -1, -1, -1])
 

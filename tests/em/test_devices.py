@@ -20,7 +20,7 @@ def test_two_devices_add_up(backend, tmp_path):
     for devices in (1, 2):
         path = tmp_path / f"{devices}.npz"
         subprocess.run(
-            [sys.executable, "-m", "tests.models.em_on_devices", str(devices), path],
+            [sys.executable, "-m", "tests.em.em_on_devices", str(devices), path],
             cwd=ROOT,
             env={**os.environ, "KERAS_BACKEND": "jax"},
             check=True,

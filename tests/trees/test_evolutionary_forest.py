@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_drmm.models.evolutionary_forest import EvolutionaryForest
+from keras_drmm.trees.evolutionary_forest import EvolutionaryForest
 
 RNG = np.random.default_rng(0)
 X = RNG.random((40, 3, 4, 1)).astype("float32")

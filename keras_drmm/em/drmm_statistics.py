@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.models.level_statistics import LevelStatistics
+from keras_drmm.em.level_statistics import LevelStatistics
 
 
 class DRMMSweep:

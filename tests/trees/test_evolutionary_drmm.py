@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from keras_drmm.learning import EG
-from keras_drmm.models.evolutionary_drmm import EvolutionaryDRMM
+from keras_drmm.trees.evolutionary_drmm import EvolutionaryDRMM
 
 RNG = np.random.default_rng(0)
 X = RNG.random((40, 3, 4, 1)).astype("float32")

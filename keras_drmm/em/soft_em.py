@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from keras_drmm.learning.em import EM
+from keras_drmm.em.em import EM
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
