@@ -60,10 +60,10 @@ format: $(VENV)/.test
 	$(VENV)/bin/ruff check --fix
 
 demo: $(VENV)/.demo
-	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python recipes/mnist_semi_supervised.py $(DEMO_ARGS)
+	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python -m recipes.mnist_semi_supervised $(DEMO_ARGS)
 
 bench: $(VENV)/.test
-	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python recipes/benchmark_steps.py $(BENCH_ARGS)
+	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python -m recipes.benchmark_steps $(BENCH_ARGS)
 
 setup: $(VENV)/.test
 

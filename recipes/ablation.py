@@ -1,7 +1,7 @@
 """The search for the objective: what each term does for 100 labels of MNIST.
 
-    python recipes/ablation.py --variant baseline --draw 0
-    python recipes/ablation.py --list
+    python -m recipes.ablation --variant baseline --draw 0
+    python -m recipes.ablation --list
 
 Trains a model of the zoo, by default the 5-level DRMM, with one change to an objective,
 and appends its error on `--validation` images, training images whose labels are hidden,
@@ -12,12 +12,7 @@ loaded. `report.py` writes the table, with a sentence a row on what the change i
 
 import argparse
 import os
-import sys
 import time
-from pathlib import Path
-
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 MNIST_IMAGES = 60_000
 
@@ -29,10 +24,10 @@ def main():
     import keras
 
     from keras_drmm import data, zoo
-    from recipes import results
-    from recipes.cells import SEMI_SUPERVISED, Cell
-    from recipes.training import make_dataset, validation_error
-    from recipes.variants import VARIANTS
+    from recipes.common import results
+    from recipes.tables.cells import SEMI_SUPERVISED, Cell
+    from recipes.tables.training import make_dataset, validation_error
+    from recipes.tables.variants import VARIANTS
 
     if options.list:
         for name, variant in VARIANTS.items():
@@ -76,8 +71,8 @@ def main():
 
 def parse():
     """Read the command line."""
-    from recipes.precision import PRECISIONS
-    from recipes.training import MODELS
+    from recipes.common.precision import PRECISIONS
+    from recipes.tables.training import MODELS
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--variant", default="baseline", help="see --list")
@@ -104,7 +99,7 @@ def parse():
 
 
 if __name__ == "__main__":
-    from recipes.allocator import keep_memory
+    from recipes.common.allocator import keep_memory
 
     keep_memory()
     main()

@@ -1,11 +1,11 @@
 """EM of a 5-level DRMM: what a sweep costs, the solver, and error against seconds.
 
-    python recipes/benchmark_em.py sweep
-    python recipes/benchmark_em.py solve
-    python recipes/benchmark_em.py growth
-    python recipes/benchmark_em.py learn --method "hard EM" --seed 0
-    python recipes/benchmark_em.py filters --method "hard EM" --epochs 10
-    python recipes/benchmark_em.py plot
+    python -m recipes.benchmark_em sweep
+    python -m recipes.benchmark_em solve
+    python -m recipes.benchmark_em growth
+    python -m recipes.benchmark_em learn --method "hard EM" --seed 0
+    python -m recipes.benchmark_em filters --method "hard EM" --epochs 10
+    python -m recipes.benchmark_em plot
 
 - `sweep`: sweeps of EM over 60,000 images against epochs of EG;
 - `solve`: the M-step of the level with the most unknowns, statistics and solution,
@@ -28,12 +28,7 @@ import itertools
 import os
 import resource
 import statistics
-import sys
 import time
-from pathlib import Path
-
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 LEARNING = ("learn", "filters", "plot")
 
@@ -42,7 +37,7 @@ def main():
     """Run one measurement."""
     options = parse()
     os.environ["KERAS_BACKEND"] = options.backend
-    from recipes import em_learning
+    from recipes.em_benchmark import learning as em_learning
 
     measures = {"sweep": sweep, "solve": solve, "growth": growth}
     measures |= {name: getattr(em_learning, name) for name in LEARNING}
@@ -52,7 +47,7 @@ def main():
 def sweep(options):
     """Time sweeps of EM and epochs of EG over all images, alternating."""
     from keras_drmm import EG
-    from recipes.em_setup import (
+    from recipes.em_benchmark.setup import (
         BATCH,
         algorithm,
         batches,
@@ -95,7 +90,7 @@ def solve(options):
     from keras import ops
 
     from keras_drmm.em.level_statistics import LevelStatistics
-    from recipes.em_setup import BATCH, record
+    from recipes.em_benchmark.setup import BATCH, record
 
     images = 1000
     level, unpooled, residual, sizes = problem(128, 3, images)
@@ -162,7 +157,7 @@ def growth(options):
     from keras import ops
 
     from keras_drmm.em.level_statistics import LevelStatistics
-    from recipes.em_setup import BATCH, record
+    from recipes.em_benchmark.setup import BATCH, record
 
     base = {"channels": 64, "kernel_size": 3, "images": BATCH}
     sizes = [
@@ -218,8 +213,8 @@ def compiled(function):
 
 def parse():
     """Read the command line."""
-    from recipes import results
-    from recipes.em_setup import METHODS
+    from recipes.common import results
+    from recipes.em_benchmark.setup import METHODS
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("measure", choices=("sweep", "solve", "growth", *LEARNING))
@@ -244,7 +239,7 @@ def parse():
 
 
 if __name__ == "__main__":
-    from recipes.allocator import keep_memory
+    from recipes.common.allocator import keep_memory
 
     keep_memory()
     main()

@@ -1,7 +1,7 @@
 """Speed of DRMMs against the stock convnet of the same configuration.
 
-    python recipes/benchmark_steps.py
-    python recipes/benchmark_steps.py --backend jax --short
+    python -m recipes.benchmark_steps
+    python -m recipes.benchmark_steps --backend jax --short
 
 Measured for each backend, in processes of its own:
 
@@ -32,7 +32,6 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 COLUMNS = (
     "measure",
@@ -73,8 +72,8 @@ def main():
     if options.peak:
         print(json.dumps(peak_memory(options.peak)))
         return
-    from recipes import results
-    from recipes.precision import has_unit
+    from recipes.common import results
+    from recipes.common.precision import has_unit
 
     # Asked now: the code may be edited while the run goes on.
     shared = {
@@ -123,7 +122,7 @@ def backend_rows(backend, runs):
 def child(backend, *arguments):
     """Return what a process of this program with this backend found."""
     done = subprocess.run(
-        [sys.executable, __file__, *arguments],
+        [sys.executable, "-m", "recipes.benchmark_steps", *arguments],
         env=environment(backend),
         check=True,
         stdout=subprocess.PIPE,
@@ -208,7 +207,7 @@ def measure(runs):
     import keras
 
     from keras_drmm import EG, baselines, zoo
-    from recipes.precision import has_unit
+    from recipes.common.precision import has_unit
 
     backend = keras.config.backend()
     model = zoo.drmm_conv_small()
@@ -416,7 +415,7 @@ def gemm():
 
 
 if __name__ == "__main__":
-    from recipes.allocator import keep_memory
+    from recipes.common.allocator import keep_memory
 
     keep_memory()
     main()

@@ -1,7 +1,7 @@
 """MNIST by hard EM alone: what the classes of RFM and DRMM are worth.
 
-    python recipes/em_mnist.py --model rfm
-    python recipes/em_mnist.py --model drmm_lenet --labels 0
+    python -m recipes.em_mnist --model rfm
+    python -m recipes.em_mnist --model drmm_lenet --labels 0
 
 Learns a model of the zoo, without batch normalisation, from `--images` of MNIST, of
 which `--labels` show theirs. With `--labels 0` 100 labels name the classes afterwards
@@ -13,12 +13,7 @@ Rows go to `recipes/results/em_mnist.csv`.
 
 import argparse
 import os
-import sys
 import time
-from pathlib import Path
-
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 NAMING_LABELS = 100
 
@@ -31,9 +26,9 @@ def main():
     import numpy as np
 
     from keras_drmm import HardEM, data
-    from recipes import results
-    from recipes.em_setup import batches
-    from recipes.measure import error
+    from recipes.common import results
+    from recipes.common.measure import error
+    from recipes.em_benchmark.setup import batches
 
     commit = results.commit()
     keras.utils.set_random_seed(options.seed)
@@ -127,7 +122,7 @@ def parse():
 
 
 if __name__ == "__main__":
-    from recipes.allocator import keep_memory
+    from recipes.common.allocator import keep_memory
 
     keep_memory()
     main()

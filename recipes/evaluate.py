@@ -1,6 +1,6 @@
 """Measure the test error of a preset again, and compare it with its model card.
 
-    python recipes/evaluate.py --preset NAME
+    python -m recipes.evaluate --preset NAME
 
 Loads the trained weights, reads the test images of the data set that they learned from
 and prints the error in percent beside the card's, in float32. The exit status is 1 if
@@ -9,10 +9,6 @@ they differ by more than 0.02. Seconds on one core.
 
 import os
 import sys
-from pathlib import Path
-
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 # Percent: backends round differently, which may turn an image or two of 10,000.
 TOLERANCE = 0.02
@@ -20,7 +16,7 @@ TOLERANCE = 0.02
 
 def main(arguments=None):
     """Evaluate, print and return the exit status."""
-    from recipes import presets
+    from recipes.common import presets
 
     options = presets.parse(__doc__.split("\n")[0], arguments)
     # Keras reads the backend when it is imported.
@@ -28,7 +24,7 @@ def main(arguments=None):
     import keras
 
     from keras_drmm import data
-    from recipes.measure import error
+    from recipes.common.measure import error
 
     keras.config.set_dtype_policy("float32")
     card, model = presets.load(options.preset, ("test_error",))

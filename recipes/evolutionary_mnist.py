@@ -1,8 +1,8 @@
 """MNIST by evolutionary trees and forests, beside those of scikit-learn (Appendix F).
 
-    python recipes/evolutionary_mnist.py --seed 0 --draw 0
-    python recipes/evolutionary_mnist.py --seed 0 --draw 0 --labels 100
-    python recipes/evolutionary_mnist.py --short
+    python -m recipes.evolutionary_mnist --seed 0 --draw 0
+    python -m recipes.evolutionary_mnist --seed 0 --draw 0 --labels 100
+    python -m recipes.evolutionary_mnist --short
 
 Grows `evolutionary_tree`, the same with mutations that all nodes of a level share (the
 paper's letter) and `evolutionary_forest` on the training images, of which `--labels`
@@ -33,12 +33,7 @@ faster where other programs keep the cores busy: its products of matrices are sm
 
 import argparse
 import os
-import sys
 import time
-from pathlib import Path
-
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 VALIDATION_IMAGES = 5000
 EPOCHS = 10
@@ -52,7 +47,7 @@ def main():
     import keras
 
     from keras_drmm import data
-    from recipes import results
+    from recipes.common import results
 
     # Asked now: the code may be edited while the run goes on.
     commit = results.commit()
@@ -198,7 +193,7 @@ def parse():
 
 
 if __name__ == "__main__":
-    from recipes.allocator import keep_memory
+    from recipes.common.allocator import keep_memory
 
     keep_memory()
     main()

@@ -1,7 +1,7 @@
 """Semi-supervised MNIST, the demonstration: a DRMM learns from 100 labels.
 
-    python recipes/mnist_semi_supervised.py
-    python recipes/mnist_semi_supervised.py --short
+    python -m recipes.mnist_semi_supervised
+    python -m recipes.mnist_semi_supervised --short
 
 Trains the 5-level DRMM by EG for 3 epochs on all 60,000 training images, of which 100
 keep their label, and the stock convnet of the same configuration on these labels alone.
@@ -17,11 +17,9 @@ its last whole epoch when it is started again. `table.py` records rows.
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 # The tables' have five: a demonstration takes minutes.
 EPOCHS = 3
@@ -35,8 +33,9 @@ def main():
     import keras
 
     from keras_drmm import data
-    from recipes import pictures, training
-    from recipes.cells import LABELED_ONLY, SEMI_SUPERVISED, Cell
+    from recipes import pictures
+    from recipes.tables import training
+    from recipes.tables.cells import LABELED_ONLY, SEMI_SUPERVISED, Cell
 
     folder = options.output
     finished = folder / "finished.txt"
@@ -89,7 +88,7 @@ def parse():
 
 
 if __name__ == "__main__":
-    from recipes.allocator import keep_memory
+    from recipes.common.allocator import keep_memory
 
     keep_memory()
     main()

@@ -1,6 +1,6 @@
 """The pictures of README and of the guide on generation, drawn from a preset.
 
-    python recipes/pictures.py --preset drmm_conv_small_mnist_100
+    python -m recipes.pictures --preset drmm_conv_small_mnist_100
 
 Reconstructions, class templates with the switches of other images, and samples, written
 to `docs/images`. The images are training images whose labels the preset was not shown
@@ -8,11 +8,9 @@ and which validated its run. Half a minute on one core.
 """
 
 import os
-import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 IMAGES = PROJECT / "docs" / "images"
 # Validation images that are classified and rendered.
@@ -21,7 +19,7 @@ COUNT = 500
 
 def main(arguments=None):
     """Draw a preset's pictures."""
-    from recipes import presets
+    from recipes.common import presets
 
     options = presets.parse(__doc__.split("\n")[0], arguments)
     # Keras reads the backend when it is imported.

@@ -1,7 +1,7 @@
 """Publishes the weights of a finished run as a preset, or refreshes the cards.
 
-    python recipes/publish_preset.py --run runs/... --name drmm_conv_small_mnist_100
-    python recipes/publish_preset.py --refresh
+    python -m recipes.publish_preset --run runs/... --name drmm_conv_small_mnist_100
+    python -m recipes.publish_preset --refresh
 
 The first reads the run's row and weights and writes `zoo/<name>/` with its card, whose
 mean and deviation are those of the same cell's rows in `recipes/results/tables.csv`.
@@ -18,7 +18,6 @@ from pathlib import Path
 from statistics import mean, stdev
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 LICENCES = {
     "mnist": "CC BY-SA 3.0 (LeCun, Cortes and Burges)",
@@ -58,8 +57,8 @@ def publish(run, folder):
     """
     from keras_drmm import zoo
     from keras_drmm.zoo.functions import FUNCTIONS
-    from recipes import training
-    from recipes.cells import Cell
+    from recipes.tables import training
+    from recipes.tables.cells import Cell
 
     try:
         row = json.loads((run / "finished.json").read_text())
@@ -119,7 +118,7 @@ def recorded(model, run):
     Raises:
         ValueError: it has none.
     """
-    from recipes import report
+    from recipes.reporting import page as report
 
     wanted = {"model": model}
     for name in OF_RUN:
@@ -140,7 +139,8 @@ def entries(row):
     Args:
         row: of `tables.csv`.
     """
-    from recipes import grouping, report
+    from recipes.reporting import grouping
+    from recipes.reporting import page as report
 
     ((key, _),) = grouping.grouped([row], report.CELL)
     draws = dict(grouping.grouped(report.rows("tables"), report.CELL))[key]

@@ -1,6 +1,6 @@
 """Which errors remain: what a preset takes for what, and how sure of it it is.
 
-    python recipes/remaining_errors.py --preset drmm_conv_small_mnist_100
+    python -m recipes.remaining_errors --preset drmm_conv_small_mnist_100
 
 Classifies the training images whose labels the preset was not shown. Writes a row to
 `recipes/results/remaining_errors.csv`, and of the most frequent confusions the images
@@ -10,13 +10,11 @@ is read. One to two minutes on one core.
 """
 
 import os
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 IMAGES = PROJECT / "docs" / "images"
 CONFUSIONS, COLUMNS = 3, 12
@@ -24,7 +22,7 @@ CONFUSIONS, COLUMNS = 3, 12
 
 def main(arguments=None):
     """Measure, draw and record."""
-    from recipes import presets
+    from recipes.common import presets
 
     options = presets.parse(__doc__.split("\n")[0], arguments)
     # Keras reads the backend when it is imported.
@@ -32,7 +30,7 @@ def main(arguments=None):
     import keras
 
     from keras_drmm import data
-    from recipes import results
+    from recipes.common import results
 
     start = time.perf_counter()
     keras.config.set_dtype_policy("float32")

@@ -1,8 +1,8 @@
 """MNIST by the Rendering Mixture Model and exact EM: errors, likelihood, samples.
 
-    python recipes/rmm_mnist.py --labels 100 --draw 0
-    python recipes/rmm_mnist.py --labels all
-    python recipes/rmm_mnist.py --short
+    python -m recipes.rmm_mnist --labels 100 --draw 0
+    python -m recipes.rmm_mnist --labels all
+    python -m recipes.rmm_mnist --short
 
 Learns `zoo.rmm` by soft EM on the training images, of which `--labels` keep their
 label; 5,000 others are kept for validation, and nothing is selected by them. The test
@@ -15,12 +15,10 @@ in nats. A minute on one core.
 
 import argparse
 import os
-import sys
 import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 VALIDATION_IMAGES = 5000
 
@@ -34,8 +32,8 @@ def main():
     import numpy as np
 
     from keras_drmm import analysis, data, zoo
-    from recipes import results
-    from recipes.measure import error
+    from recipes.common import results
+    from recipes.common.measure import error
 
     commit = results.commit()
     keras.utils.set_random_seed(options.seed)
@@ -109,7 +107,7 @@ def parse():
 
 
 if __name__ == "__main__":
-    from recipes.allocator import keep_memory
+    from recipes.common.allocator import keep_memory
 
     keep_memory()
     main()

@@ -1,6 +1,6 @@
 """Signed max-sum inference: does its score ever fall, how often does it find the best?
 
-    python recipes/signed_inference.py --models 1000
+    python -m recipes.signed_inference --models 1000
 
 Random signed DRMMs small enough to render every (c, g). For each: the score <z^(0), I>
 of the configuration that inference finds after 0 to 3 alternations, beside the largest
@@ -11,12 +11,7 @@ minutes on one core. `--models 10` is a check in seconds.
 import argparse
 import itertools
 import os
-import sys
 import time
-from pathlib import Path
-
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 CLASSES = 3
 ALTERNATIONS = (0, 1, 2, 3)
@@ -55,7 +50,7 @@ def main():
     """Measure every architecture and record a row for each."""
     options = parse()
     os.environ["KERAS_BACKEND"] = options.backend
-    from recipes import results
+    from recipes.common import results
 
     for name, (image_shape, levels) in ARCHITECTURES.items():
         start = time.perf_counter()

@@ -1,8 +1,8 @@
 """The paper's tables, a command a cell.
 
-    python recipes/table.py --table 1 --model drmm_conv_small --labels 100 --draw 0
-    python recipes/table.py --table 3 --setting supervised --model rfm --labels 60000
-    python recipes/table.py --all --missing
+    python -m recipes.table --table 1 --model drmm_conv_small --labels 100 --draw 0
+    python -m recipes.table --table 3 --setting supervised --model rfm --labels 60000
+    python -m recipes.table --all --missing
 
 Trains one model and appends its row to `recipes/results/tables.csv`, and a row an
 epoch to `epochs.csv`. The test images are read once, when training is over. Of the
@@ -36,22 +36,20 @@ import hashlib
 import json
 import os
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 
 def main():
     """Run what the command line asks for."""
-    from recipes.cells import Cell
-    from recipes.table_options import parse
+    from recipes.tables.cells import Cell
+    from recipes.tables.options import parse
 
     options = parse(__doc__.split("\n")[0])
     if options.all:
-        from recipes.run_cells import run_all
+        from recipes.tables.run_cells import run_all
 
         run_all(options)
     else:
@@ -65,7 +63,8 @@ def run(cell, options):
     import keras
 
     from keras_drmm import data
-    from recipes import results, second_network, training
+    from recipes.common import results
+    from recipes.tables import second_network, training
 
     folder = options.output or PROJECT / "runs" / name_of(cell, options)
     finished = folder / "finished.json"
@@ -132,8 +131,8 @@ def run(cell, options):
 
 def name_of(cell, options):
     """Return the name of a run's folder: runs that differ have different ones."""
-    from recipes import training
-    from recipes.cells import SEMI_SUPERVISED
+    from recipes.tables import training
+    from recipes.tables.cells import SEMI_SUPERVISED
 
     networks = [cell]
     # The cell's own are told, too: they may be others tomorrow.
@@ -153,7 +152,7 @@ def name_of(cell, options):
 
 
 if __name__ == "__main__":
-    from recipes.allocator import keep_memory
+    from recipes.common.allocator import keep_memory
 
     keep_memory()
     main()

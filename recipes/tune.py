@@ -1,8 +1,8 @@
 """The settings of a model on MNIST: a search by images whose labels are hidden.
 
-    python recipes/tune.py --model drmm_lenet --labels 100 --draw 0 --trials 20
-    python recipes/tune.py --model swwae --tuner bayesian --epochs 2
-    python recipes/tune.py --images 2000 --trials 2
+    python -m recipes.tune --model drmm_lenet --labels 100 --draw 0 --trials 20
+    python -m recipes.tune --model swwae --tuner bayesian --epochs 2
+    python -m recipes.tune --images 2000 --trials 2
 
 A trial trains a model of the zoo by EG, or a peer (`swwae`, `ladder`, `pseudo_label`)
 by its own objective, on the 60,000 training images, of which `--labels` keep their
@@ -22,12 +22,10 @@ quarter is for validation; its rows stay in `runs/`.
 
 import argparse
 import os
-import sys
 import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
 
 VALIDATION_IMAGES = 5000
 TUNERS = {
@@ -84,9 +82,9 @@ def search(x, y, options, **arguments):
 
     from keras_drmm import data
     from keras_drmm.tuning import EGHyperModel
-    from recipes import results
-    from recipes.cells import PEERS
-    from recipes.peer_hypermodel import PeerHyperModel
+    from recipes.common import results
+    from recipes.tables.baseline_hypermodel import PeerHyperModel
+    from recipes.tables.cells import PEERS
 
     dataset = data.semi_supervised(
         x,
@@ -139,7 +137,7 @@ def search(x, y, options, **arguments):
 
 def recorded(fit, path, run):
     """Return `fit` of a hypermodel that also appends a row to the CSV file `path`."""
-    from recipes import results
+    from recipes.common import results
 
     def timed(hp, model, dataset, epochs, **options):
         start = time.perf_counter()
@@ -179,7 +177,7 @@ def described(hp, number="{:.4g}"):
 
 def parse(arguments=None):
     """Read the command line."""
-    from recipes.cells import PEERS
+    from recipes.tables.cells import PEERS
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
@@ -214,7 +212,7 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.allocator import keep_memory
+    from recipes.common.allocator import keep_memory
 
     keep_memory()
     main()

@@ -43,7 +43,7 @@ logits = model.predict(keras_drmm.data.to_unit_range(images))
 ## Get the figure again
 
 ```sh
-python recipes/evaluate.py --preset {name}
+python -m recipes.evaluate --preset {name}
 ```
 
 ## Limits

@@ -5,7 +5,7 @@ import sys
 import keras
 import pytest
 
-from recipes import table_options
+from recipes.tables import options as table_options
 
 
 def options(monkeypatch, *arguments):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from keras_drmm import zoo
-from recipes import ablation, variants
+from recipes import ablation
+from recipes.tables import variants
 
 
 @pytest.mark.smoke

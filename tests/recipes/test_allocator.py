@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from recipes import allocator
+from recipes.common import allocator
 
 pytestmark = pytest.mark.smoke
 

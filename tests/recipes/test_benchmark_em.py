@@ -7,7 +7,8 @@ import pytest
 from keras import ops
 
 from keras_drmm import DRMM, EG, HardEM, Level
-from recipes import em_learning, em_setup
+from recipes.em_benchmark import learning as em_learning
+from recipes.em_benchmark import setup as em_setup
 
 X = np.random.default_rng(0).random((100, 6, 6, 1)).astype("float32")
 OPTIONS = SimpleNamespace(method="hard EM", images=1000, seed=0)

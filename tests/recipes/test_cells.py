@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from recipes import cells
-from recipes.cells import Cell
+from recipes.tables import cells
+from recipes.tables.cells import Cell
 
 pytestmark = pytest.mark.smoke
 FOUND = cells.all_cells()

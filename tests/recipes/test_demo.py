@@ -10,7 +10,8 @@ import pytest
 
 from keras_drmm import data
 from recipes import mnist_semi_supervised as recipe
-from recipes import pictures, training
+from recipes import pictures
+from recipes.tables import training
 
 SMALLER = {"drmm_conv_small": "drmm_lenet", "convnet": "convnet_2"}
 

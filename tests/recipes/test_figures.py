@@ -5,7 +5,9 @@ import statistics
 
 import pytest
 
-from recipes import cells, figures, report
+from recipes.reporting import figures
+from recipes.reporting import page as report
+from recipes.tables import cells
 
 CELL = {"table": "1", "setting": "semi-supervised", "model": "rfm", "labels": "100"}
 

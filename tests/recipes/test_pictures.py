@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from keras_drmm import analysis, data, zoo
-from recipes import pictures, training
+from recipes import pictures
+from recipes.tables import training
 from tests.zoo.test_presets import METADATA
 
 X = np.random.default_rng(0).integers(0, 256, (300, 16, 16), "uint8")

@@ -10,7 +10,8 @@ from keras_drmm import zoo
 from keras_drmm.zoo import preset as preset_module
 from keras_drmm.zoo.preset import Preset
 from recipes import publish_preset as recipe
-from recipes import report, results
+from recipes.common import results
+from recipes.reporting import page as report
 from tests.zoo.test_presets import METADATA
 
 pytestmark = pytest.mark.smoke
@@ -152,7 +153,7 @@ def test_refresh_writes_what_the_rows_say(record, tmp_path, monkeypatch, capsys)
 
 @pytest.mark.parametrize("name", zoo.presets())
 def test_shipped_cards_say_what_the_rows_say(name):
-    """`python recipes/publish_preset.py --refresh` makes it so."""
+    """`python -m recipes.publish_preset --refresh` makes it so."""
     preset = Preset(name)
     expected = recipe.entries(recipe.recorded(preset.function, preset.metadata))
     assert {field: preset.metadata[field] for field in expected} == expected

@@ -10,7 +10,9 @@ from sklearn.metrics import confusion_matrix
 from keras_drmm import data, zoo
 from keras_drmm.learning.neighbour_labels import CONFIDENCE
 from recipes import remaining_errors as recipe
-from recipes import report, results, training
+from recipes.common import results
+from recipes.reporting import page as report
+from recipes.tables import training
 from tests.zoo.test_presets import METADATA
 
 

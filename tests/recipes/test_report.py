@@ -6,8 +6,10 @@ import statistics
 import pytest
 
 from keras_drmm import zoo
-from recipes import figures, other_tables, report, results
-from recipes.cells import Cell, all_cells
+from recipes.common import results
+from recipes.reporting import figures, other_tables
+from recipes.reporting import page as report
+from recipes.tables.cells import Cell, all_cells
 
 ROW = dict.fromkeys(results.TABLE_COLUMNS, "")
 

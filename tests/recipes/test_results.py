@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from recipes import results
+from recipes.common import results
 
 pytestmark = pytest.mark.smoke
 
@@ -51,7 +51,7 @@ def test_command_can_be_pasted(project, monkeypatch):
     setting = "semi-supervised, nuisances"
     script = str(project / "recipes" / "table.py")
     monkeypatch.setattr(sys, "argv", [script, "--setting", setting])
-    expected = "python recipes/table.py --setting 'semi-supervised, nuisances'"
+    expected = "python -m recipes.table --setting 'semi-supervised, nuisances'"
     assert results.command() == expected
 
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from recipes import run_cells
-from recipes.cells import Cell
-from recipes.precision import fastest
+from recipes.common.precision import fastest
+from recipes.tables import run_cells
+from recipes.tables.cells import Cell
 
 CELLS = [Cell(1, "semi-supervised", "rfm", 100, draw) for draw in range(5)]
 OPTIONS = SimpleNamespace(

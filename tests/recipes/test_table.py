@@ -21,7 +21,7 @@ from recipes import (
     table,
     training,
 )
-from recipes.cells import Cell
+from recipes.tables.cells import Cell
 from tests.recipes.command_line import options
 
 RANDOM = np.random.default_rng(0)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from recipes import cells
-from recipes.cells import Cell
+from recipes.tables import cells
+from recipes.tables.cells import Cell
 from tests.recipes.command_line import options, refusal
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from keras_drmm import DRMM, EG, Level, data
-from recipes import measure, training
-from recipes.cells import Cell
+from recipes.common import measure
+from recipes.tables import training
+from recipes.tables.cells import Cell
 
 
 def model_and_data():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from keras_drmm import data
-from recipes import results
 from recipes import tune as recipe
+from recipes.common import results
 
 SMALL = {"input_shape": (8, 8, 1), "num_classes": 3}
 
@@ -36,7 +36,7 @@ def rows(options):
 
 @pytest.fixture(autouse=True)
 def _command(monkeypatch):
-    monkeypatch.setattr(results, "command", lambda: "python recipes/tune.py")
+    monkeypatch.setattr(results, "command", lambda: "python -m recipes.tune")
 
 
 def test_a_row_a_trial_and_a_second_run_adds_what_is_missing(tmp_path, capsys):
@@ -76,7 +76,7 @@ def test_a_row_a_trial_and_a_second_run_adds_what_is_missing(tmp_path, capsys):
 )
 def test_peers_are_built_with_what_the_tuner_chose(name, own):
     keras_tuner = pytest.importorskip("keras_tuner")
-    from recipes.peer_hypermodel import PeerHyperModel
+    from recipes.tables.baseline_hypermodel import PeerHyperModel
 
     hp = keras_tuner.HyperParameters()
     hp.values = {**own, "learning_rate": 3e-3}

@@ -32,7 +32,7 @@ METADATA = {
     "machine": "a test's, 1 core(s)",
     "backend": "jax",
     "commit": "abcdef0",
-    "command": "python recipes/mnist_semi_supervised.py --draw 3",
+    "command": "python -m recipes.mnist_semi_supervised --draw 3",
     "validation_error": 2.5,
     "test_error": 1.21,
     "mean_test_error": 1.309,
@@ -260,7 +260,7 @@ def test_the_card_has_the_figures(original, folder):
     for field in ("setting", "objective", "chosen"):
         assert f"| {field} | {METADATA[field]} |" in text
     assert 'from_preset("tiny")' in text
-    assert "python recipes/evaluate.py --preset tiny" in text
+    assert "python -m recipes.evaluate --preset tiny" in text
     config = json.loads((folder / "config.json").read_text())
     metadata = json.loads((folder / "metadata.json").read_text())
     assert text == card(config, metadata)

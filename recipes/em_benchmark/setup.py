@@ -2,7 +2,7 @@
 
 import csv
 
-from recipes import results
+from recipes.common import results
 
 COLUMNS = (
     "measure",

@@ -2,14 +2,14 @@
 
 from statistics import mean, median, stdev
 
-from recipes.grouping import grouped, spread
+from recipes.reporting.grouping import grouped, spread
 
 
 def table(rows):
     """Return a Markdown table: a line a run, then a mean for each model.
 
     Args:
-        rows: dictionaries with the columns of `recipes.results.COLUMNS`.
+        rows: dictionaries with the columns of `recipes.common.results.COLUMNS`.
     """
     lines = [
         "| model | labels | draw | test error | seconds, one core | command |",

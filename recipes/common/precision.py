@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recipes.cells import DEEP
+from recipes.tables.cells import DEEP
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 

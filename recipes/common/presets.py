@@ -73,8 +73,8 @@ def load_training(metadata, model, data_dir):
     Raises:
         SystemExit: the data are not there, or no label was hidden.
     """
-    from recipes import training
-    from recipes.cells import SEMI_SUPERVISED, Cell
+    from recipes.tables import training
+    from recipes.tables.cells import SEMI_SUPERVISED, Cell
 
     (x, y), _ = load_data(metadata, data_dir)
     if metadata["labels"] >= len(x):

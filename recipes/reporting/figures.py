@@ -3,8 +3,10 @@
 from math import nan
 from statistics import mean, stdev
 
-from recipes import cells, grouping, report
-from recipes.training import default_epochs
+from recipes.reporting import grouping
+from recipes.reporting import page as report
+from recipes.tables import cells
+from recipes.tables.training import default_epochs
 
 
 def write(rows, paper, epochs, table, folder):

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from recipes.cells import (
+from recipes.common.precision import PRECISIONS
+from recipes.tables.cells import (
     CONVNETS,
     FROM_FEW_LABELS,
     LABELED_ONLY,
@@ -15,8 +16,7 @@ from recipes.cells import (
     Cell,
     all_cells,
 )
-from recipes.precision import PRECISIONS
-from recipes.training import MODELS
+from recipes.tables.training import MODELS
 
 # What one run is told, where it is not; with --all a cell has its own.
 DEFAULTS = {

@@ -8,7 +8,7 @@ from keras import layers
 
 from keras_drmm.learning import EG, Pose
 from keras_drmm.learning.schedule import falling
-from recipes.training import image_nuisances
+from recipes.tables.training import image_nuisances
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+PROJECT = Path(__file__).resolve().parents[2]
+RESULTS = PROJECT / "recipes" / "results"
 
 COLUMNS = (
     "table",
@@ -81,10 +82,9 @@ def origin(backend):
 
 def commit():
     """Return the commit of the code, with + where files that matter were changed."""
-    folder = Path(__file__).parent
     try:
-        head = _git(folder, "rev-parse", "--short", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "-uall", "../keras_drmm", ".")
+        head = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "-uall", "keras_drmm", "recipes")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     code = [v for v in changed.splitlines() if not v.endswith((".csv", ".png"))]
@@ -93,11 +93,11 @@ def commit():
 
 def command():
     """Return the command line that made the row, relative to the project."""
-    script = Path(sys.argv[0]).resolve().relative_to(Path(__file__).parents[1])
-    return shlex.join(["python", str(script), *sys.argv[1:]])
+    script = Path(sys.argv[0]).resolve().relative_to(PROJECT).with_suffix("")
+    return shlex.join(["python", "-m", ".".join(script.parts), *sys.argv[1:]])
 
 
-def _git(folder, *arguments):
+def _git(*arguments):
     return subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
+        ["git", *arguments], cwd=PROJECT, check=True, capture_output=True, text=True
     ).stdout.strip()

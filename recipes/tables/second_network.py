@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from recipes import training
-from recipes.cells import SEMI_SUPERVISED
+from recipes.tables import training
+from recipes.tables.cells import SEMI_SUPERVISED
 
 
 def make_dataset(cell, x, first, folder, options):

@@ -4,7 +4,7 @@ import statistics
 import time
 from pathlib import Path
 
-from recipes.em_setup import (
+from recipes.em_benchmark.setup import (
     BATCH,
     EG_EPOCHS,
     METHODS,
@@ -17,7 +17,7 @@ from recipes.em_setup import (
     training_images,
 )
 
-IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 
 def learn(options):

@@ -4,7 +4,7 @@ import keras
 
 from keras_drmm import zoo
 from keras_drmm.tuning import SemiSupervisedHyperModel
-from recipes.peers import make_peer
+from recipes.tables.baselines import make_peer
 
 
 class PeerHyperModel(SemiSupervisedHyperModel):

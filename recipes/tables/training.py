@@ -4,10 +4,10 @@ import csv
 import time
 from dataclasses import replace
 
-from recipes import results
-from recipes.cells import DEEP, PEERS, WITH_NUISANCES
-from recipes.measure import error
-from recipes.peers import SETTINGS, make_peer
+from recipes.common import results
+from recipes.common.measure import error
+from recipes.tables.baselines import SETTINGS, make_peer
+from recipes.tables.cells import DEEP, PEERS, WITH_NUISANCES
 
 # Of the zoo: those that learn by EG.
 MODELS = ("drmm_conv_small", "drmm_conv_large", "drmm_lenet", "drfm_lenet", "rfm")

@@ -5,15 +5,12 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from queue import Empty, Queue
 
-from recipes import results
-from recipes.cells import Cell, all_cells
-from recipes.precision import fastest
-from recipes.training import default_epochs
-
-TABLE = Path(__file__).with_name("table.py")
+from recipes.common import results
+from recipes.common.precision import fastest
+from recipes.tables.cells import Cell, all_cells
+from recipes.tables.training import default_epochs
 
 
 def run_all(options):
@@ -66,14 +63,14 @@ def _work(cells, core, options, failed):
             cell = cells.get_nowait()
         except Empty:
             return
-        command = [sys.executable, str(TABLE), *cell.arguments()]
+        command = [sys.executable, "-m", "recipes.table", *cell.arguments()]
         # What was decided, so that the row's command makes it again elsewhere.
         command += ["--dtype", fastest(options.dtype, cell.model)]
         for name in ("seed", "backend"):
             command += [f"--{name}", str(getattr(options, name))]
         if options.data_dir is not None:
             command += ["--data-dir", options.data_dir]
-        log = TABLE.parents[1] / "runs" / f"{'_'.join(cell.arguments()[1::2])}.log"
+        log = results.PROJECT / "runs" / f"{'_'.join(cell.arguments()[1::2])}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("w") as file:
             status = subprocess.run(
@@ -81,6 +78,7 @@ def _work(cells, core, options, failed):
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
+                cwd=results.PROJECT,
                 preexec_fn=lambda: os.sched_setaffinity(0, {core}),
             ).returncode
         print(f"{'failed' if status else 'done'}: {log.name}", flush=True)

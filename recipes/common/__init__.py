@@ -1,0 +1,1 @@
+"""What all recipes share: rows, presets, precision, memory."""

@@ -1,0 +1,1 @@
+"""EM against EG: what `recipes.benchmark_em` measures."""

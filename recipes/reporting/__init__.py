@@ -1,0 +1,1 @@
+"""From recorded rows to README, the results pages and their pictures."""

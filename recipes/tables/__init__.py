@@ -1,0 +1,1 @@
+"""The paper's tables: their cells, and how a cell is trained."""
