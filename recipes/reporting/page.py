@@ -5,14 +5,12 @@ python -m recipes.report
 
 import csv
 import json
-from pathlib import Path
 from statistics import mean, median
 
-PROJECT = Path(__file__).resolve().parents[2]
+from recipes.common.results import PROJECT, RESULTS
 from recipes.reporting import other_tables
-from recipes.reporting.grouping import grouped, spread  # noqa: E402
+from recipes.reporting.grouping import grouped, spread
 
-RESULTS = PROJECT / "recipes" / "results"
 START, END = "<!-- results -->\n", "<!-- /results -->"
 
 
