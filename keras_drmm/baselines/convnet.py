@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_drmm.learning.schedule import falling
-from keras_drmm.models.jit import resolve_jit
+from keras_drmm.learning.schedule import cosine_decay
+from keras_drmm.models.learner import resolve_jit
 
 
 def convnet(model, training_steps=None):
@@ -22,7 +22,7 @@ def convnet(model, training_steps=None):
     """
     stock = model.to_convnet()
     stock.compile(
-        keras.optimizers.Adam(falling(2e-3, training_steps)),
+        keras.optimizers.Adam(cosine_decay(2e-3, training_steps)),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=resolve_jit("auto"),

@@ -8,7 +8,8 @@ from keras import ops
 
 from keras_drmm.layers import Level
 from keras_drmm.models import checks
-from keras_drmm.models.learner import Learner, objective_loss, unpack_batch
+from keras_drmm.models.learner import Learner
+from keras_drmm.models.trainer import Trainer
 
 
 class Peer(Learner):
@@ -30,9 +31,6 @@ class Peer(Learner):
         super().__init__(**kwargs)
         self.weights_of_terms = {
             name: weight for name, weight in weights_of_terms.items() if weight > 0
-        }
-        self.term_metrics = {
-            name: keras.metrics.Mean(name=name) for name in self.weights_of_terms
         }
 
     def compile(
@@ -56,31 +54,12 @@ class Peer(Learner):
                 f"{type(self).__name__} has an objective of its own: compile it "
                 "without `loss`, and give its weights when you make the model."
             )
-        self._compile_keeping(optimizer, metrics, jit_compile, {}, **kwargs)
+        self._compile(
+            BaselineTrainer(self), optimizer, metrics, jit_compile, {}, **kwargs
+        )
 
-    def call(self, inputs, training=False):
-        """Return logits; inside a training or test step, all of `passes`."""
-        if isinstance(inputs, dict):
-            return self.passes(inputs["images"], training)
-        return self.classify(inputs, training)
-
-    # The steps take (data) on TensorFlow and PyTorch, (state, data) on JAX.
-
-    def train_step(self, *args):
-        return super().train_step(*args[:-1], _standardize(args[-1]))
-
-    def test_step(self, *args):
-        return super().test_step(*args[:-1], _standardize(args[-1]))
-
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        values = self.terms(y_pred, y)
-        for name, metric in self.term_metrics.items():
-            metric.update_state(values[name])
-        weights = self.weights_of_terms
-        total = sum(weight * values[name] for name, weight in weights.items())
-        return objective_loss(total + sum(self.losses))
+    def count_step(self):
+        """Take note of a training step, where terms depend on how many there were."""
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """Learn; see `keras.Model.fit`.
@@ -100,6 +79,34 @@ class Peer(Learner):
         if hasattr(x, "shape") and (y is None or np.max(ops.convert_to_numpy(y)) < 0):
             raise ValueError("No row is labelled: give some rows a label from 0 on.")
         return super().fit(x, y, *args, **kwargs)
+
+
+class BaselineTrainer(Trainer):
+    """A baseline's objective, the weighted sum of its terms.
+
+    Args:
+        model: the `Baseline`.
+    """
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.terms = tuple(model.weights_of_terms)
+
+    def e_step(self, images, labels, training):
+        return self.model.passes(images, training)
+
+    def objective(self, e_step, labels, training):
+        values = self.model.terms(e_step, labels)
+        weights = self.model.weights_of_terms
+        total = sum(weight * values[name] for name, weight in weights.items())
+        if training:
+            self.model.count_step()
+        return total, {name: values[name] for name in self.terms}
+
+    def train_step(self, *args):
+        if args[-1][2] is not None:
+            raise ValueError("Rows have no weights here: leave `sample_weight` out.")
+        return super().train_step(*args)
 
 
 def copy_levels(levels):
@@ -132,11 +139,3 @@ def standardize_amount(value, name):
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"`{name}` must be finite and at least 0, got {value!r}.")
     return float(value)
-
-
-def _standardize(data):
-    """Return a batch as `call` takes it: images in a dictionary, labels (B,)."""
-    images, labels, sample_weight = unpack_batch(data)
-    if sample_weight is not None:
-        raise ValueError("Rows have no weights here: leave `sample_weight` out.")
-    return {"images": images}, labels

@@ -99,13 +99,8 @@ class PseudoLabel(Peer):
         passed = ops.cast(self.steps, "float32") - self.t1
         return ops.clip(passed / (self.t2 - self.t1), 0.0, 1.0)
 
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        if training:
-            self.steps.assign_add(1)
-        return loss
+    def count_step(self):
+        self.steps.assign_add(1)
 
     def get_config(self):
         return {

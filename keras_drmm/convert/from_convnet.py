@@ -1,7 +1,6 @@
 """The generative counterpart of a convnet: a DRMM that classifies as it does."""
 
 import numpy as np
-from keras import ops
 
 from keras_drmm.convert.convnet_reader import ConvnetReader
 from keras_drmm.models import DRMM
@@ -50,8 +49,8 @@ def from_convnet(convnet, pixel_range=(0.0, 1.0)):
     *hidden, top = reader.read_all()
     model = DRMM(
         [match.level(reader.data_format) for match in hidden],
-        top.kernel.shape[-1],
         convnet.input_shape[1:],
+        top.kernel.shape[-1],
         pooling=reader.pooling,
         pixel_range=pixel_range,
     )
@@ -62,5 +61,5 @@ def from_convnet(convnet, pixel_range=(0.0, 1.0)):
         kernel = kernel.transpose(2, 0, 1, 3)
     templates.templates.assign(kernel.reshape(templates.templates.shape))
     # The logits of a DRMM hold ln π_c beside the bias.
-    templates.bias.assign(top.bias - np.log(ops.convert_to_numpy(model.prior)))
+    templates.bias.assign(top.bias - np.log(model.prior))
     return model

@@ -30,7 +30,7 @@ def to_convnet(model):
     dense = layers.Dense(model.num_classes, name="logits")
     convnet = keras.Model(image, dense(x), name=f"{model.name}_convnet")
     # ln π_c adds to the logits as the bias does.
-    bias = model.templates.bias + ops.log(model.prior)
+    bias = model.templates.bias + ops.log(model.class_prior)
     dense.set_weights([model.templates.templates.numpy(), ops.convert_to_numpy(bias)])
     return convnet
 

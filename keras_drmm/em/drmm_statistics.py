@@ -1,4 +1,4 @@
-"""DRMMSweep: what a DRMM adds up over a sweep of the data."""
+"""DRMMStatistics: what a DRMM adds up over a sweep of the data."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ from keras import ops
 from keras_drmm.em.level_statistics import LevelStatistics
 
 
-class DRMMSweep:
+class DRMMStatistics:
     """The sufficient statistics of hard EM: a level's normal equations, and counts.
 
     They are metrics, as they are sums over an epoch's batches that belong to no saved
@@ -15,30 +15,31 @@ class DRMMSweep:
 
     Args:
         model: a `DRMM`.
+        top_shape: (size, number) of the templates on top.
         soft: whether switches are probabilities.
 
     Attributes:
         error: (2,), the sum of the rows' errors a pixel and the number of rows.
         levels: `LevelStatistics`, the finest first.
         gains: (L, 2), Σ ||ε^(ℓ)||² and Σ ||Λ^(ℓ) ε^(ℓ)||².
-        causes: Σ f fᵀ of what weights the templates on top: the class, one-hot, and
-            factors where there are some.
+        weights: Σ f fᵀ of what the templates on top are weighted with: the class,
+            one-hot, and factors where there are some.
         top: Σ ε^(L) fᵀ.
         messages: Σ I^(L) fᵀ.
         switches: for each level, rows with each state at each location and channel.
     """
 
-    def __init__(self, model, soft):
+    def __init__(self, model, top_shape, soft):
         shape, self.levels = (None, *model.image_shape), []
         for number, level in enumerate(model.levels, start=1):
             self.levels.append(
                 LevelStatistics(level, shape[1:], f"sweep_{number}", soft)
             )
             shape = level.compute_output_shape(shape)
-        size, columns = model._top().shape
+        size, columns = top_shape
         self.error = _Sum((2,), "sweep_error")
         self.gains = _Sum((len(model.levels), 2), "sweep_gains")
-        self.causes = _Sum((columns, columns), "sweep_causes")
+        self.weights = _Sum((columns, columns), "sweep_weights")
         self.top = _Sum((size, columns), "sweep_top")
         self.messages = _Sum((size, columns), "sweep_messages")
         self.switches = [
@@ -49,7 +50,7 @@ class DRMMSweep:
     @property
     def metrics(self):
         """All sums, as Keras metrics."""
-        sums = [self.error, self.gains, self.causes, self.top, self.messages]
+        sums = [self.error, self.gains, self.weights, self.top, self.messages]
         return [*self.levels, *sums, *self.switches]
 
     def forget(self):

@@ -1,4 +1,4 @@
-"""LearnsByEM: the closed forms of a DRMM, for hard and soft EM."""
+"""DRMMTrainer: hard and soft EM of a Deep Rendering Mixture Model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,13 +7,12 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.em.drmm_initialization import initial_templates
-from keras_drmm.em.drmm_statistics import DRMMSweep
+from keras_drmm.em.drmm_statistics import DRMMStatistics
+from keras_drmm.em.em_trainer import EMTrainer, array
 from keras_drmm.em.expectation import Expectation
-from keras_drmm.em.kept_level import KeptLevel, split_unused
+from keras_drmm.em.measured_level import MeasuredLevel, split_unused
 from keras_drmm.em.switching import HardSwitching, SoftSwitching
 from keras_drmm.models.e_step import EStep
-from keras_drmm.models.rendering_model import RenderingModel
-from keras_drmm.models.sampling import numpy_generator
 
 # Of the penalty on templates, relative to the mean of their Gram matrix' diagonal.
 RIDGE = 1e-4
@@ -23,13 +22,14 @@ LEAST_STEP = 2.0**-6
 NOISE = 1.5
 
 
-class LearnsByEM(RenderingModel):
+class DRMMTrainer(EMTrainer):
     r"""The E- and M-step of `HardEM` and `SoftEM` for a DRMM (Algorithm 1).
 
     The E-step infers (ĉ, ĝ), or ĉ and probabilities q of each level's nuisances, and
-    renders them. The objective is the expected squared error of the image given the
-    finest level's input. The M-step fits each level's templates by least squares to
-    what their weights should render:
+    renders them. A `DRFM` has its factors' templates beside those of the classes. The
+    objective is the expected squared error of the image given the finest level's input.
+    The M-step fits each level's templates by least squares to what their weights should
+    render:
 
     $$\Delta\Gamma^{(\ell)} = \eta_\ell \Big(\sum E \varphi \varphi^T + \lambda 1
     \Big)^{-1} \sum E\varphi\, \epsilon^{(\ell-1)\,T}, \qquad \epsilon^{(0)} = I - \hat
@@ -51,161 +51,132 @@ class LearnsByEM(RenderingModel):
     After each M-step templates are scaled to unit norm, and what renders through them
     by the inverse: the images stay as they are.
 
+    Raises:
+        ValueError: a level normalises or takes channels_first maps, or soft EM is asked
+            to learn a signed or a factor model.
+
     Source: Patel, Nguyen, Baraniuk (2016), Algorithm 1, section 3.3.
     """
 
-    # The best weights that a `fit` by EM has measured, `_Kept`.
-    _kept: Any = None
-
-    @property
-    def initialized(self):
-        """Whether the model has learned already, or `initialize` was called."""
-        return int(ops.convert_to_numpy(self.steps)) > 0
-
-    def initialize(self, x, y=None, seed=None):
-        """Choose what to start from: class templates from the data, unit templates.
-
-        Args:
-            x: images (N, H, W, C), floats in `pixel_range`; some are drawn.
-            y: integer labels (N,), -1 for an unlabelled row, or None. A class starts as
-                the mean of its labelled rows, or else as a row.
-            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
-        """
-        self._check(x, y)
-        random = numpy_generator(seed)
-        images = np.asarray(x)
-        labels = np.full(len(x), -1) if y is None else ops.convert_to_numpy(y).ravel()
-        templates, rows = initial_templates(self, images, labels, random)
-        top = self._top()
-        top[:, : self.num_classes] = templates
-        self._assign_top(top, 1.0)
-        self._scale_to(images[rows[:100]], labels[rows[:100]])
-        self.steps.assign(1)
-
-    def compile(self, *args, **kwargs):
-        """Configure learning; see `RenderingModel.compile`.
-
-        Raises:
-            ValueError: as there, or a level normalises or its data come channels_first,
-                which EM has no closed form for.
-        """
-        super().compile(*args, **kwargs)
-        self._sweep: Any = None
-        if self.closed_form:
-            hard = self.algorithm.is_hard
-            self._switching: Any = (
-                HardSwitching() if hard else SoftSwitching(self.algorithm.posterior)
-            )
-            self._sweep = DRMMSweep(self, soft=not hard)
-
-    def fit(self, *args, **kwargs):
-        """Learn; see `RenderingModel.fit`.
-
-        EM compares sweeps over the same data: each call starts to compare anew. After
-        more than one whole sweep the weights are those that the last log describes, as
-        an M-step after them would not be measured any more.
-        """
-        self._kept = None
-        self._step, self._falls = getattr(self.algorithm, "step", 1.0), 0
-        history = super().fit(*args, **kwargs)
-        if self._kept and len(history.epoch) > 1 and not self._within_sweeps:
-            self._move(0.0)
-        return history
-
-    def _check_algorithm(self, algorithm):
-        super()._check_algorithm(algorithm)
-        if not getattr(algorithm, "closed_form", False):
-            return
-        for level in self.levels:
-            if level.top_down_batch_norm is not None or level.batch_norm is not None:
-                raise ValueError(
-                    f"Level `{level.name}` has batch normalisation, for which there is "
-                    "no closed form: build levels with batch_norm=False."
-                )
-            if level.data_format != "channels_last":
-                raise ValueError("EM takes channels_last levels.")
-        # A model that does not clip has signs or factors to infer.
-        if not algorithm.is_hard and not self._clips:
+    def __init__(self, model, algorithm):
+        super().__init__(model, algorithm)
+        _check_levels(model)
+        # A model that does not rectify has signs or factors to infer.
+        if not (algorithm.is_hard or model.rectifies):
             raise ValueError(
                 "Soft EM shares out switches alone: a signed model has signs and a "
-                f"factor model factors besides. Learn {type(self).__name__} by "
+                f"factor model factors besides. Learn {type(model).__name__} by "
                 "`HardEM()`."
             )
+        if algorithm.is_hard:
+            self.switching: Any = HardSwitching()
+        else:
+            self.switching = SoftSwitching(algorithm.posterior)
+        # What stands on top: a template for each class and, of a DRFM, each factor.
+        self.on_top = [model.templates]
+        if hasattr(model, "factor_templates"):
+            self.on_top.append(model.factor_templates)
+        self.sums = DRMMStatistics(
+            model, self._top_templates().shape, soft=not algorithm.is_hard
+        )
+        self.metrics = self.sums.metrics
+        self.begin_fit()
 
-    @property
-    def metrics(self):
-        sweep = getattr(self, "_sweep", None)
-        return super().metrics + (sweep.metrics if sweep else [])
+    def initialize(self, images, labels, random):
+        """Take class templates from the data, and scale all templates to norm 1.
 
-    def expect(self, images, labels, posterior):
-        """Run the E-step of EM on a batch, on tensors.
+        A class starts as the mean message of its labelled rows, or else as that of a
+        row. κ is such that what they render fits the images best.
 
         Args:
-            images: (B, H, W, C).
-            labels: integers (B,), -1 for an unlabelled row, or None.
-            posterior: of the algorithm, which `compile` has seen already.
-
-        Returns:
-            An `Expectation`.
+            images: (N, H, W, C); some are chosen at random, labelled ones first.
+            labels: integers (N,), -1 for an unlabelled row, or None.
+            random: a `numpy.random.Generator`.
         """
-        if self._switching.is_soft:
+        if labels is None:
+            labels = np.full(len(images), -1)
+        templates, rows = initial_templates(self.model, images, labels, random)
+        top = self._top_templates()
+        top[:, : self.model.num_classes] = templates
+        self._assign_top(top, 1.0)
+        self._scale_to(images[rows[:100]], labels[rows[:100]])
+
+    def begin_fit(self):
+        """Compare anew: sweeps are compared over the same data alone."""
+        self.best: Any = None
+        self.step, self.falls = self.algorithm.step, 0
+
+    def end_fit(self, sweeps):
+        """Go back to the weights that the last log describes.
+
+        The M-step after them would not be measured any more. One sweep alone has
+        measured what it started from, and its M-step is all that it learned.
+        """
+        if self.best and sweeps > 1 and not self._within_sweeps:
+            self._assign_parameters(0.0)
+
+    def e_step(self, images, labels, training=False):
+        """Infer classes and switches, and render them; returns an `Expectation`."""
+        model = self.model
+        if self.switching.is_soft:
             e_step = self._soft_e_step(images, labels)
         else:
-            e_step = self.e_step(images, labels)
+            e_step = model.e_step(images, labels)
         error = ops.cast(images, "float32") - ops.cast(e_step.reconstruction, "float32")
         squares = ops.sum(ops.square(error), axis=(1, 2, 3))
-        squares += self._switching.variance(
-            self.levels[0],
-            self._entering(e_step.rendered[1]),
+        squares += self.switching.variance(
+            model.levels[0],
+            model.rectify(e_step.rendered[1]),
             e_step.switches[0],
-            self.image_shape[:2],
+            model.image_shape[:2],
         )
         # In squared pixel values: σ² is the mean of it, and not among what is fitted.
-        evidence = -squares / np.prod(self.image_shape)
+        evidence = -squares / np.prod(model.image_shape)
         return Expectation(e_step.logits, evidence, (e_step, error, evidence))
 
     def accumulate(self, statistics):
-        """Add a batch's statistics to those of the sweep."""
-        (e_step, error, evidence), switching = statistics, self._switching
-        self._sweep.error.update_state(
+        (e_step, error, evidence), switching = statistics, self.switching
+        model, sums = self.model, self.sums
+        sums.error.update_state(
             ops.stack([-ops.sum(evidence), ops.cast(ops.shape(error)[0], "float32")])
         )
         gains = []
-        rows_per_gram = self.algorithm.rows_per_gram
-        for l, level in enumerate(self.levels):
-            switches, z = e_step.switches[l], self._entering(e_step.rendered[l + 1])
-            rows = -(-ops.shape(z)[0] // rows_per_gram)
-            self._sweep.levels[l].update_state(
+        gram_divisor = self.algorithm.gram_divisor
+        for l, level in enumerate(model.levels):
+            switches, z = e_step.switches[l], model.rectify(e_step.rendered[l + 1])
+            rows = -(-ops.shape(z)[0] // gram_divisor)
+            sums.levels[l].update_state(
                 switching.unpool(level, z, switches),
                 error,
                 switching.covariance(z[:rows], switches[:rows]),
-                rows_per_gram,
+                gram_divisor,
             )
             error = switching.adjoint(level, error, switches)
-            if self._clips:
+            if model.rectifies:
                 # Behind the ReLU a negative z moves nothing.
                 error = ops.where(z > 0, error, 0)
             some = error[:rows]
             moved = level.conv.render(switching.unpool(level, some, switches[:rows]))
             gains.append([ops.sum(ops.square(some)), ops.sum(ops.square(moved))])
-            self._sweep.switches[l].update_state(
-                switching.count(self.nuisance_priors[l], switches)
+            sums.switches[l].update_state(
+                switching.count(model.nuisance_priors[l], switches)
             )
-        self._sweep.gains.update_state(ops.stack([ops.stack(v) for v in gains]))
-        causes = self._causes(e_step)
-        self._sweep.causes.update_state(ops.matmul(ops.transpose(causes), causes))
+        sums.gains.update_state(ops.stack([ops.stack(v) for v in gains]))
+        weights = model.one_hot(e_step.classes)
+        if e_step.factors is not None:
+            weights = ops.concatenate([weights, e_step.factors], axis=1)
+        sums.weights.update_state(ops.matmul(ops.transpose(weights), weights))
         for total, values in (
-            (self._sweep.top, error),
-            (self._sweep.messages, e_step.messages[-1]),
+            (sums.top, error),
+            (sums.messages, e_step.messages[-1]),
         ):
-            if self.templates.pooling == "mean":
+            if model.templates.pooling == "mean":
                 values = ops.mean(values, axis=(1, 2))
             values = ops.reshape(values, (-1, total.total.shape[0]))
-            total.update_state(ops.matmul(ops.transpose(values), causes))
+            total.update_state(ops.matmul(ops.transpose(values), weights))
 
     def reset_statistics(self):
-        """Forget the statistics of the sweep."""
-        self._sweep.forget()
+        self.sums.forget()
 
     def m_step(self):
         """Fit templates and priors to the sweep, or take the last step back.
@@ -214,132 +185,124 @@ class LearnsByEM(RenderingModel):
             What to log of the weights that are kept: objective and size of the step;
             None within a sweep.
         """
-        total, rows = _array(self._sweep.error.total)
+        total, rows = array(self.sums.error.total)
         objective = total / rows
         allowed = NOISE if self._within_sweeps else 1.0
-        if self._kept is not None and objective > allowed * self._kept.objective:
-            self._step, self._falls = self._step / 2, 0
+        if self.best is not None and objective > allowed * self.best.objective:
+            self.step, self.falls = self.step / 2, 0
         else:
-            self._keep(objective)
-            self._falls += 1
+            self._measure(objective)
+            self.falls += 1
             # Longer steps only after some success: each one that fails costs a sweep.
-            if self._falls > 2 and not self._within_sweeps:
-                self._step = min(1.0, 2 * self._step)
-        if self._step < LEAST_STEP:
-            self.stop_training = True
-            self._move(0.0)
+            if self.falls > 2 and not self._within_sweeps:
+                self.step = min(1.0, 2 * self.step)
+        if self.step < LEAST_STEP:
+            self.model.stop_training = True
+            self._assign_parameters(0.0)
         else:
-            self._move(self._step)
+            self._assign_parameters(self.step)
         self.reset_statistics()
         if self._within_sweeps:
             return None
-        return {"loss": self._kept.objective, "step": self._step}
+        return {"loss": self.best.objective, "step": self.step}
 
     @property
     def _within_sweeps(self):
         """Whether M-steps follow some batches instead of whole sweeps."""
         return self.algorithm.batches_per_m_step is not None
 
-    # What a factor model has besides: z^(L) = Λ^(L+1) z^(L+1) + μ_c.
-
-    @property
-    def _clips(self):
-        """Whether a negative z is rendered as 0."""
-        return self.nonnegative
-
-    def _entering(self, z):
-        """Return z as it enters the level below."""
-        return ops.relu(z) if self._clips else z
-
-    def _causes(self, e_step):
-        """Return what the templates on top are weighted with, (B, columns of them)."""
-        return self.one_hot(e_step.classes)
-
-    def _top(self):
-        """Return the templates on top, μ, a column a class, as an array."""
-        return _array(self.templates.templates)
+    def _top_templates(self):
+        """Return the templates on top, a column each, as an array."""
+        return np.concatenate([array(v.templates) for v in self.on_top], axis=1)
 
     def _assign_top(self, templates, gain):
         """Set the templates on top, and b_c so that the κ μ_c nearest to I^(L) wins.
 
         Args:
-            templates: of the shape of `_top()`.
+            templates: of the shape of `_top_templates()`.
             gain: κ.
         """
-        self.templates.templates.assign(templates)
-        squares = np.sum(np.square(templates), axis=0)
-        self.templates.bias.assign(-0.5 * gain * squares)
+        columns = np.cumsum([v.templates.shape[1] for v in self.on_top])[:-1]
+        parts = np.split(templates, columns, axis=1)
+        for layer, part in zip(self.on_top, parts, strict=True):
+            layer.templates.assign(part)
+        squares = np.sum(np.square(parts[0]), axis=0)
+        self.model.templates.bias.assign(-0.5 * gain * squares)
 
     def _soft_e_step(self, images, labels):
         """Return an `EStep` whose switches are those of `SoftSwitching`."""
+        model = self.model
         messages, switches = [images], []
-        for level in self.levels:
-            message, shares = self._switching.bottom_up(level, messages[-1])
+        for level in model.levels:
+            message, shares = self.switching.bottom_up(level, messages[-1])
             messages.append(message)
             switches.append(shares)
-        logits = self.templates(messages[-1])
-        classes = self.choose(logits, labels)
-        rendered = [self.templates.render(self.one_hot(classes))]
-        for level, shares in self._from_the_top(switches):
-            z = self._switching.unpool(level, self._entering(rendered[0]), shares)
+        logits = model.templates(messages[-1])
+        classes = model.choose(logits, labels)
+        rendered = [model.templates.render(model.one_hot(classes))]
+        for level, shares in model.from_the_top(switches):
+            z = self.switching.unpool(level, model.rectify(rendered[0]), shares)
             rendered.insert(0, level.conv.render(z) + level.alpha)
         return EStep(logits, classes, switches, messages, rendered, rendered[0])
 
-    def _keep(self, objective):
+    def _measure(self, objective):
         """Keep the weights in use and the change that least squares asks for."""
-        sweep = self._sweep
-        squares, moved = _array(sweep.gains.total).T
+        model, sums = self.model, self.sums
+        squares, moved = array(sums.gains.total).T
         # η_0 = 1: level 1 renders the image itself.
         steps = np.append(1.0, np.cumprod(squares / np.maximum(moved, 1e-30)))
         levels = []
         for level, statistics, step in zip(
-            self.levels, sweep.levels, steps, strict=False
+            model.levels, sums.levels, steps, strict=False
         ):
-            kernel = _array(level.conv.kernel)
+            kernel = array(level.conv.kernel)
             change, shift, energy = statistics.solve(kernel, RIDGE)
             levels.append(
-                KeptLevel(
+                MeasuredLevel(
                     kernel=kernel,
-                    alpha=_array(level.alpha),
-                    bias=_array(level.conv.bias),
+                    alpha=array(level.alpha),
+                    bias=array(level.conv.bias),
                     kernel_change=step * change,
                     alpha_change=step * shift,
                     energy=energy,
                 )
             )
-        causes = _array(sweep.causes.total)
-        rows = np.diag(causes)[: self.num_classes]
-        smoothed = rows + 1 / self.num_classes
+        weights = array(sums.weights.total)
+        rows = np.diag(weights)[: model.num_classes]
+        smoothed = rows + 1 / model.num_classes
         # A class without rows has no equation: its change is 0.
-        causes = causes + 1e-6 * np.trace(causes) / len(causes) * np.eye(len(causes))
-        change = np.linalg.solve(causes, _array(sweep.top.total).T).T
-        top, top_change = self._top(), np.ascontiguousarray(steps[-1] * change)
+        floor = 1e-6 * np.trace(weights) / len(weights)
+        weights = weights + floor * np.eye(len(weights))
+        change = np.linalg.solve(weights, array(sums.top.total).T).T
+        top = self._top_templates()
+        top_change = np.ascontiguousarray(steps[-1] * change)
         split_unused(levels, top, top_change)
-        self._kept = _Kept(
+        self.best = _Measured(
             objective=objective,
             levels=levels,
             top=top,
             top_change=top_change,
-            bias=_array(self.templates.bias),
-            prior=_array(self.prior),
+            bias=array(model.templates.bias),
+            prior=array(model.class_prior),
             shares=smoothed / smoothed.sum(),
             rows=rows,
-            messages=_array(sweep.messages.total)[:, : self.num_classes],
+            messages=array(sums.messages.total)[:, : model.num_classes],
         )
         # σ² and π_g have closed forms of their own; no E-step looks at them.
-        self.noise_variance.assign(objective)
-        for prior, seen in zip(self.nuisance_priors, sweep.switches, strict=True):
-            states = _array(seen.total)
+        model.noise_variance.assign(objective)
+        for prior, seen in zip(model.nuisance_priors, sums.switches, strict=True):
+            states = array(seen.total)
             prior.probabilities.assign(states / np.maximum(states.sum(axis=0), 1))
 
-    def _move(self, step):
-        """Go `step` of the way from the kept weights, and scale templates to norm 1.
+    def _assign_parameters(self, step):
+        """Go `step` of the way from the best weights, and scale templates to norm 1.
 
         All that the E-step looks at moves by the same share of the way, so that no
         step gives back the weights that were measured.
         """
-        kept, scale = self._kept, np.ones(self.image_shape[-1])
-        for level, old in zip(self.levels, kept.levels, strict=True):
+        model, best = self.model, self.best
+        scale = np.ones(model.image_shape[-1])
+        for level, old in zip(model.levels, best.levels, strict=True):
             # What renders through the level below, in that level's new units.
             kernel = (old.kernel + step * old.kernel_change) * scale[:, None]
             level.alpha.assign((old.alpha + step * old.alpha_change) * scale)
@@ -347,33 +310,33 @@ class LearnsByEM(RenderingModel):
             scale = np.where(norms > 0, norms, 1.0)
             level.conv.kernel.assign(kernel / scale)
             level.conv.bias.assign(old.bias / scale)
-        top = kept.top + step * kept.top_change
+        top = best.top + step * best.top_change
         # κ of I^(L) ≈ κ μ_c: overlapping templates match more than they render.
-        templates = top[:, : self.num_classes]
-        squares = np.sum(kept.rows * np.square(templates))
-        gain = np.sum(kept.messages * templates) / max(squares, 1e-30)
+        templates = top[:, : model.num_classes]
+        squares = np.sum(best.rows * np.square(templates))
+        gain = np.sum(best.messages * templates) / max(squares, 1e-30)
         scale = np.tile(scale, len(top) // len(scale))[:, None]
         self._assign_top(top * scale, gain)
-        nearest = _array(self.templates.bias)
-        self.templates.bias.assign(kept.bias + step * (nearest - kept.bias))
-        self.templates.prior.assign(kept.prior + step * (kept.shares - kept.prior))
+        nearest = array(model.templates.bias)
+        model.templates.bias.assign(best.bias + step * (nearest - best.bias))
+        model.templates.prior.assign(best.prior + step * (best.shares - best.prior))
 
     def _scale_to(self, x, y):
         """Scale the class templates so that what they render fits images best."""
-        e_step = self.infer(x, y)
-        squares = np.sum(np.square(e_step.reconstruction), dtype="float64")
-        scale = np.vdot(x, e_step.reconstruction) / max(squares, 1e-30)
+        rendered = self.model.infer(x, y).reconstruction
+        squares = np.sum(np.square(rendered), dtype="float64")
+        scale = np.vdot(x, rendered) / max(squares, 1e-30)
         # The messages stay: they are now this much larger than the templates.
-        self._assign_top(scale * self._top(), 1 / max(scale, 1e-6))
+        self._assign_top(scale * self._top_templates(), 1 / max(scale, 1e-6))
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Measured:
     """The best weights measured, and the change to try from there.
 
     Attributes:
         objective: that of the weights.
-        levels: `KeptLevel`s, the finest first.
+        levels: `MeasuredLevel`s, the finest first.
         top, top_change: of the templates on top.
         bias, prior: b_c and π_c.
         shares: of the classes in the sweep, which π_c moves to.
@@ -392,6 +355,13 @@ class _Kept:
     messages: Any
 
 
-def _array(variable):
-    """Return a variable as an array of float64."""
-    return ops.convert_to_numpy(variable).astype("float64")
+def _check_levels(model):
+    """Raise a ValueError if a level has no closed form."""
+    for level in model.levels:
+        if level.top_down_batch_norm is not None or level.batch_norm is not None:
+            raise ValueError(
+                f"Level `{level.name}` has batch normalisation, for which there is "
+                "no closed form: build levels with batch_norm=False."
+            )
+        if level.data_format != "channels_last":
+            raise ValueError("EM takes channels_last levels.")

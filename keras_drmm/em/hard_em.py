@@ -6,8 +6,10 @@ import keras
 from keras import ops
 
 from keras_drmm.em.em import EM
+from keras_drmm.layers.deprecation import renamed_arguments
 
 
+@renamed_arguments(rows_per_gram="gram_divisor")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 @dataclass(frozen=True)
 class HardEM(EM):
@@ -28,7 +30,7 @@ class HardEM(EM):
             the loss may then rise. None for whole sweeps.
         step: how much of the way to the closed form an M-step goes, above 0 to 1. A
             `DRMM` starts with it and adapts it from sweep to sweep.
-        rows_per_gram: n takes what a `DRMM` knows of its templates' overlap (Gram
+        gram_divisor: n takes what a `DRMM` knows of its templates' overlap (Gram
             matrices, step sizes) from the first ceil(B / n) rows of a batch, which
             saves time; the direction of steepest descent is that of all rows.
 
@@ -37,7 +39,7 @@ class HardEM(EM):
 
     Example:
 
-    >>> model = RMM(num_classes=3, num_nuisances=2, input_shape=(4, 4, 1))
+    >>> model = RMM((4, 4, 1), num_classes=3, num_nuisances=2)
     >>> model.compile(algorithm=HardEM())
     >>> history = model.fit(np.random.rand(50, 4, 4, 1), epochs=3, verbose=0)
 

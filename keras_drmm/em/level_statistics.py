@@ -111,7 +111,7 @@ class LevelStatistics(keras.metrics.Metric):
                 name="covariance",
             )
 
-    def update_state(self, unpooled, residual, covariance=None, rows_per_gram=1):
+    def update_state(self, unpooled, residual, covariance=None, gram_divisor=1):
         """Add a batch.
 
         Args:
@@ -119,7 +119,7 @@ class LevelStatistics(keras.metrics.Metric):
             residual: I^(ℓ-1) minus what the level renders, (B, H, W, C).
             covariance: of the unpooled map within cells, see `SoftSwitching`, of the
                 rows in the Gram matrix; None where switches are certain.
-            rows_per_gram: n takes the Gram matrix from the first ceil(B / n) rows.
+            gram_divisor: n takes the Gram matrix from the first ceil(B / n) rows.
         """
         unpooled, residual = (ops.cast(v, "float32") for v in (unpooled, residual))
         around = (self.rows.around, self.columns.around)
@@ -131,7 +131,7 @@ class LevelStatistics(keras.metrics.Metric):
         area = residual.shape[1] * residual.shape[2]
         self.pixels.assign_add(ops.cast(ops.shape(residual)[0] * area, "float32"))
 
-        rows = -(-ops.shape(unpooled)[0] // rows_per_gram)
+        rows = -(-ops.shape(unpooled)[0] // gram_divisor)
         unpooled = unpooled[:rows]
         ones = pad(ops.ones((1, self.rows.seen, self.columns.seen, 1)), around, 1)
         total = ops.sum(unpooled, axis=0, keepdims=True)

@@ -8,8 +8,7 @@ from keras import ops
 _NO_ROW = float(np.finfo("float32").max)
 
 
-@keras.saving.register_keras_serializable(package="keras_drmm")
-class RMMStatistics(keras.layers.Layer):
+class RMMStatistics(keras.metrics.Metric):
     r"""Sufficient statistics of an RMM, and the rows that it explains worst.
 
     $$N_{cga} = \sum_n \gamma_{ncga}, \qquad S_{cg} = \sum_n \gamma_{ncg1} (I_n -
@@ -19,11 +18,13 @@ class RMMStatistics(keras.layers.Layer):
     ||I||², so that float32 holds them over any number of images: near the optimum S is
     0, and R is what σ² is made of, without a difference of large numbers.
 
+    A metric, as it is a sum over an epoch's batches that belongs to no saved model.
+
     Args:
         num_classes, num_nuisances: |C| and |G|.
         num_states: 2 with a switch (ON, OFF), 1 without.
         num_pixels: D.
-        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+        name: of the metric.
 
     Shapes:
         `counts` N (|C|, |G|, num_states), `deviations` S (|C|, |G|, D), `squares` R
@@ -31,8 +32,8 @@ class RMMStatistics(keras.layers.Layer):
         evidence of each class, and last that of all unlabelled rows.
     """
 
-    def __init__(self, num_classes, num_nuisances, num_states, num_pixels, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, num_classes, num_nuisances, num_states, num_pixels, name):
+        super().__init__(name=name, dtype="float32")
         shapes = {
             "counts": (num_classes, num_nuisances, num_states),
             "deviations": (num_classes, num_nuisances, num_pixels),
@@ -42,15 +43,8 @@ class RMMStatistics(keras.layers.Layer):
         }
         for name, shape in shapes.items():
             initial = _NO_ROW if name == "worst_evidence" else 0.0
-            weight = self.add_weight(
-                name=name,
-                shape=shape,
-                dtype="float32",
-                initializer=keras.initializers.Constant(initial),
-                trainable=False,
-            )
-            setattr(self, name, weight)
-        self.built = True
+            initializer = keras.initializers.Constant(initial)
+            setattr(self, name, self.add_variable(shape, initializer, name=name))
 
     def of_batch(self, images, labels, templates, distances, evidence, shares):
         """Return the statistics of a batch, a dictionary of tensors.
@@ -84,7 +78,7 @@ class RMMStatistics(keras.layers.Layer):
             "worst_evidence": ops.min(candidates, axis=0),
         }
 
-    def add(self, batch):
+    def update_state(self, batch):
         """Add what `of_batch` returned, and keep the worst rows."""
         for name in ("counts", "deviations", "squares"):
             getattr(self, name).assign_add(batch[name])
@@ -94,17 +88,24 @@ class RMMStatistics(keras.layers.Layer):
             kept = ops.convert_to_tensor(weight)
             weight.assign(ops.where(mask, batch[name], kept))
 
-    def reset(self):
+    def reset_state(self):
+        """Do nothing: `fit` resets metrics before validation, inside of a sweep."""
+
+    def result(self):
+        # An empty dictionary: Keras logs nothing under the metric's name.
+        return {}
+
+    def forget(self):
         """Forget everything."""
-        for weight in self.weights:
-            weight.assign(ops.zeros(weight.shape))
+        for variable in self.variables:
+            variable.assign(ops.zeros(variable.shape))
         self.worst_evidence.assign(ops.full(self.worst_evidence.shape, _NO_ROW))
 
     def read(self):
         """Return the statistics as float64 NumPy arrays, by name."""
         return {
-            weight.name: ops.convert_to_numpy(weight).astype("float64")
-            for weight in self.weights
+            variable.name: ops.convert_to_numpy(variable).astype("float64")
+            for variable in self.variables
         }
 
     def find_rows(self, classes):

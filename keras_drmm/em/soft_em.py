@@ -7,8 +7,10 @@ import keras
 from keras import ops
 
 from keras_drmm.em.em import EM
+from keras_drmm.layers.deprecation import renamed_arguments
 
 
+@renamed_arguments(rows_per_gram="gram_divisor")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 @dataclass(frozen=True)
 class SoftEM(EM):
@@ -31,14 +33,14 @@ class SoftEM(EM):
         temperature: T; 1 is exact EM of an `RMM`, T -> 0 is hard EM (13).
         batches_per_m_step: as of `HardEM`, like the following.
         step: how much of the way an M-step goes.
-        rows_per_gram: which part of a batch Gram matrices are made of.
+        gram_divisor: which part of a batch Gram matrices are made of.
 
     Raises:
         ValueError: an argument is out of range.
 
     Example:
 
-    >>> model = RMM(num_classes=3, num_nuisances=2, input_shape=(4, 4, 1))
+    >>> model = RMM((4, 4, 1), num_classes=3, num_nuisances=2)
     >>> model.compile(algorithm=SoftEM())
     >>> history = model.fit(np.random.rand(50, 4, 4, 1), epochs=3, verbose=0)
 

@@ -1,6 +1,7 @@
 """Layers of rendering models, usable in any Keras model."""
 
 from keras_drmm.layers.class_templates import ClassTemplates
+from keras_drmm.layers.factor_templates import FactorTemplates
 from keras_drmm.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_drmm.layers.level import Level
 from keras_drmm.layers.nuisance_prior import NuisancePrior
@@ -10,6 +11,7 @@ from keras_drmm.layers.top_down_render import TopDownRender
 
 __all__ = [
     "ClassTemplates",
+    "FactorTemplates",
     "FusedBatchNormalization",
     "Level",
     "NuisancePrior",

@@ -1,15 +1,19 @@
 """Old public names: they keep working until 0.3, with a DeprecationWarning."""
 
+import functools
 import importlib
+import inspect
 import warnings
 
+import numpy as np
 
-def warn_renamed(old, new):
+
+def warn_renamed(old, new, stacklevel=3):
     """Warn that `old` is now called `new`, on the line of the user's call."""
     warnings.warn(
         f"{old} is deprecated and goes away in keras_drmm 0.3: use {new}.",
         DeprecationWarning,
-        stacklevel=3,
+        stacklevel=stacklevel,
     )
 
 
@@ -28,3 +32,80 @@ def moved_names(module, homes):
         return getattr(importlib.import_module(homes[name]), name)
 
     return find
+
+
+def renamed_arguments(**new_names):
+    """Return a decorator for a function or class whose arguments have new names.
+
+    Of a class the attributes of the old names can be read as well.
+
+    Args:
+        **new_names: old name = "new name".
+    """
+
+    def decorate(decorated):
+        is_class = isinstance(decorated, type)
+        function = decorated.__init__ if is_class else decorated
+
+        @functools.wraps(function)
+        def accept(*args, **kwargs):
+            for old in new_names.keys() & kwargs.keys():
+                new, call = new_names[old], f"{decorated.__name__}({{}}=...)"
+                if new in kwargs:
+                    raise TypeError(
+                        f"`{decorated.__name__}` got `{old}` and `{new}`, which are "
+                        f"one argument: leave out `{old}`, its old name."
+                    )
+                warn_renamed(f"`{call.format(old)}`", f"`{call.format(new)}`")
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        if not is_class:
+            return accept
+        decorated.__init__ = accept
+        for old, new in new_names.items():
+            setattr(decorated, old, _renamed_attribute(decorated.__name__, old, new))
+        return decorated
+
+    return decorate
+
+
+def reordered_arguments(*old_order):
+    """Return a class decorator that still takes positional arguments of 0.1's order.
+
+    An integer where `input_shape` stands now tells the old order.
+
+    Args:
+        *old_order: the first arguments by name, as they came then.
+    """
+
+    def decorate(cls):
+        init = cls.__init__
+        names = [name for name in inspect.signature(init).parameters if name != "self"]
+        place = names.index("input_shape")
+        others = [name for name in names if name not in old_order]
+
+        @functools.wraps(init)
+        def accept(self, *args, **kwargs):
+            if len(args) > place and isinstance(args[place], int | np.integer):
+                new = ", ".join(names[: len(old_order)])
+                warn_renamed(
+                    f"`{cls.__name__}({', '.join(old_order)}, ...)`",
+                    f"the order ({new}, ...), or keywords",
+                )
+                kwargs |= dict(zip([*old_order, *others], args, strict=False))
+                args = ()
+            init(self, *args, **kwargs)
+
+        cls.__init__ = accept
+        return cls
+
+    return decorate
+
+
+def _renamed_attribute(owner, old, new):
+    def read(self):
+        warn_renamed(f"`{owner}.{old}`", f"`{new}`")
+        return getattr(self, new)
+
+    return property(read, doc=f"Old name of `{new}`.")

@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 import keras
 from keras import ops
 
+from keras_drmm.layers.deprecation import renamed_arguments
 from keras_drmm.learning import terms
+from keras_drmm.models.trainer import Trainer
 
 _TERMS = (
     "cross_entropy",
@@ -19,6 +21,7 @@ _TERMS = (
 )
 
 
+@renamed_arguments(nuisance="augmentation", rows_per_render="render_divisor")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 @dataclass(frozen=True)
 class EG:
@@ -41,22 +44,23 @@ class EG:
         entropy: H(q(c|I)), which sharpens q: the other reading of the paper's KL.
         marginal_kl: KL(mean q(c|I) || π_c) over the batch, which keeps classes in use.
         nonnegativity: penalty on negative rendered templates.
-        consistency: KL(q(c|I) || q(c|I')) of unlabelled rows, where `nuisance` makes
-            I' of I: the posterior of the class must not see a nuisance. It is a mean
-            over these rows, as cross_entropy is over the labelled ones: the fewer of
-            them a batch has, the more each counts.
-        nuisance: a Keras layer that changes images at random and not their classes,
-            as `keras.layers.GaussianNoise(0.3)` does; with it, labelled rows are also
-            classified as they look afterwards. None: images stay as they are.
-        rows_per_render: n renders the first ceil(B / n) of a training batch's B rows,
+        consistency: KL(q(c|I) || q(c|I')) of unlabelled rows, where `augmentation`
+            turns I into I': the posterior of the class must not change with it. It is
+            a mean over these rows, as cross_entropy is over the labelled ones: the
+            fewer of them a batch has, the more each counts.
+        augmentation: a Keras layer that changes images at random but not their
+            classes, as `keras.layers.GaussianNoise(0.3)` does; with it, labelled rows
+            are classified both as they are and as they look afterwards. None leaves
+            images as they are.
+        render_divisor: n renders the first ceil(B / n) of a training batch's B rows,
             from which reconstruction and nonnegativity are then estimated: the
             top-down pass costs as much as the bottom-up pass.
-        warmup_steps: training steps over which the weights of the terms that need no
-            label rise from 0 to their value, so that labels lead first.
+        warmup_steps: the number of training steps over which the weights of the terms
+            that need no label rise from 0 to their value, so that labels lead first.
 
     Raises:
         ValueError: a weight is negative or not finite, or all are 0; `consistency` and
-            `nuisance` are not given together.
+            `augmentation` are not given together.
 
     Example:
 
@@ -72,8 +76,8 @@ class EG:
     marginal_kl: float = 1.0
     nonnegativity: float = 0.1
     consistency: float = 0.0
-    nuisance: keras.Layer | None = None
-    rows_per_render: int = 1
+    augmentation: keras.Layer | None = None
+    render_divisor: int = 1
     warmup_steps: int = 0
 
     def __post_init__(self):
@@ -85,13 +89,13 @@ class EG:
                 )
         if not self.weights:
             raise ValueError("All terms have weight 0: nothing would be learned.")
-        if (self.consistency > 0) != (self.nuisance is not None):
+        if (self.consistency > 0) != (self.augmentation is not None):
             raise ValueError(
-                "`consistency` and `nuisance` belong together: give a weight above 0 "
-                "and a layer, for example `EG(consistency=1.0, "
-                "nuisance=keras.layers.GaussianNoise(0.3))`, or neither."
+                "`consistency` and `augmentation` belong together: give a weight above "
+                "0 and a layer, for example `EG(consistency=1.0, "
+                "augmentation=keras.layers.GaussianNoise(0.3))`, or neither."
             )
-        for name, least in (("rows_per_render", 1), ("warmup_steps", 0)):
+        for name, least in (("render_divisor", 1), ("warmup_steps", 0)):
             count = getattr(self, name)
             if not isinstance(count, int) or count < least:
                 raise ValueError(
@@ -109,59 +113,74 @@ class EG:
         """Whether the objective looks at labels."""
         return self.cross_entropy > 0
 
-    def e_step(self, model, images, labels, training):
-        """Infer ĉ and ĝ of a batch, and render as many rows as the objective looks at.
-
-        Args:
-            model: a rendering model.
-            images: (B, H, W, C).
-            labels: integers (B,), -1 for an unlabelled row, or None.
-            training: whether the step trains; a test step renders every row.
-
-        Returns:
-            The batch's `EStep`.
-        """
-        rows_per_render = self.rows_per_render if training else 1
-        if not (self.reconstruction or self.nonnegativity):
-            rows_per_render = 0
-        e_step = model.e_step(images, labels, training, rows_per_render)
-        if self.nuisance is None or not training:
-            return e_step
-        disturbed = ops.clip(self.nuisance(images, training=True), *model.pixel_range)
-        return e_step._replace(disturbed_logits=model.classify_disturbed(disturbed))
-
-    def objective(self, e_step, labels, prior, step):
-        """Return L and its terms for a batch.
-
-        Args:
-            e_step: the batch's `EStep`.
-            labels: integers (B,), -1 for an unlabelled row, or None.
-            prior: π_c, (num_classes,).
-            step: how many training steps were taken.
-
-        Returns:
-            (L, {name of a term: its unweighted value}).
-        """
-        values = {
-            name: getattr(terms, name)(e_step, labels, prior) for name in self.weights
-        }
-        ramp = 1.0
-        if self.warmup_steps > 0:
-            ramp = ops.minimum(ops.cast(step, "float32") / self.warmup_steps, 1.0)
-        total = sum(
-            (1.0 if name == "cross_entropy" else ramp) * weight * values[name]
-            for name, weight in self.weights.items()
-        )
-        return total, values
+    def bind(self, model):
+        """Return the trainer that makes `model` learn by this objective."""
+        return EGTrainer(model, self)
 
     def get_config(self):
         config = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             **config,
-            "nuisance": keras.saving.serialize_keras_object(self.nuisance),
+            "augmentation": keras.saving.serialize_keras_object(self.augmentation),
         }
 
     @classmethod
     def from_config(cls, config):
-        nuisance = keras.saving.deserialize_keras_object(config.get("nuisance"))
-        return cls(**{**config, "nuisance": nuisance})
+        config = dict(config)
+        for name in ("augmentation", "nuisance"):
+            if name in config:
+                config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+
+class EGTrainer(Trainer):
+    """EG at work on a model: Algorithm 1 on a batch.
+
+    Args:
+        model: a rendering model.
+        algorithm: the `EG`.
+    """
+
+    def __init__(self, model, algorithm):
+        super().__init__(model)
+        self.algorithm = algorithm
+        self.terms = tuple(algorithm.weights)
+        if algorithm.augmentation is not None:
+            self.layers = (algorithm.augmentation,)
+
+    def e_step(self, images, labels, training):
+        """Infer ĉ and ĝ, and render as many rows as the objective looks at.
+
+        A test step renders every row, and augments none.
+        """
+        eg, model = self.algorithm, self.model
+        render_divisor = eg.render_divisor if training else 1
+        if not (eg.reconstruction or eg.nonnegativity):
+            render_divisor = 0
+        e_step = model.e_step(images, labels, training, render_divisor)
+        if eg.augmentation is None or not training:
+            return e_step
+        augmented = ops.clip(eg.augmentation(images, training=True), *model.pixel_range)
+        return e_step._replace(augmented_logits=model.classify_augmented(augmented))
+
+    def objective(self, e_step, labels, training):
+        """Return Σ β · ramp · term, and the terms; a training step moves the ramp on.
+
+        The G-step is Keras' own gradient step on it.
+        """
+        eg, model = self.algorithm, self.model
+        values = {
+            name: getattr(terms, name)(e_step, labels, model.class_prior)
+            for name in self.terms
+        }
+        ramp = 1.0
+        if eg.warmup_steps > 0:
+            steps = ops.cast(model.steps, "float32")
+            ramp = ops.minimum(steps / eg.warmup_steps, 1.0)
+        total = sum(
+            (1.0 if name == "cross_entropy" else ramp) * weight * values[name]
+            for name, weight in eg.weights.items()
+        )
+        if training:
+            model.steps.assign_add(1)
+        return total, values

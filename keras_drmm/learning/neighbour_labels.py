@@ -100,7 +100,7 @@ def _posterior_and_features(model, x, batch_size):
         images = ops.convert_to_tensor(
             x[start : start + batch_size], model.compute_dtype
         )
-        e_step = model.e_step(images, rows_per_render=0)
+        e_step = model.e_step(images, render_divisor=0)
         logits = ops.cast(e_step.logits, "float32")
         posterior.append(ops.convert_to_numpy(ops.softmax(logits)))
         message = ops.cast(e_step.messages[-2], "float32")

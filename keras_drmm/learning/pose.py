@@ -1,4 +1,4 @@
-"""Pose: the nuisance of a whole image."""
+"""Pose: an augmentation that changes the pose of a whole image."""
 
 import keras
 import numpy as np
@@ -29,10 +29,10 @@ class Pose(layers.Layer):
     >>> images = np.random.rand(2, 8, 8, 1)
     >>> tuple(Pose()(images, training=True).shape)
     (2, 8, 8, 1)
-    >>> model.compile("adam", algorithm=EG(consistency=1.0, nuisance=Pose()))
+    >>> model.compile("adam", algorithm=EG(consistency=1.0, augmentation=Pose()))
 
     Source: the idea of a nuisance is that of Patel, Nguyen, Baraniuk (2016), section
-    2; image-level nuisances are this library's.
+    2; nuisances of whole images are this library's.
     """
 
     def __init__(self, rotation=0.05, zoom=0.15, shift=0.1, seed=None, **kwargs):

@@ -56,8 +56,8 @@ def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
         alone, conv = level.without_normalisation(), level.conv
         part = DRMM(
             [alone],
-            model.num_classes,
             message.shape[1:],
+            model.num_classes,
             pooling=None,
             pixel_range=(float(message.min()), float(message.max())),
         )

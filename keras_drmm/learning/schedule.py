@@ -1,16 +1,24 @@
-"""The learning rate of the recipes."""
+"""The learning rate of the zoo and the recipes."""
 
 import keras
 
+from keras_drmm.layers.deprecation import warn_renamed
 
-def falling(learning_rate, training_steps):
+
+def cosine_decay(learning_rate, training_steps):
     """Return a learning rate that falls to 0 along a cosine.
 
     Args:
         learning_rate: at the start.
-        training_steps: steps of the whole training, after which it is 0; None keeps it
-            constant.
+        training_steps: the number of steps of the whole training, after which the rate
+            is 0; None keeps it constant.
     """
     if training_steps is None:
         return learning_rate
     return keras.optimizers.schedules.CosineDecay(learning_rate, training_steps)
+
+
+def falling(learning_rate, training_steps):
+    """Old name of `cosine_decay`."""
+    warn_renamed("`falling`", "`cosine_decay`")
+    return cosine_decay(learning_rate, training_steps)

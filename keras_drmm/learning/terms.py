@@ -10,16 +10,17 @@ from keras import ops
 def cross_entropy(e_step, labels, prior):
     """Mean of -ln q(c = label | I) over the labelled rows, 0 if there is none.
 
-    Where a nuisance made I' of I, the mean of this and of -ln q(c = label | I').
+    Where an augmentation turned I into I', the mean of this and of
+    -ln q(c = label | I').
     """
     if labels is None:
         return ops.zeros(())
     labelled = ops.cast(labels >= 0, "float32")
     log_q = _log_posterior(e_step.logits)
-    # A peer's outputs have logits alone.
-    disturbed = getattr(e_step, "disturbed_logits", None)
-    if disturbed is not None:
-        log_q = (log_q + _log_posterior(disturbed)) / 2
+    # A baseline's outputs have logits alone.
+    augmented = getattr(e_step, "augmented_logits", None)
+    if augmented is not None:
+        log_q = (log_q + _log_posterior(augmented)) / 2
     # Unlabelled rows look up class 0 and are then weighted by 0.
     targets = ops.one_hot(ops.maximum(labels, 0), log_q.shape[-1], dtype="float32")
     losses = -ops.sum(targets * log_q, axis=-1)
@@ -71,15 +72,15 @@ def nonnegativity(e_step, labels, prior):
 
 
 def consistency(e_step, labels, prior):
-    """Mean over unlabelled rows of KL(q(c|I) || q(c|I')), 0 where nothing made I'.
+    """Mean over unlabelled rows of KL(q(c|I) || q(c|I')), 0 without an I'.
 
     q(c|I) is a target: no gradient reaches it.
     """
-    if e_step.disturbed_logits is None:
+    if e_step.augmented_logits is None:
         return ops.zeros(())
     log_q = ops.stop_gradient(_log_posterior(e_step.logits))
-    log_disturbed = _log_posterior(e_step.disturbed_logits)
-    divergence = ops.sum(ops.exp(log_q) * (log_q - log_disturbed), axis=-1)
+    log_augmented = _log_posterior(e_step.augmented_logits)
+    divergence = ops.sum(ops.exp(log_q) * (log_q - log_augmented), axis=-1)
     if labels is None:
         return ops.mean(divergence)
     unlabelled = ops.cast(labels < 0, "float32")

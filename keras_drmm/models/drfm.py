@@ -1,16 +1,18 @@
 """DRFM: the Deep Rendering Factor Model."""
 
-import math
-
 import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers import FactorTemplates
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.models.conjugate_gradients import conjugate_gradients
 from keras_drmm.models.drmm import DRMM
 
 
+@renamed_arguments(factors="num_factors")
+@reordered_arguments("levels", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class DRFM(DRMM):
     r"""The Deep Rendering Factor Model: a DRMM with Gaussian factors on top.
@@ -36,9 +38,9 @@ class DRFM(DRMM):
 
     Args:
         levels: list of `Level`, the finest first, without `top_down_batch_norm`.
-        num_classes: number of classes.
         input_shape: (H, W, C) of an image.
-        factors: d, the number of factors.
+        num_classes: number of classes.
+        num_factors: d, the number of factors.
         solver_steps: steps of conjugate gradients; d steps are exact.
         pooling: of the `ClassTemplates` on top, "mean" or None.
         pixel_range: (lowest, highest) value of a pixel.
@@ -52,7 +54,7 @@ class DRFM(DRMM):
     Example:
 
     >>> levels = [Level(8, 3, pool_size=2), Level(16, 3)]
-    >>> model = DRFM(levels, num_classes=3, input_shape=(8, 8, 1), factors=4)
+    >>> model = DRFM(levels, (8, 8, 1), num_classes=3, num_factors=4)
     >>> model.infer(np.random.rand(2, 8, 8, 1)).factors.shape
     (2, 4)
 
@@ -62,9 +64,9 @@ class DRFM(DRMM):
     def __init__(
         self,
         levels,
-        num_classes,
         input_shape,
-        factors=32,
+        num_classes,
+        num_factors=32,
         solver_steps=8,
         pooling=None,
         pixel_range=(0.0, 1.0),
@@ -73,8 +75,8 @@ class DRFM(DRMM):
     ):
         super().__init__(
             levels,
-            num_classes,
             input_shape,
+            num_classes,
             pooling=pooling,
             pixel_range=pixel_range,
             templates_initializer=templates_initializer,
@@ -86,23 +88,28 @@ class DRFM(DRMM):
                     f"Level `{level.name}` has `top_down_batch_norm`: a factor model "
                     "renders linearly. Leave it off."
                 )
-        self.factors = standardize_integer(factors, "factors")
         self.solver_steps = standardize_integer(solver_steps, "solver_steps")
+        self.factor_templates = FactorTemplates(
+            num_factors, dtype=self.dtype_policy, name="factor_templates"
+        )
         shape = (None, *self.image_shape)
         for level in self.levels:
             shape = level.compute_output_shape(shape)
-        self._top_shape = shape[1:]
-        self.loadings = self.add_weight(
-            name="loadings",
-            shape=(math.prod(self._top_shape), self.factors),
-            initializer="glorot_uniform",
-        )
+        self.factor_templates.build(shape)
+
+    # z has both signs, and is rendered as it is.
+    rectifies = False
+
+    @property
+    def num_factors(self):
+        """d, the number of factors."""
+        return self.factor_templates.num_factors
 
     def top_down(self, classes, switches, training=False, factors=None):
         """Render ẑ^(0..L) of one-hot classes, ĝ and factors (B, d), None for 0."""
         z = self.templates.render(classes)
         if factors is not None:
-            z = z + self._load(factors)
+            z = z + self.factor_templates.render(factors)
         return self.render_down(z, switches, training)
 
     def infer_factors(self, images, classes, switches):
@@ -116,17 +123,16 @@ class DRFM(DRMM):
         variance = ops.convert_to_tensor(self.noise_variance)
 
         def render(factors):
-            z = self._load(ops.cast(factors, self.compute_dtype))
-            for level, inferred in self._from_the_top(switches):
+            z = self.factor_templates.render(ops.cast(factors, self.compute_dtype))
+            for level, inferred in self.from_the_top(switches):
                 z = level.render(z, inferred)
             return z
 
         def match(x):
             for level, inferred in zip(self.levels, switches, strict=True):
                 x = level.render.adjoint(x, inferred)
-            x = ops.reshape(x, (-1, self.loadings.shape[0]))
-            # (B, H_L * W_L * C_L) -> (B, d)
-            return ops.cast(ops.matmul(x, self._loadings), "float32")
+            # (B, H_L, W_L, C_L) -> (B, d)
+            return ops.cast(self.factor_templates.call(x), "float32")
 
         residual = images - self.top_down(classes, switches)[0]
         factors = conjugate_gradients(
@@ -157,11 +163,11 @@ class DRFM(DRMM):
                 of B images.
         """
         if factors is None:
-            factors = np.zeros((len(classes), self.factors))
-        elif np.shape(factors) != (len(classes), self.factors):
+            factors = np.zeros((len(classes), self.num_factors))
+        elif np.shape(factors) != (len(classes), self.num_factors):
             raise ValueError(
-                f"`factors` must be {(len(classes), self.factors)}, a row an image, "
-                f"got shape {np.shape(factors)}."
+                f"`factors` must be {(len(classes), self.num_factors)}, a row "
+                f"for each image, got shape {np.shape(factors)}."
             )
         return self._rendered(
             classes,
@@ -175,41 +181,16 @@ class DRFM(DRMM):
         del config["nonnegative"], config["alternations"]
         return {
             **config,
-            "factors": self.factors,
+            "num_factors": self.num_factors,
             "solver_steps": self.solver_steps,
         }
 
-    # What `LearnsByEM` asks: the loadings stand beside the class templates.
-
-    _clips = False
-
-    def _causes(self, e_step):
-        return ops.concatenate([super()._causes(e_step), e_step.factors], axis=1)
-
-    def _top(self):
-        loadings = ops.convert_to_numpy(self.loadings).astype("float64")
-        return np.concatenate([super()._top(), loadings], axis=1)
-
-    def _assign_top(self, templates, gain):
-        super()._assign_top(templates[:, : self.num_classes], gain)
-        self.loadings.assign(templates[:, self.num_classes :])
-
-    @property
-    def _loadings(self):
-        # Outside of `call` Keras does not cast for mixed precision.
-        return ops.cast(self.loadings, self.compute_dtype)
-
-    def _load(self, factors):
-        """Λ^(L+1) z: (B, d) -> (B, H_L, W_L, C_L)."""
-        z = ops.matmul(factors, ops.transpose(self._loadings))
-        return ops.reshape(z, (-1, *self._top_shape))
-
-    def _draw(self, classes, switches, random):
-        factors = random.normal(size=(len(switches[0]), self.factors))
+    def _render_sample(self, classes, switches, random):
+        factors = random.normal(size=(len(switches[0]), self.num_factors))
         return self.render(classes, switches, factors)
 
     def _score(self, x):
         # The density of ẑ^(L+1) joins those of (ĉ, ĝ).
         e_step, score = super()._score(x)
         squares = np.square(np.float64(e_step.factors)).sum(axis=1)
-        return e_step, score - 0.5 * (self.factors * np.log(2 * np.pi) + squares)
+        return e_step, score - 0.5 * (self.num_factors * np.log(2 * np.pi) + squares)

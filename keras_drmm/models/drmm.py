@@ -6,20 +6,22 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.em.drmm_trainer import LearnsByEM
 from keras_drmm.layers import ClassTemplates
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.layers.nuisance_prior import NuisancePrior
 from keras_drmm.layers.running_statistics import keep_running_statistics
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.free_parameters import count_free_parameters
+from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
 from keras_drmm.models.signed_inference import infer_signed
 
 
+@reordered_arguments("levels", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class DRMM(LearnsByEM):
+class DRMM(RenderingModel):
     r"""The Deep Rendering Mixture Model.
 
     A class renders an image level by level, each level's nuisances g = (t, a) choosing
@@ -44,8 +46,8 @@ class DRMM(LearnsByEM):
 
     Args:
         levels: list of `Level`, the finest first.
-        num_classes: number of classes.
         input_shape: (H, W, C) of an image, (C, H, W) for channels_first levels.
+        num_classes: number of classes.
         pooling: of the `ClassTemplates` on top, "mean" or None.
         nonnegative: whether z^(ℓ) >= 0 (11), which a ReLU enforces as z^(ℓ) enters
             level ℓ top-down; False for the signed DRMM.
@@ -64,7 +66,7 @@ class DRMM(LearnsByEM):
     Example:
 
     >>> levels = [Level(8, 3, pool_size=2), Level(16, 3)]
-    >>> model = DRMM(levels, num_classes=3, input_shape=(8, 8, 1))
+    >>> model = DRMM(levels, input_shape=(8, 8, 1), num_classes=3)
     >>> model.compile("adam", algorithm=keras_drmm.EG())
     >>> images, labels = np.random.rand(6, 8, 8, 1), np.array([0, 1, 2, -1, -1, -1])
     >>> history = model.fit(images, labels, verbose=0)
@@ -77,8 +79,8 @@ class DRMM(LearnsByEM):
     def __init__(
         self,
         levels,
-        num_classes,
         input_shape,
+        num_classes,
         pooling="mean",
         nonnegative=True,
         alternations=3,
@@ -118,9 +120,7 @@ class DRMM(LearnsByEM):
             self.nuisance_priors.append(prior)
         self.templates.build(shape)
         self.noise_variance = self._add_state("noise_variance", (), 1.0)
-        self.steps = self.add_weight(
-            name="steps", shape=(), dtype="int", initializer="zeros", trainable=False
-        )
+        self._add_progress()
         self.built = True
 
     @property
@@ -129,9 +129,19 @@ class DRMM(LearnsByEM):
         return self.templates.num_classes
 
     @property
-    def prior(self):
-        """π_c, (num_classes,)."""
+    def class_prior(self):
+        """π_c, (num_classes,), a variable."""
         return self.templates.prior
+
+    @property
+    def prior(self):
+        """π_c, (num_classes,), a NumPy array."""
+        return ops.convert_to_numpy(self.class_prior)
+
+    @property
+    def rectifies(self):
+        """Whether a ReLU keeps z from below 0 as it enters a level top-down."""
+        return self.nonnegative
 
     def classify(self, images, training=False):
         """Return the logits (8): the bottom-up pass of a convnet."""
@@ -142,10 +152,10 @@ class DRMM(LearnsByEM):
             message = level(message, training=training)
         return self.templates(message)
 
-    def classify_disturbed(self, images):
-        """Return the logits in training of images that a nuisance changed.
+    def classify_augmented(self, images):
+        """Return the training logits of augmented images.
 
-        Running statistics of batch normalisation stay those of images as they are.
+        Running statistics of batch normalisation stay those of the images themselves.
         """
         norms = [level.batch_norm for level in self.levels if level.batch_norm]
         with keep_running_statistics(norms):
@@ -167,16 +177,21 @@ class DRMM(LearnsByEM):
     def render_down(self, z, switches, training=False):
         """Render z^(L) from coarse to fine by ĝ: ẑ^(0..L)."""
         rendered = [z]
-        for level, inferred in self._from_the_top(switches):
-            z = self._entering(rendered[0])
+        for level, inferred in self.from_the_top(switches):
+            z = self.rectify(rendered[0])
             rendered.insert(0, level.top_down(z, inferred, training))
         return rendered
+
+    def rectify(self, z):
+        """Return z as it enters the level below: max(0, z) if the model rectifies."""
+        return ops.relu(z) if self.rectifies else z
 
     def explain(self, images, classes, switches, training=False):
         """Render what was inferred: (ẑ^(0..L), None, as there are no factors)."""
         return self.top_down(classes, switches, training), None
 
-    def e_step(self, images, labels=None, training=False, rows_per_render=1):
+    @renamed_arguments(rows_per_render="render_divisor")
+    def e_step(self, images, labels=None, training=False, render_divisor=1):
         """Infer ĉ, ĝ and what they render, on tensors, inside a graph or step.
 
         Args:
@@ -185,7 +200,7 @@ class DRMM(LearnsByEM):
                 its class instead of ĉ.
             training: whether batch normalisation uses the batch's statistics and the
                 priors are learned.
-            rows_per_render: n renders only the first ceil(B / n) rows, as many as
+            render_divisor: n renders only the first ceil(B / n) rows, as many as
                 `rendered` and `reconstruction` then have. 0 renders none: `rendered`
                 is empty and `reconstruction` None.
 
@@ -201,8 +216,8 @@ class DRMM(LearnsByEM):
                 self, images, labels, training
             )
         rendered, factors = [], None
-        if rows_per_render:
-            rows = -(-ops.shape(images)[0] // rows_per_render)
+        if render_divisor:
+            rows = -(-ops.shape(images)[0] // render_divisor)
             chosen = self.one_hot(classes[:rows])
             seen = [inferred[:rows] for inferred in switches]
             rendered, factors = self.explain(images[:rows], chosen, seen, training)
@@ -229,28 +244,6 @@ class DRMM(LearnsByEM):
             return classes
         labels = ops.cast(labels, classes.dtype)
         return ops.where(labels >= 0, labels, classes)
-
-    def infer(self, x, y=None):
-        """Run the E-step on a batch of images.
-
-        Args:
-            x: images (B, H, W, C), floats in `pixel_range`.
-            y: integer labels (B,), -1 for an unlabelled row, or None. A labelled row
-                renders its class.
-
-        Returns:
-            An `EStep` of NumPy arrays.
-
-        Raises:
-            ValueError: images or labels are not what the model takes.
-        """
-        self._check(x, y)
-        if y is not None:
-            y = ops.reshape(ops.convert_to_tensor(y), (-1,))
-        e_step = self.e_step(ops.convert_to_tensor(x, self.compute_dtype), y)
-        return keras.tree.map_structure(
-            lambda v: None if v is None else ops.convert_to_numpy(v), e_step
-        )
 
     def render(self, classes, switches):
         """Render images of chosen classes with chosen nuisances (5)-(7).
@@ -281,9 +274,9 @@ class DRMM(LearnsByEM):
         return [prior.sample(n, random) for prior in self.nuisance_priors]
 
     def _sample(self, n, classes, random):
-        classes = draw_classes(n, classes, self.prior, random)
+        classes = draw_classes(n, classes, self.class_prior, random)
         switches = [prior.sample(n, random) for prior in self.nuisance_priors]
-        images = self._draw(classes, switches, random)
+        images = self._render_sample(classes, switches, random)
         return with_noise(images, self.noise_variance, random), classes
 
     def max_sum_score(self, x, batch_size=100):
@@ -349,7 +342,7 @@ class DRMM(LearnsByEM):
         if labels is not None:
             self.templates.update_prior(labels, rate)
 
-    def _from_the_top(self, switches):
+    def from_the_top(self, switches):
         """Return (level, its switches) pairs, the coarsest first."""
         return zip(reversed(self.levels), reversed(switches), strict=True)
 
@@ -373,7 +366,7 @@ class DRMM(LearnsByEM):
         rendered = self.top_down(self.one_hot(classes), switches, **factors)
         return ops.convert_to_numpy(rendered[0])
 
-    def _draw(self, classes, switches, random):
+    def _render_sample(self, classes, switches, random):
         """Render a sample of all that is random beside class and switches: nothing."""
         return self.render(classes, switches)
 
@@ -381,7 +374,7 @@ class DRMM(LearnsByEM):
         """Return (the E-step, ln p(I, ĉ, ĝ)) of images."""
         e_step = self.infer(x)
         score = self._log_likelihood(x, e_step.reconstruction)
-        score += np.log(ops.convert_to_numpy(self.prior))[e_step.classes]
+        score += np.log(self.prior)[e_step.classes]
         for prior, switches in zip(self.nuisance_priors, e_step.switches, strict=True):
             score += prior.log_prob(switches)
         return e_step, score
@@ -390,8 +383,8 @@ class DRMM(LearnsByEM):
         return {
             **super().get_config(),
             "levels": [keras.saving.serialize_keras_object(v) for v in self.levels],
-            "num_classes": self.num_classes,
             "input_shape": self.image_shape,
+            "num_classes": self.num_classes,
             "pooling": self.templates.pooling,
             "nonnegative": self.nonnegative,
             "alternations": self.alternations,

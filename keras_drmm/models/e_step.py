@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from keras_drmm.layers.deprecation import warn_renamed
+
 
 class EStep(NamedTuple):
     """The most probable configuration (ĉ, ĝ) of each image and what it renders.
@@ -18,8 +20,8 @@ class EStep(NamedTuple):
             enforces z >= 0; ẑ^(L) is the class template.
         reconstruction: ẑ^(0), the image that (ĉ, ĝ) renders.
         factors: ẑ^(L+1), (B, d), of a factor model; None otherwise.
-        disturbed_logits: (B, num_classes), logits of the images as a nuisance left
-            them, where learning asks for them; None otherwise.
+        augmented_logits: (B, num_classes), logits of the augmented images, where
+            learning asks for them; None otherwise.
 
     Source: Patel, Nguyen, Baraniuk (2016), Appendix B.
     """
@@ -31,4 +33,10 @@ class EStep(NamedTuple):
     rendered: list
     reconstruction: Any
     factors: Any = None
-    disturbed_logits: Any = None
+    augmented_logits: Any = None
+
+    @property
+    def disturbed_logits(self):
+        """Old name of `augmented_logits`."""
+        warn_renamed("`EStep.disturbed_logits`", "`augmented_logits`")
+        return self.augmented_logits

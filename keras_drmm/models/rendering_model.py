@@ -1,38 +1,33 @@
-"""RenderingModel: how a rendering model meets Keras' fit, evaluate and predict."""
-
-from contextlib import nullcontext
-from types import SimpleNamespace
+"""RenderingModel: what every rendering model offers its users."""
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.deprecation import warn_renamed
 from keras_drmm.models import checks
-from keras_drmm.models.learner import Learner, objective_loss, unpack_batch
+from keras_drmm.models.learner import Learner
 from keras_drmm.models.sampling import numpy_generator
-
-# Rows of a data set that an algorithm's starting point is made from.
-INITIAL_ROWS = 5000
 
 
 class RenderingModel(Learner):
-    """Base of the models: an E-step inside Keras' own training loop.
+    """Base of the models: learning, inference in batches, sampling, export.
 
-    A subclass defines `e_step`, `infer`, `_sample`, `num_classes`, `image_shape`,
-    `pixel_range`, `prior` and `noise_variance`. `compile(algorithm=...)` says how it
-    learns; the algorithm names its objective and its terms (see
-    `keras_drmm.learning.EG`). Without an algorithm the model is a Keras classifier that
-    returns logits. A subclass that also has the methods named in
-    `keras_drmm.em.em` learns by closed forms.
-
-    Keras' training step is kept for all backends, so that JAX's state, loss scaling,
-    gradient accumulation, weight averaging, jit and callbacks work as in any model.
+    A subclass defines `classify`, `e_step` or `infer`, `_sample`, `num_classes`,
+    `image_shape`, `pixel_range`, `prior` and `noise_variance`.
+    `compile(algorithm=...)` chooses how it learns: the algorithm binds itself to the
+    model as a `Trainer`, which has the objective and its terms. Without an algorithm
+    the model is a Keras classifier that returns logits.
     """
+
+    algorithm = None
 
     def compile(
         self,
         optimizer="adam",
+        loss=None,
+        *,
         algorithm=None,
         metrics=("accuracy",),
         jit_compile="auto",
@@ -42,7 +37,9 @@ class RenderingModel(Learner):
 
         Args:
             optimizer: a Keras optimizer or its name; closed forms do not use it.
-            algorithm: for example `EG()`; None for an ordinary Keras `loss`.
+            loss: an ordinary Keras loss, which learns the logits alone; None with an
+                `algorithm`.
+            algorithm: for example `EG()`.
             metrics: Keras metrics of labels and logits. They see labelled rows only,
                 and are 0 where there is none.
             jit_compile: as in Keras; "auto" leaves TensorFlow on a CPU to its own
@@ -51,90 +48,23 @@ class RenderingModel(Learner):
 
         Raises:
             ValueError: both or neither of `algorithm` and `loss` are given, or the
-                model has no closed forms for an algorithm that learns by them.
+                model cannot learn by the algorithm.
         """
-        if (algorithm is None) == (kwargs.get("loss") is None):
+        if hasattr(loss, "bind"):
+            warn_renamed("`compile(optimizer, algorithm)`", "`algorithm=` as a keyword")
+            loss, algorithm = None, loss
+        if (algorithm is None) == (loss is None):
             raise ValueError(
                 "Give either `algorithm`, for example "
                 "`compile('adam', algorithm=keras_drmm.EG())`, or a Keras `loss`."
             )
         # Before anything changes: a model whose `compile` failed stays as it was.
-        self._check_algorithm(algorithm)
-        self.closed_form = getattr(algorithm, "closed_form", False)
-        self._accumulates = False
+        trainer = None if algorithm is None else self._bind(algorithm)
         self.algorithm = algorithm
-        # Kept here as well, so that Keras tracks the state of its random numbers.
-        self._nuisance = getattr(algorithm, "nuisance", None)
-        names = [] if algorithm is None else algorithm.weights
-        # A namespace, not a dictionary: Keras would track its metrics for ever, those
-        # of an earlier `compile` too.
-        self._term_metrics = SimpleNamespace(
-            **{name: keras.metrics.Mean(name=name) for name in names}
-        )
         own = {"algorithm": algorithm}
-        self._compile_keeping(optimizer, metrics, jit_compile, own, **kwargs)
-
-    def call(self, inputs, training=False):
-        """Return logits; inside a training or test step, the whole E-step."""
-        if isinstance(inputs, dict):
-            images, labels = inputs["images"], inputs.get("labels")
-            return self.algorithm.e_step(self, images, labels, training)
-        return self.classify(inputs, training=training)
-
-    # The steps take (data) on TensorFlow and PyTorch, (state, data) on JAX. They read
-    # as Algorithm 1: `call` is the E-step, `compute_loss` the objective for the
-    # inferred (ĉ, ĝ), and Keras' optimizer step on it the G-step.
-
-    def train_step(self, *args):
-        if self.closed_form:
-            return self._sweep_step(*args)
-        return super().train_step(*args[:-1], self._with_labels(args[-1]))
-
-    def test_step(self, *args):
-        return super().test_step(*args[:-1], self._with_labels(args[-1]))
-
-    def _sweep_step(self, *args):
-        """Run the E-step on a batch and add its statistics to the sweep's.
-
-        Learning by closed forms has no gradient: this is Keras' test step, which also
-        writes the model's non-trainable weights. The M-step follows the sweep.
-        """
-        *state, data = args
-        self._accumulates = True
-        try:
-            with _no_graph():
-                data = self._with_labels(data)
-                if not state:
-                    return super().test_step(data)
-                trainable, non_trainable, optimizer, metrics = state[0]
-                logs, (trainable, non_trainable, metrics) = super().test_step(
-                    (trainable, non_trainable, metrics), data
-                )
-                return logs, (trainable, non_trainable, optimizer, metrics)
-        finally:
-            # A graph is traced for training or for testing: it keeps its choice.
-            self._accumulates = False
-
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        if self.algorithm is None:
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-        total, terms = self.algorithm.objective(y_pred, y, self.prior, self.steps)
-        for name, value in terms.items():
-            getattr(self._term_metrics, name).update_state(value)
-        if self._accumulates:
-            self.accumulate(y_pred.statistics)
-        if training:
-            self.steps.assign_add(1)
-        for penalty in self.losses:
-            total = total + penalty
-        return objective_loss(total)
-
-    @property
-    def metrics(self):
-        terms = getattr(self, "_term_metrics", SimpleNamespace())
-        return super().metrics + list(vars(terms).values())
+        self._compile(
+            trainer, optimizer, metrics, jit_compile, own, loss=loss, **kwargs
+        )
 
     def fit(
         self,
@@ -175,11 +105,10 @@ class RenderingModel(Learner):
             self._check(*validation_data[:2])
         elif validation_data is not None:
             self._check(validation_data)
-        if self.closed_form:
-            if not self.initialized:
-                self.initialize(*_initial_rows(x, y, validation_split))
+        if self.trainer is not None:
+            self.trainer.prepare(x, y, validation_split)
             callbacks = keras.tree.flatten(callbacks) if callbacks else []
-            callbacks = callbacks + self.algorithm.callbacks()
+            callbacks = callbacks + self.trainer.callbacks()
         return super().fit(
             x,
             y,
@@ -202,6 +131,32 @@ class RenderingModel(Learner):
         """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
         self._check(x, None)
         return super().predict(x, *args, **kwargs)
+
+    def infer(self, x, y=None, batch_size=100):
+        """Run the E-step on images.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`.
+            y: integer labels (N,), -1 for an unlabelled row, or None. A labelled row
+                has the class of its label.
+            batch_size: images at a time.
+
+        Returns:
+            An `EStep` of NumPy arrays.
+
+        Raises:
+            ValueError: images or labels are not what the model takes.
+        """
+        self._check(x, y)
+        if y is not None:
+            y = ops.convert_to_numpy(y).reshape(-1)
+        parts = []
+        for rows in _batches(len(x), batch_size):
+            labels = None if y is None else ops.convert_to_tensor(y[rows])
+            images = ops.convert_to_tensor(x[rows], self._image_dtype)
+            e_step = self.e_step(images, labels)
+            parts.append(keras.tree.map_structure(_to_numpy, e_step))
+        return keras.tree.map_structure(_join, *parts)
 
     def reconstruct(self, x, batch_size=100):
         """Return Î of images (N, H, W, C), in batches, as a NumPy array."""
@@ -231,11 +186,49 @@ class RenderingModel(Learner):
         images = keras.Input(self.image_shape, name="images")
         keras.Model(images, self(images)).export(filepath, format, **kwargs)
 
+    @property
+    def initialized(self):
+        """Whether EM can start: after `initialize`, or after any training step."""
+        flags = (self._initialized, self.steps)
+        return any(ops.convert_to_numpy(flag) > 0 for flag in flags)
+
+    def initialize(self, x, y=None, seed=None):
+        """Choose the parameters that EM starts from.
+
+        `fit` by EM does it itself on a model that has learned nothing yet. What is
+        chosen is described at the trainers, `RMMTrainer` and `DRMMTrainer`.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`; of many some are used.
+            y: integer labels (N,), -1 for an unlabelled row, or None.
+            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+
+        Raises:
+            ValueError: images or labels are not what the model takes, or the model was
+                not compiled with an EM algorithm.
+        """
+        initialize = getattr(self.trainer, "initialize", None)
+        if initialize is None:
+            raise ValueError(
+                "`initialize` chooses what EM starts from: compile the model with "
+                "`algorithm=keras_drmm.HardEM()` or `SoftEM()` first."
+            )
+        self._check(x, y)
+        images = ops.convert_to_numpy(x)
+        labels = None if y is None else ops.convert_to_numpy(y).reshape(-1)
+        initialize(images, labels, numpy_generator(seed))
+        self._initialized.assign(1.0)
+
+    @property
+    def _image_dtype(self):
+        """The dtype of the images that `e_step` is given."""
+        return self.compute_dtype
+
     def _batched(self, function, x, batch_size):
         """Join what `function` returns for parts of x, of `batch_size` rows."""
         checks.check_images(x, self.image_shape, self.pixel_range)
-        starts = range(0, len(x), batch_size)
-        return np.concatenate([function(x[s : s + batch_size]) for s in starts])
+        parts = _batches(len(x), batch_size)
+        return np.concatenate([function(x[rows]) for rows in parts])
 
     def _log_likelihood(self, x, reconstruction):
         """Return ln N(I; Î, σ² 1) of images in nats, (B,), a NumPy array."""
@@ -250,14 +243,16 @@ class RenderingModel(Learner):
         initial = keras.initializers.Constant(value)
         return self.add_weight(shape, initial, "float32", trainable=False, name=name)
 
-    def _check_algorithm(self, algorithm):
-        """Raise a ValueError unless the model can learn by `algorithm`."""
-        closed_form = getattr(algorithm, "closed_form", False)
-        if closed_form and getattr(self, "m_step", None) is None:
-            raise ValueError(
-                f"{type(self).__name__} has no closed-form M-step, which {algorithm} "
-                "needs. Learn by gradients: `algorithm=keras_drmm.EG()`."
-            )
+    def _add_progress(self):
+        """Add the weights that tell how far learning is."""
+        self.steps = self.add_weight(
+            name="steps", shape=(), dtype="int", initializer="zeros", trainable=False
+        )
+        self._initialized = self._add_state("initialized", (), 0.0)
+
+    def _bind(self, algorithm):
+        """Return the algorithm's `Trainer` for this model."""
+        return algorithm.bind(self)
 
     def _check(self, x, y=None, learning=False):
         needs_labels = (
@@ -272,50 +267,15 @@ class RenderingModel(Learner):
             needs_labels=needs_labels,
         )
 
-    def _with_labels(self, data):
-        """Give `call` the labels as well: labelled rows render their class."""
-        if self.algorithm is None:
-            return data
-        x, y, sample_weight = unpack_batch(data)
-        if y is None:
-            return {"images": x}, None, sample_weight
-        return {"images": x, "labels": y}, y, sample_weight
+
+def _batches(rows, size):
+    """Return slices of at most `size` rows."""
+    return [slice(start, start + size) for start in range(0, rows, size)]
 
 
-def _no_graph():
-    """Return a context in which PyTorch records no operation for gradients."""
-    if keras.backend.backend() != "torch":
-        return nullcontext()
-    import torch
-
-    return torch.no_grad()
+def _to_numpy(value):
+    return None if value is None else ops.convert_to_numpy(value)
 
 
-def _initial_rows(x, y, validation_split):
-    """Return training rows (images, labels or None) to initialize from, as arrays.
-
-    Of arrays all that are not kept for validation, of a data set the first
-    `INITIAL_ROWS` or, if a batch has more, its first batch.
-    """
-    if hasattr(x, "shape"):
-        rows = int(len(x) * (1 - validation_split))
-        return x[:rows], None if y is None else y[:rows]
-    if hasattr(x, "__next__"):
-        raise ValueError(
-            "A generator's rows can be read only once: call `model.initialize(x, y)` "
-            "on some of them before `fit`."
-        )
-    if isinstance(x, keras.utils.PyDataset):
-        # An endless data set has no number of batches.
-        batches = (x[index] for index in range(x.num_batches or INITIAL_ROWS))
-    else:
-        batches = iter(x)
-    images, labels = [], []
-    for batch in batches:
-        batch = batch if isinstance(batch, tuple | list) else (batch,)
-        images.append(ops.convert_to_numpy(batch[0]))
-        if len(batch) > 1 and batch[1] is not None:
-            labels.append(ops.convert_to_numpy(batch[1]).reshape(-1))
-        if sum(map(len, images)) >= INITIAL_ROWS:
-            break
-    return np.concatenate(images), np.concatenate(labels) if labels else None
+def _join(*parts):
+    return None if parts[0] is None else np.concatenate(parts)

@@ -2,9 +2,11 @@
 
 import keras
 
+from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.models.drfm import DRFM
 
 
+@reordered_arguments("level", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class RFM(DRFM):
     r"""The Rendering Factor Model: the shallow `DRFM`, of one level.
@@ -14,19 +16,19 @@ class RFM(DRFM):
 
     Args:
         level: the `Level`.
-        num_classes: number of classes.
         input_shape: (H, W, C) of an image.
+        num_classes: number of classes.
         **kwargs: the further arguments of `DRFM`.
 
     Example:
 
-    >>> model = RFM(Level(8, 3, pool_size=2), num_classes=3, input_shape=(8, 8, 1))
+    >>> model = RFM(Level(8, 3, pool_size=2), (8, 8, 1), num_classes=3)
 
     Source: Patel, Nguyen, Baraniuk (2016), section 3.2 and Appendix C.
     """
 
-    def __init__(self, level, num_classes, input_shape, **kwargs):
-        super().__init__([level], num_classes, input_shape, **kwargs)
+    def __init__(self, level, input_shape, num_classes, **kwargs):
+        super().__init__([level], input_shape, num_classes, **kwargs)
 
     def get_config(self):
         config = super().get_config()

@@ -6,18 +6,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.em.expectation import Expectation
-from keras_drmm.em.rmm_initialization import initial_templates
-from keras_drmm.em.rmm_statistics import RMMStatistics
-from keras_drmm.em.rmm_trainer import m_step
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.natural_parameters import NaturalParameters
 from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.rmm_hypotheses import clamp, join
-from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
+from keras_drmm.models.sampling import draw_classes, with_noise
 
 
+@reordered_arguments("num_classes", "num_nuisances", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class RMM(RenderingModel):
     r"""The Rendering Mixture Model: a template for each class and nuisance.
@@ -31,9 +29,9 @@ class RMM(RenderingModel):
     or a Keras loss learns the templates alone, by gradients.
 
     Args:
+        input_shape: (H, W, C) of an image or patch.
         num_classes: |C|, at least 2.
         num_nuisances: |G|, the templates of a class.
-        input_shape: (H, W, C) of an image or patch.
         switch: whether a template may be OFF; False for a = 1.
         variance_floor: the least σ² that the M-step sets, in squared pixel values.
         pixel_range: (lowest, highest) value of a pixel. Images outside are refused.
@@ -55,7 +53,7 @@ class RMM(RenderingModel):
 
     Example:
 
-    >>> model = RMM(num_classes=3, num_nuisances=2, input_shape=(4, 4, 1))
+    >>> model = RMM((4, 4, 1), num_classes=3, num_nuisances=2)
     >>> model.compile(algorithm=SoftEM())
     >>> images, labels = np.random.rand(50, 4, 4, 1), np.arange(50) % 4 - 1
     >>> history = model.fit(images, labels, epochs=3, verbose=0)
@@ -67,9 +65,9 @@ class RMM(RenderingModel):
 
     def __init__(
         self,
+        input_shape,
         num_classes,
         num_nuisances,
-        input_shape,
         switch=True,
         variance_floor=1e-4,
         pixel_range=(0.0, 1.0),
@@ -100,81 +98,39 @@ class RMM(RenderingModel):
         if switch:
             self.switch_prior = self._add_state("switch_prior", (), 0.5)
         self.noise_variance = self._add_state("noise_variance", (), 1.0)
-        self._initialized = self._add_state("initialized", (), 0.0)
-        self.steps = self.add_weight(
-            name="steps", shape=(), dtype="int", initializer="zeros", trainable=False
-        )
-        self.statistics = RMMStatistics(
-            *components, 2 if switch else 1, self.num_pixels, name="statistics"
-        )
+        self._add_progress()
         self.built = True
+
+    _image_dtype = "float32"
 
     @property
     def prior(self):
-        """π_c, (num_classes,)."""
-        return self.class_prior
-
-    @property
-    def initialized(self):
-        """Whether `initialize` was called, by the user or by `fit`."""
-        return bool(ops.convert_to_numpy(self._initialized))
-
-    def initialize(self, x, y=None, seed=None):
-        """Choose the templates to start EM from among the images, by k-means++.
-
-        An EM `fit` calls it once, on a model that was never initialized. Priors become
-        uniform and σ² what the templates leave of the images.
-
-        Args:
-            x: images (N, H, W, C), floats in `pixel_range`. Of many images some are
-                drawn, labelled ones first.
-            y: integer labels (N,), -1 for an unlabelled row, or None. A labelled row
-                can only be a template of its class, and decides the class of rows
-                that are like it.
-            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
-
-        Raises:
-            ValueError: images or labels are not what the model takes.
-        """
-        self._check(x, y)
-        templates, variance = initial_templates(
-            ops.convert_to_numpy(x).reshape(len(x), -1),
-            None if y is None else ops.convert_to_numpy(y).reshape(-1),
-            self.num_classes,
-            self.num_nuisances,
-            numpy_generator(seed),
-        )
-        self.templates.assign(templates.reshape(self.templates.shape))
-        self.noise_variance.assign(max(variance, self.variance_floor))
-        self.class_prior.assign(np.full(self.num_classes, 1 / self.num_classes))
-        self.nuisance_prior.assign(np.full(self.num_nuisances, 1 / self.num_nuisances))
-        if self.switch:
-            self.switch_prior.assign(0.5)
-        self.reset_statistics()
-        self._initialized.assign(1.0)
+        """π_c, (num_classes,), a NumPy array."""
+        return ops.convert_to_numpy(self.class_prior)
 
     def classify(self, images, training=False):
         """Return ln p(c, I), but for what the classes have in common, (B, |C|).
 
         The marginal over g and a of (3): Σ exp instead of max.
         """
-        scores = self._explained(self._flat(images)) / self.noise_variance
+        scores = self._explained(self.flatten(images)) / self.noise_variance
         return ops.logsumexp(scores + self._log_prior(), axis=(2, 3))
 
-    def e_step(self, images, labels=None, training=False, rows_per_render=1):
+    @renamed_arguments(rows_per_render="render_divisor")
+    def e_step(self, images, labels=None, training=False, render_divisor=1):
         """Infer the most probable (ĉ, ĝ, â) (2) and what they render, on tensors.
 
         Args:
             images: (B, H, W, C).
             labels: integers (B,), -1 for an unlabelled row, or None.
             training: has no effect.
-            rows_per_render: n renders only the first ceil(B / n) rows. 0 renders none.
+            render_divisor: n renders only the first ceil(B / n) rows. 0 renders none.
 
         Returns:
             An `EStep` of tensors; see `infer`.
         """
-        flat = self._flat(images)
-        scores = clamp(self._joint(self._distances(flat, labels)), labels)
+        flat = self.flatten(images)
+        scores = clamp(self.log_joint(self.distances(flat, labels)), labels)
         best = ops.argmax(join(scores), axis=-1)
         states = scores.shape[-1]
         classes = best // (states * self.num_nuisances)
@@ -182,8 +138,8 @@ class RMM(RenderingModel):
         # State 0 is ON.
         switches = ops.where(best % states == 0, nuisances, -1)
         rendered = []
-        if rows_per_render:
-            rows = -(-ops.shape(images)[0] // rows_per_render)
+        if render_divisor:
+            rows = -(-ops.shape(images)[0] // render_divisor)
             rendered = [self._render(classes[:rows], switches[:rows])]
         return EStep(
             logits=self.classify(images),
@@ -193,66 +149,6 @@ class RMM(RenderingModel):
             rendered=rendered,
             reconstruction=rendered[0] if rendered else None,
         )
-
-    def expect(self, images, labels, posterior):
-        """Run the E-step of an EM algorithm on a batch, on tensors.
-
-        Args:
-            images: (B, H, W, C).
-            labels: integers (B,), -1 for an unlabelled row, or None.
-            posterior: of the algorithm, how hypotheses share an image.
-
-        Returns:
-            An `Expectation`.
-        """
-        flat = self._flat(images)
-        distances = self._distances(flat, labels)
-        joint = self._joint(distances)
-        scores = clamp(joint, labels)
-        evidence, shares = posterior(join(scores))
-        statistics = self.statistics.of_batch(
-            flat,
-            labels,
-            ops.reshape(self.templates, (*scores.shape[1:3], self.num_pixels)),
-            distances,
-            evidence,
-            ops.reshape(shares, (-1, *scores.shape[1:])),
-        )
-        return Expectation(ops.logsumexp(joint, axis=(2, 3)), evidence, statistics)
-
-    def accumulate(self, statistics):
-        """Add the statistics of an `Expectation` to those of the sweep."""
-        self.statistics.add(statistics)
-
-    def reset_statistics(self):
-        """Forget the statistics of the sweep."""
-        self.statistics.reset()
-
-    def m_step(self):
-        """Set all parameters to their closed forms; see `rmm_m_step`."""
-        m_step(self)
-
-    def infer(self, x, y=None):
-        """Run the max-sum E-step (2) on a batch of images.
-
-        Args:
-            x: images (B, H, W, C), floats in `pixel_range`.
-            y: integer labels (B,), -1 for an unlabelled row, or None. A labelled row
-                has the class of its label.
-
-        Returns:
-            An `EStep` of NumPy arrays. `classes` are the ĉ of the most probable (c, g,
-            a), which need not be the largest of `logits`, the marginal (12). `switches`
-            is a list of one array (B,): ĝ, or -1 for OFF.
-
-        Raises:
-            ValueError: images or labels are not what the model takes.
-        """
-        self._check(x, y)
-        if y is not None:
-            y = ops.reshape(ops.convert_to_tensor(y), (-1,))
-        e_step = self.e_step(ops.convert_to_tensor(x, "float32"), y)
-        return keras.tree.map_structure(ops.convert_to_numpy, e_step)
 
     def responsibilities(self, x, y=None, hard=False, batch_size=100):
         r"""Return the responsibilities γ_ncga = p(c, g, a|I_n), exactly (12).
@@ -374,15 +270,15 @@ class RMM(RenderingModel):
     def get_config(self):
         return {
             **super().get_config(),
+            "input_shape": self.image_shape,
             "num_classes": self.num_classes,
             "num_nuisances": self.num_nuisances,
-            "input_shape": self.image_shape,
             "switch": self.switch,
             "variance_floor": self.variance_floor,
             "pixel_range": self.pixel_range,
         }
 
-    def _flat(self, images):
+    def flatten(self, images):
         """(B, H, W, C) -> (B, D), in float32."""
         return ops.reshape(ops.cast(images, "float32"), (-1, self.num_pixels))
 
@@ -408,7 +304,7 @@ class RMM(RenderingModel):
         off = ops.reshape(explained[:, -1], (-1, 1, 1, 1))
         return ops.concatenate([on, off + ops.zeros_like(on)], axis=-1)
 
-    def _distances(self, images, labels):
+    def distances(self, images, labels):
         """Return ||I - a μ||², (B, D) -> (B, |C|, |G|, 1 or 2).
 
         The least that the labels allow is summed from the pixels' differences and the
@@ -426,7 +322,7 @@ class RMM(RenderingModel):
         least, most = (ops.reshape(v, (-1, 1, 1, 1)) for v in (least, most))
         return least + 2 * (most - explained)
 
-    def _joint(self, distances):
+    def log_joint(self, distances):
         """Return ln p(I, c, g, a) in nats, of the shape of `distances`."""
         normaliser = self.num_pixels * ops.log(2 * math.pi * self.noise_variance)
         likelihood = -(distances / self.noise_variance + normaliser) / 2
@@ -454,8 +350,8 @@ class RMM(RenderingModel):
         parts = []
         for start in range(0, len(x), batch_size):
             rows = slice(start, start + batch_size)
-            images = self._flat(ops.convert_to_tensor(x[rows]))
+            images = self.flatten(ops.convert_to_tensor(x[rows]))
             labels = None if y is None else ops.convert_to_tensor(y[rows])
-            scores = clamp(self._joint(self._distances(images, labels)), labels)
+            scores = clamp(self.log_joint(self.distances(images, labels)), labels)
             parts.append(ops.convert_to_numpy(function(scores)))
         return np.concatenate(parts)

@@ -7,23 +7,25 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.sampling import numpy_generator, with_noise
 from keras_drmm.trees.evolutionary_model import EvolutionaryModel, choose
 from keras_drmm.trees.growth import (
+    LevelGrowth,
     batches,
     join_labels,
     label_shares,
     log_shares,
     mean_square,
-    split,
 )
 
 # σ² where every image has a leaf of its own.
 _LEAST_VARIANCE = 1e-4
 
 
+@reordered_arguments("num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class EvolutionaryDRMM(EvolutionaryModel):
     r"""The Evolutionary DRMM: templates mutate from one ancestor down to the leaves.
@@ -47,8 +49,8 @@ class EvolutionaryDRMM(EvolutionaryModel):
     take part; the shares of labels are counted on labelled rows.
 
     Args:
-        num_classes: number of classes.
         input_shape: (H, W, C) of an image.
+        num_classes: number of classes.
         depth: L, the number of levels below the root.
         branching: |G|, the children of a node, at least 2.
         shared_mutations: whether the nodes of a level have the same mutations, which
@@ -76,7 +78,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
 
     Example:
 
-    >>> model = EvolutionaryDRMM(3, (8, 8, 1), depth=2, branching=2)
+    >>> model = EvolutionaryDRMM((8, 8, 1), num_classes=3, depth=2)
     >>> images, labels = np.random.rand(50, 8, 8, 1), np.arange(50) % 4 - 1
     >>> history = model.fit(images, labels, verbose=0)
     >>> model.infer(images).reconstruction.shape
@@ -87,8 +89,8 @@ class EvolutionaryDRMM(EvolutionaryModel):
 
     def __init__(
         self,
-        num_classes,
         input_shape,
+        num_classes,
         depth,
         branching=2,
         shared_mutations=False,
@@ -130,7 +132,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
             -math.log(self.num_classes),
         )
         self.built = True
-        self._compile()
+        self._compile_to_evaluate()
 
     @property
     def num_leaves(self):
@@ -197,34 +199,29 @@ class EvolutionaryDRMM(EvolutionaryModel):
         leaf = self.choose_children(images)[-1]
         return ops.take(self.log_posteriors, leaf, axis=0)
 
-    def infer(self, x, y=None):
-        """Run the E-step on a batch of images.
+    def e_step(self, images, labels=None):
+        """Find the path of each image and what it renders.
 
         Args:
-            x: images (B, H, W, C), floats in `pixel_range`.
-            y: integer labels (B,), -1 for an unlabelled row, or None. A labelled row
-                has the class of its label; its path is that of its image.
+            images: (B, H, W, C).
+            labels: integers (B,), -1 for an unlabelled row, or None. A labelled row has
+                the class of its label; its path is that of its image.
 
         Returns:
             An `EStep` of NumPy arrays. `switches` are the choices ĝ^(1..L), (B,) each,
             and `rendered` the templates μ on the path, the leaf's first and the root's
             last.
-
-        Raises:
-            ValueError: images or labels are not what the model takes.
         """
-        self._check(x, y)
-        images = ops.convert_to_tensor(x, "float32")
         path = [ops.convert_to_numpy(node) for node in self.choose_children(images)]
         templates = ops.convert_to_numpy(self.templates)
-        nodes = [np.zeros(len(x), "int32")] + [
+        nodes = [np.zeros(len(path[0]), "int32")] + [
             first + node for first, node in zip(self._first[1:-1], path, strict=True)
         ]
         rendered = [templates[node].reshape(-1, *self.image_shape) for node in nodes]
         logits = ops.convert_to_numpy(self.log_posteriors)[path[-1]]
         return EStep(
             logits=logits,
-            classes=choose(logits, y),
+            classes=choose(logits, labels),
             switches=[node % self.branching for node in reversed(path)],
             messages=[ops.convert_to_numpy(images)],
             rendered=rendered[::-1],
@@ -336,22 +333,17 @@ class EvolutionaryDRMM(EvolutionaryModel):
         for level in range(self.depth):
             parent = np.zeros_like(node) if self.shared_mutations else node
             parents = 1 if self.shared_mutations else len(templates[-1])
-            mutations, counts, chosen = split(
-                residuals,
-                parent,
-                (parents, self.branching),
-                self.num_pixels,
-                epochs,
-                batch_size,
-                random,
-            )
+            shape = parents, self.branching
+            growth = LevelGrowth(residuals, parent, shape, self.num_pixels, batch_size)
+            growth.grow(epochs, random)
+            mutations, chosen = growth.mutations, growth.chosen
             for rows in batches(np.arange(len(images)), batch_size):
                 residuals[rows] -= mutations[parent[rows], chosen[rows]]
             # A missing label is as far as known what its node has.
             residuals[labels < 0, self.num_pixels :] = 0
             children = templates[-1][:, None] + mutations[..., : self.num_pixels]
             templates.append(children.reshape(-1, self.num_pixels))
-            log_prior.append(np.resize(log_shares(counts), len(templates[-1])))
+            log_prior.append(np.resize(log_shares(growth.counts), len(templates[-1])))
             node = self.branching * node + chosen
             history.history["residual"].append(mean_square(residuals, self.num_pixels))
             if verbose:

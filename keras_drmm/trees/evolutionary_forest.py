@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.sampling import numpy_generator
@@ -12,6 +13,7 @@ from keras_drmm.trees.evolutionary_drmm import EvolutionaryDRMM
 from keras_drmm.trees.evolutionary_model import EvolutionaryModel, choose
 
 
+@reordered_arguments("num_trees", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class EvolutionaryForest(EvolutionaryModel):
     r"""Bagging of T evolutionary trees: what the trees say of an image is averaged.
@@ -24,9 +26,9 @@ class EvolutionaryForest(EvolutionaryModel):
     the forest is to draw a tree and then from it.
 
     Args:
-        num_trees: T.
-        num_classes: number of classes.
         input_shape: (H, W, C) of an image.
+        num_classes: number of classes.
+        num_trees: T.
         depth: levels of a tree below its root.
         branching: children of a node, at least 2.
         label_weight: see `EvolutionaryDRMM`.
@@ -46,7 +48,7 @@ class EvolutionaryForest(EvolutionaryModel):
 
     Example:
 
-    >>> forest = EvolutionaryForest(5, 3, (8, 8, 1), depth=2)
+    >>> forest = EvolutionaryForest((8, 8, 1), num_classes=3, num_trees=5, depth=2)
     >>> images, labels = np.random.rand(50, 8, 8, 1), np.arange(50) % 4 - 1
     >>> history = forest.fit(images, labels, verbose=0)
     >>> forest.predict(images, verbose=0).shape
@@ -57,9 +59,9 @@ class EvolutionaryForest(EvolutionaryModel):
 
     def __init__(
         self,
-        num_trees,
-        num_classes,
         input_shape,
+        num_classes,
+        num_trees,
         depth,
         branching=2,
         label_weight=0.0,
@@ -71,8 +73,8 @@ class EvolutionaryForest(EvolutionaryModel):
         self.num_trees = standardize_integer(num_trees, "num_trees")
         self.trees = [
             EvolutionaryDRMM(
-                num_classes,
                 input_shape,
+                num_classes,
                 depth,
                 branching,
                 label_weight=label_weight,
@@ -86,7 +88,7 @@ class EvolutionaryForest(EvolutionaryModel):
         self.image_shape = self.trees[0].image_shape
         self.pixel_range = self.trees[0].pixel_range
         self.built = True
-        self._compile()
+        self._compile_to_evaluate()
 
     @property
     def prior(self):
@@ -98,23 +100,19 @@ class EvolutionaryForest(EvolutionaryModel):
         logits = ops.stack([tree.classify(images) for tree in self.trees])
         return ops.logsumexp(logits, axis=0) - float(np.log(self.num_trees))
 
-    def infer(self, x, y=None):
+    def e_step(self, images, labels=None):
         """Run the E-step of all trees on a batch of images.
 
         Args:
-            x: images (B, H, W, C), floats in `pixel_range`.
-            y: integer labels (B,), -1 for an unlabelled row, or None. A labelled row
-                has the class of its label.
+            images: (B, H, W, C).
+            labels: integers (B,), -1 for an unlabelled row, or None. A labelled row has
+                the class of its label.
 
         Returns:
             An `EStep` of NumPy arrays, in which each of `switches`, ĝ^(1..L), is
             (B, T), and each of `rendered` the mean of the trees' templates.
-
-        Raises:
-            ValueError: images or labels are not what the model takes.
         """
-        self._check(x, y)
-        found = [tree.infer(x) for tree in self.trees]
+        found = [tree.e_step(images) for tree in self.trees]
         logits = np.logaddexp.reduce([f.logits for f in found]) - np.log(self.num_trees)
         rendered = [
             np.mean(levels, axis=0)
@@ -122,7 +120,7 @@ class EvolutionaryForest(EvolutionaryModel):
         ]
         return EStep(
             logits=logits.astype("float32"),
-            classes=choose(logits, y),
+            classes=choose(logits, labels),
             switches=[
                 np.stack(levels, axis=1)
                 for levels in zip(*(f.switches for f in found), strict=True)
@@ -131,10 +129,6 @@ class EvolutionaryForest(EvolutionaryModel):
             rendered=rendered,
             reconstruction=rendered[0],
         )
-
-    def reconstruct(self, x, batch_size=100):
-        """Return Î, the mean of the trees', of images (N, H, W, C): a NumPy array."""
-        return np.mean([tree.reconstruct(x, batch_size) for tree in self.trees], axis=0)
 
     def render(self, classes, switches):
         """Render the mean of the leaves at the ends of chosen paths, one in each tree.

@@ -10,7 +10,7 @@ from keras_drmm.models.rendering_model import RenderingModel
 class EvolutionaryModel(RenderingModel):
     """Base of models that grow by a hard EM of their own, in `fit`."""
 
-    def _compile(self):
+    def _compile_to_evaluate(self):
         """Make `evaluate` work; `fit` needs no optimizer, and SGD has no state."""
         self.compile(
             "sgd",
@@ -19,12 +19,14 @@ class EvolutionaryModel(RenderingModel):
             ),
         )
 
-    def _check_algorithm(self, algorithm):
-        if algorithm is not None:
-            raise ValueError(
-                f"{type(self).__name__} grows by a hard EM of its own, not by "
-                f"{algorithm}. It comes compiled: call `fit` alone."
-            )
+    # Templates are compared with images in float32, whatever the precision.
+    _image_dtype = "float32"
+
+    def _bind(self, algorithm):
+        raise ValueError(
+            f"{type(self).__name__} grows by a hard EM of its own, not by {algorithm}. "
+            "It comes compiled: call `fit` alone."
+        )
 
     def _rows(self, x, y):
         """Check what a tree is to grow from.

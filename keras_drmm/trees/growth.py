@@ -6,6 +6,8 @@ has few nodes, so that one product of matrices matches it with all their childre
 
 import numpy as np
 
+from keras_drmm.em.contract import ExpectationMaximization
+
 # Below the log-probability of anything, and finite: no NaN comes of it.
 IMPOSSIBLE = -1e30
 
@@ -44,8 +46,8 @@ def mean_square(features, num_pixels):
     return float(squares.mean(dtype="float64")) / num_pixels
 
 
-def split(features, parent, shape, num_pixels, epochs, batch_size, random):
-    """Share out the rows of each node among its children, by hard EM.
+class LevelGrowth(ExpectationMaximization):
+    """Hard EM that shares out the images of each node among its children.
 
     Sweeps over images joined with labels never raise the sum of squared residuals. A
     last one shares out by the images alone, as inference does, and never raises theirs.
@@ -55,39 +57,121 @@ def split(features, parent, shape, num_pixels, epochs, batch_size, random):
         parent: the node of each row, (N,).
         shape: (nodes, children of a node).
         num_pixels: how many of the features are the image's.
-        epochs: sweeps at most.
         batch_size: rows at a time.
-        random: a `numpy.random.Generator`.
 
-    Returns:
-        (mutations (*shape, E), counts of rows `shape`, the child of each row (N,)).
+    Attributes:
+        mutations: α of each child, (*shape, E).
+        counts: rows of each child, `shape`.
+        chosen: the child of each row, (N,).
     """
-    order = np.argsort(parent, kind="stable")
-    squares = np.einsum("ne,ne->n", features, features)
-    mutations = _plant(features, squares, parent, order, shape, batch_size, random)
-    chosen = np.full(len(features), -1)
-    active = order
-    for _ in range(epochs):
-        now, matches, sums, counts = _sweep(
-            features, parent, active, mutations, batch_size
-        )
-        moved = np.zeros(len(mutations), bool)
-        moved[parent[active[now != chosen[active]]]] = True
-        chosen[active] = now
-        _m_step(mutations, sums, counts, moved)
-        distances = squares[active] - 2 * matches
+
+    def __init__(self, features, parent, shape, num_pixels, batch_size):
+        self.features, self.parent, self.num_pixels = features, parent, num_pixels
+        self.batch_size = batch_size
+        self.order = np.argsort(parent, kind="stable")
+        self.squares = np.einsum("ne,ne->n", features, features)
+        self.mutations = np.zeros((*shape, features.shape[1]), "float32")
+        self.chosen = np.full(len(features), -1)
+        self.reset_statistics()
+
+    def grow(self, epochs, random):
+        """Run EM for at most so many sweeps; nodes where nothing changes stop."""
+        self.initialize(random)
+        # Rows of the nodes that still change.
+        self.active = self.order
+        for _ in range(epochs):
+            self.accumulate(self.e_step(self.active))
+            moved = self.m_step()
+            self.active = self.active[moved[self.parent[self.active]]]
+            if not len(self.active):
+                break
+        self.mutations[..., self.num_pixels :] = 0
+        self.active = self.order
+        self.accumulate(self.e_step(self.order))
+        # An unused child stays as its parent: a mutation of 0.
+        self._average(np.ones(len(self.mutations), bool))
+
+    def initialize(self, random):
+        """Choose rows of each node as its children to start from, as k-means++ does.
+
+        The first is any row, each further one is drawn with a probability as the
+        squared distance to the nearest one so far.
+        """
+        order, squares = self.order, self.squares
+        weights = np.ones(len(self.features))
+        for child in range(self.mutations.shape[1]):
+            # Whoever comes first in a race at these speeds is such a draw.
+            times = random.exponential(size=len(weights)) / np.maximum(weights, 1e-30)
+            nodes, rows = _first_of_each(self.parent, times)
+            self.mutations[nodes, child] = self.features[rows]
+            matches = self.e_step(order, slice(child, child + 1))[1]
+            distances = np.maximum(squares[order] - 2 * matches, 0)
+            nearest = distances if child == 0 else np.minimum(weights[order], distances)
+            weights[order] = nearest
+
+    def e_step(self, order, children=slice(None)):
+        """Choose the child of each row in `order`, of some children (49).
+
+        Returns:
+            (the chosen child, its match <α|I> - ||α||²/2, both in `order`, sums of the
+            rows of each child, their counts).
+        """
+        mutations = self.mutations[:, children]
+        branching = mutations.shape[1]
+        penalties = np.einsum("kbe,kbe->kb", mutations, mutations) / 2
+        sums, counts = np.zeros_like(mutations), np.zeros(mutations.shape[:2])
+        chosen = np.empty(len(order), "int64")
+        matches = np.empty(len(order), "float32")
+        for block in batches(np.arange(len(order)), self.batch_size):
+            rows, here = self.features[order[block]], np.arange(len(block))
+            nodes, local = np.unique(self.parent[order[block]], return_inverse=True)
+            filters = mutations[nodes].reshape(-1, self.features.shape[1])
+            scores = (rows @ filters.T).reshape(len(rows), -1, branching)[here, local]
+            scores -= penalties[nodes][local]  # (rows, |G|)
+            best = scores.argmax(axis=1)
+            chosen[block], matches[block] = best, scores[here, best]
+            members = np.zeros((len(rows), len(filters)), "float32")
+            members[here, branching * local + best] = 1
+            sums[nodes] += (members.T @ rows).reshape(len(nodes), branching, -1)
+            counts[nodes] += members.sum(axis=0).reshape(-1, branching)
+        return chosen, matches, sums, counts
+
+    def accumulate(self, statistics):
+        """Keep what a sweep over the active rows found; nothing was there before."""
+        now, self.matches, self.sums, self.counts = statistics
+        # Nodes of which a row chose another child than before.
+        self.moved = np.zeros(len(self.mutations), bool)
+        self.moved[self.parent[self.active[now != self.chosen[self.active]]]] = True
+        self.chosen[self.active] = now
+
+    def reset_statistics(self):
+        self.matches, self.sums, self.counts = None, None, None
+
+    def m_step(self):
+        """Put children at the means of their rows, an unused one at the worst row.
+
+        Returns:
+            Which nodes changed, (nodes,).
+        """
+        self._average(self.moved)
+        squares = self.squares[self.active]
+        distances = squares - 2 * self.matches
         # What rounding leaves of the distance of equal rows is none.
-        distances[distances < 1e-5 * squares[active]] = 0
-        moved[_reseed(features, distances, parent, active, mutations, counts)] = True
-        active = active[moved[parent[active]]]
-        if not len(active):
-            break
-    mutations[..., num_pixels:] = 0
-    now, _, sums, counts = _sweep(features, parent, order, mutations, batch_size)
-    chosen[order] = now
-    # An unused child stays as its parent: a mutation of 0.
-    _m_step(mutations, sums, counts, np.ones(len(mutations), bool))
-    return mutations, counts, chosen
+        distances[distances < 1e-5 * squares] = 0
+        nodes, rows = _first_of_each(self.parent[self.active], -distances)
+        unused = (self.counts[nodes] == 0).any(axis=1) & (distances[rows] > 0)
+        nodes, rows = nodes[unused], rows[unused]
+        child = self.counts[nodes].argmin(axis=1)
+        self.mutations[nodes, child] = self.features[self.active[rows]]
+        self.moved[nodes] = True
+        moved = self.moved
+        self.reset_statistics()
+        return moved
+
+    def _average(self, nodes):
+        """Put the children of `nodes` at the means of their rows, or at 0."""
+        counts = np.maximum(self.counts[nodes], 1)[..., None]
+        self.mutations[nodes] = self.sums[nodes] / counts
 
 
 def log_shares(counts):
@@ -119,73 +203,6 @@ def label_shares(leaves, labels, shape, branching, smoothing):
         rows = count.sum(axis=1, keepdims=True)
         shares = (count + smoothing * shares) / (rows + smoothing)
     return shares
-
-
-def _plant(features, squares, parent, order, shape, batch_size, random):
-    """Choose rows of each node as its children to start from, as k-means++ does.
-
-    The first is any row, each further one is drawn with a probability as the squared
-    distance to the nearest one so far.
-    """
-    mutations = np.zeros((*shape, features.shape[1]), "float32")
-    weights = np.ones(len(features))
-    for child in range(shape[1]):
-        # Whoever comes first in a race at these speeds is such a draw.
-        times = random.exponential(size=len(features)) / np.maximum(weights, 1e-30)
-        nodes, rows = _first_of_each(parent, times)
-        mutations[nodes, child] = features[rows]
-        matches = _sweep(
-            features, parent, order, mutations[:, child : child + 1], batch_size
-        )[1]
-        distances = np.maximum(squares[order] - 2 * matches, 0)
-        nearest = distances if child == 0 else np.minimum(weights[order], distances)
-        weights[order] = nearest
-    return mutations
-
-
-def _sweep(features, parent, order, mutations, batch_size):
-    """Run the E-step (49) on the rows in `order`, and sum up for the M-step.
-
-    Returns:
-        (the chosen child, its match <α|I> - ||α||²/2, both in `order`, sums of the rows
-        of each child, their counts).
-    """
-    branching = mutations.shape[1]
-    penalties = np.einsum("kbe,kbe->kb", mutations, mutations) / 2
-    sums, counts = np.zeros_like(mutations), np.zeros(mutations.shape[:2])
-    chosen = np.empty(len(order), "int64")
-    matches = np.empty(len(order), "float32")
-    for block in batches(np.arange(len(order)), batch_size):
-        rows, here = features[order[block]], np.arange(len(block))
-        nodes, local = np.unique(parent[order[block]], return_inverse=True)
-        filters = mutations[nodes].reshape(-1, features.shape[1])
-        scores = (rows @ filters.T).reshape(len(rows), -1, branching)[here, local]
-        scores -= penalties[nodes][local]  # (rows, |G|)
-        best = scores.argmax(axis=1)
-        chosen[block], matches[block] = best, scores[here, best]
-        members = np.zeros((len(rows), len(filters)), "float32")
-        members[here, branching * local + best] = 1
-        sums[nodes] += (members.T @ rows).reshape(len(nodes), branching, -1)
-        counts[nodes] += members.sum(axis=0).reshape(-1, branching)
-    return chosen, matches, sums, counts
-
-
-def _m_step(mutations, sums, counts, nodes):
-    """Put the children of `nodes`, in place, at the means of their rows, or at 0."""
-    mutations[nodes] = sums[nodes] / np.maximum(counts[nodes], 1)[..., None]
-
-
-def _reseed(features, distances, parent, active, mutations, counts):
-    """Move an unused child of a node, in place, to the row that is explained worst.
-
-    Returns:
-        The nodes whose child moved.
-    """
-    nodes, rows = _first_of_each(parent[active], -distances)
-    unused = (counts[nodes] == 0).any(axis=1) & (distances[rows] > 0)
-    nodes, rows = nodes[unused], rows[unused]
-    mutations[nodes, counts[nodes].argmin(axis=1)] = features[active[rows]]
-    return nodes
 
 
 def _first_of_each(groups, keys):

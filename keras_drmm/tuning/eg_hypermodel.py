@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_drmm import zoo
 from keras_drmm.learning import EG
-from keras_drmm.learning.schedule import falling
+from keras_drmm.learning.schedule import cosine_decay
 from keras_drmm.models import DRFM
 from keras_drmm.tuning.semi_supervised_hypermodel import SemiSupervisedHyperModel
 
@@ -135,7 +135,7 @@ class EGHyperModel(SemiSupervisedHyperModel):
             default=float(ops.convert_to_numpy(model.optimizer.learning_rate)),
         )
         model.compile(
-            keras.optimizers.Adam(falling(learning_rate, self.training_steps)),
+            keras.optimizers.Adam(cosine_decay(learning_rate, self.training_steps)),
             algorithm=dataclasses.replace(
                 algorithm, warmup_steps=warmup_steps, **weights
             ),
@@ -149,4 +149,4 @@ def _has(model, name):
     """Whether a term is one of the model's objective."""
     if name == "nonnegativity":
         return not isinstance(model, DRFM)
-    return name != "consistency" or model.algorithm.nuisance is not None
+    return name != "consistency" or model.algorithm.augmentation is not None

@@ -34,7 +34,7 @@ def drfm_lenet(
 
     Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I.
     """
-    model = DRFM(lenet_levels(2), num_classes, input_shape, name="drfm_lenet")
+    model = DRFM(lenet_levels(2), input_shape, num_classes, name="drfm_lenet")
     load_preset(model, preset)
     compile_factor_model(model, training_steps)
     return model

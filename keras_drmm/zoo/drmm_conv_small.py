@@ -50,8 +50,8 @@ def drmm_conv_small(
     ]
     model = DRMM(
         levels,
-        num_classes,
         input_shape,
+        num_classes,
         # The top level has a channel a class: each starts as its class' template.
         templates_initializer="identity",
         name="drmm_conv_small",

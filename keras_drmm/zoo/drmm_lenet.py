@@ -37,7 +37,7 @@ def drmm_lenet(
     Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I.
     """
     model = DRMM(
-        lenet_levels(2), num_classes, input_shape, pooling=None, name="drmm_lenet"
+        lenet_levels(2), input_shape, num_classes, pooling=None, name="drmm_lenet"
     )
     load_preset(model, preset)
     compile_drmm(model, training_steps)

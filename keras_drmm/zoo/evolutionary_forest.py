@@ -42,9 +42,9 @@ def evolutionary_forest(
     `recipes/evolutionary_mnist.py`, chosen on validation images.
     """
     model = EvolutionaryForest(
-        num_trees,
-        num_classes,
         input_shape,
+        num_classes,
+        num_trees,
         depth,
         branching,
         label_weight=0.14,

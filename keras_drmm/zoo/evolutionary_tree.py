@@ -44,8 +44,8 @@ def evolutionary_tree(
     `recipes/evolutionary_mnist.py`, chosen on validation images.
     """
     model = EvolutionaryDRMM(
-        num_classes,
         input_shape,
+        num_classes,
         depth,
         branching,
         shared_mutations=shared_mutations,

@@ -35,7 +35,7 @@ def rfm(input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=Non
     Source: Patel, Nguyen, Baraniuk (2016), section 4, Appendices C and I.
     """
     (level,) = lenet_levels(1)
-    model = RFM(level, num_classes, input_shape, name="rfm")
+    model = RFM(level, input_shape, num_classes, name="rfm")
     load_preset(model, preset)
     compile_factor_model(model, training_steps)
     return model

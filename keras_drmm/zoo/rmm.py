@@ -36,7 +36,7 @@ def rmm(input_shape=(28, 28, 1), num_classes=10, num_nuisances=20, preset=None):
 
     Source: Patel, Nguyen, Baraniuk (2016), equations (1)-(4), (12).
     """
-    model = RMM(num_classes, num_nuisances, input_shape, switch=False, name="rmm")
+    model = RMM(input_shape, num_classes, num_nuisances, switch=False, name="rmm")
     load_preset(model, preset)
     # Closed forms need no optimizer; plain SGD has no state to keep.
     model.compile("sgd", algorithm=SoftEM())

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from keras_drmm.learning import EG
-from keras_drmm.learning.schedule import falling
+from keras_drmm.learning.schedule import cosine_decay
 
 
 def compile_drmm(model, training_steps):
@@ -25,9 +25,9 @@ def _compile(model, training_steps, nonnegativity):
         entropy=1.0,
         nonnegativity=nonnegativity,
         consistency=2.0,
-        nuisance=layers.GaussianNoise(0.4, name="pixel_noise"),
-        rows_per_render=16,
+        augmentation=layers.GaussianNoise(0.4, name="pixel_noise"),
+        render_divisor=16,
         warmup_steps=1000,
     )
-    optimizer = keras.optimizers.Adam(falling(4e-3, training_steps))
+    optimizer = keras.optimizers.Adam(cosine_decay(4e-3, training_steps))
     model.compile(optimizer, algorithm=algorithm)

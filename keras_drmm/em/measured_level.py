@@ -1,4 +1,4 @@
-"""KeptLevel: what an M-step may come back to, and how it uses unused templates."""
+"""MeasuredLevel: what an M-step may come back to, and how it uses unused templates."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ APART = 0.1
 
 
 @dataclass(frozen=True)
-class KeptLevel:
+class MeasuredLevel:
     """Γ, α and b of a level that were measured, and the change to try, as arrays.
 
     Attributes:
@@ -37,7 +37,7 @@ def split_unused(levels, top, top_change):
     M-steps drive them apart.
 
     Args:
-        levels: `KeptLevel`s, the finest first.
+        levels: `MeasuredLevel`s, the finest first.
         top: templates on top, (positions * filters, columns).
         top_change: their change.
     """

@@ -1,0 +1,67 @@
+"""Trainer: what `compile` binds to a model, so that Keras' loop makes it learn."""
+
+from abc import ABC, abstractmethod
+
+import keras
+
+
+class Trainer(ABC):
+    """How one model learns: what is inferred of a batch, and what is minimised.
+
+    An algorithm makes a trainer for a model by `algorithm.bind(model)`, and
+    `model.compile` keeps it. Its state is none of the model's: no saved model holds it.
+
+    Args:
+        model: the model that learns.
+
+    Attributes:
+        terms: names of the terms that the objective logs.
+        metrics: Keras metrics whose variables a step may change.
+        layers: layers whose random state Keras has to track.
+    """
+
+    terms: tuple = ()
+    metrics: tuple = ()
+    layers: tuple = ()
+
+    def __init__(self, model):
+        self.model = model
+
+    @abstractmethod
+    def e_step(self, images, labels, training):
+        """Infer what the objective looks at.
+
+        Args:
+            images: a batch, (B, H, W, C).
+            labels: integers (B,), -1 for an unlabelled row, or None.
+            training: whether the batch is learned from.
+
+        Returns:
+            A named structure with `logits`, (B, num_classes).
+        """
+
+    @abstractmethod
+    def objective(self, e_step, labels, training):
+        """Return (what is minimised, {name of a term: its unweighted value}).
+
+        Args:
+            e_step: what `e_step` returned.
+            labels: as of `e_step`.
+            training: whether the batch is learned from.
+        """
+
+    def train_step(self, *args):
+        """Learn from a batch: by default Keras' gradient step on the objective.
+
+        Args:
+            *args: (data) on TensorFlow and PyTorch, (state, data) on JAX.
+        """
+        return keras.Model.train_step(self.model, *args)
+
+    def prepare(self, x, y, validation_split):
+        """Get ready to `fit` these data; most trainers are."""
+        return
+
+    def callbacks(self):
+        """Return the callbacks that `fit` adds after those of the user."""
+        return []
