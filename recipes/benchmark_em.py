@@ -196,7 +196,7 @@ def growth(options):
 
 
 def problem(channels, kernel_size, images):
-    """Return a level like conv-small's fourth, its unpooled z, a residual, its sizes."""
+    """Return a level like conv-small's fourth, unpooled z, a residual and its shape."""
     import numpy as np
     from keras import ops
 
@@ -235,7 +235,9 @@ def parse(arguments=None):
         help="number to learn from; fewer than 1,000 are not recorded",
     )
     parser.add_argument("--epochs", type=int, default=10, help="for `filters`")
-    parser.add_argument("--rate", type=float, default=2e-3, help="learning rate of EG and backprop")
+    parser.add_argument(
+        "--rate", type=float, default=2e-3, help="learning rate of EG and backprop"
+    )
     parser.add_argument("--runs", type=int, default=3, help="repetitions")
     return parser.parse_args(arguments)
 

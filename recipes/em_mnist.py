@@ -119,9 +119,7 @@ def parse(arguments=None):
         "--images", type=int, default=10_000, help="number of images to learn from"
     )
     parser.add_argument("--sweeps", type=int, default=8)
-    parser.add_argument(
-        "--short", action="store_true", help="a check, not recorded"
-    )
+    parser.add_argument("--short", action="store_true", help="a check, not recorded")
     options = parser.parse_args(arguments)
     if options.short:
         options.images, options.sweeps = 1000, 1

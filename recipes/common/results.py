@@ -48,12 +48,12 @@ def append_row(path, row, columns=COLUMNS):
             there = tuple(next(csv.reader(file)))
         if there != tuple(columns):
             raise ValueError(
-                f"{path} has the columns {there} instead of {columns}: another version "
-                f"wrote it. Move it away. The row: {row}"
+                f"{path} has the columns {there} instead of {columns}: it is of another "
+                f"version. Move it away. The row: {row}"
             )
     if set(row) != set(columns):
         raise ValueError(
-            f"A row must have the columns {columns}; these are missing or unknown: "
+            f"A row must have the columns {columns}; these differ: "
             f"{set(row) ^ set(columns)}."
         )
     with path.open("a", newline="") as file:

@@ -163,14 +163,13 @@ def settings_json(cell, model, epochs, dtype):
     if algorithm is not None:
         objective["render_divisor"] = algorithm.rows_per_render
         objective["warmup_steps"] = algorithm.warmup_steps
-    optimizer = model.optimizer.get_config()
-    rate = optimizer["learning_rate"]
+    rate = model.optimizer.get_config()["learning_rate"]
     if isinstance(rate, dict):
         # A schedule.
         rate = rate["config"]["initial_learning_rate"]
     settings = {
         "objective": objective,
-        "optimizer": {"name": optimizer["name"], "learning_rate": rate},
+        "optimizer": {"name": type(model.optimizer).__name__, "learning_rate": rate},
         "epochs": epochs,
         "dtype": dtype,
     }

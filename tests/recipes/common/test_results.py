@@ -1,5 +1,6 @@
-"""What a row says of where it comes from."""
+"""Where a row comes from."""
 
+import csv
 import subprocess
 import sys
 
@@ -12,11 +13,11 @@ pytestmark = pytest.mark.smoke
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project of one commit, whose `results.py` is asked."""
-    for file in ("keras_drmm/a.py", "recipes/results.py", "recipes/results/t.csv"):
+    """A project with code and results, which `results` takes for its own."""
+    for file in ("keras_drmm/a.py", "recipes/table.py", "recipes/results/t.csv"):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text("old")
-    monkeypatch.setattr(results, "__file__", str(tmp_path / "recipes" / "results.py"))
+    monkeypatch.setattr(results, "PROJECT", tmp_path)
     return tmp_path
 
 
@@ -32,7 +33,7 @@ def git(folder, *arguments):
 
 
 def test_commit_has_a_plus_where_code_was_changed(project, monkeypatch):
-    # A project within no repository.
+    # The project is in no repository.
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(project.parent))
     assert results.commit() == "unknown"
     git(project, "init", "-q")
@@ -40,8 +41,8 @@ def test_commit_has_a_plus_where_code_was_changed(project, monkeypatch):
     git(project, "commit", "-qm", "first")
     head = git(project, "rev-parse", "--short", "HEAD")
     assert results.commit() == head
-    (project / "recipes" / "results" / "t.csv").write_text("rows come as they are made")
-    (project / "README.md").write_text("is no code")
+    (project / "recipes" / "results" / "t.csv").write_text("a row was added")
+    (project / "README.md").write_text("is not code")
     assert results.commit() == head
     (project / "keras_drmm" / "new.py").write_text("is code")
     assert results.commit() == f"{head}+"
@@ -55,8 +56,35 @@ def test_command_can_be_pasted(project, monkeypatch):
     assert results.command() == expected
 
 
-def test_machine_says_how_many_cores_were_used(monkeypatch):
+def test_origin_is_that_of_the_moment_it_is_asked(project, monkeypatch):
+    script = str(project / "recipes" / "table.py")
+    monkeypatch.setattr(sys, "argv", [script, "--short"])
+    monkeypatch.setattr(results, "commit", iter(["first", "second"]).__next__)
+    origin = results.origin("jax")
+    assert origin == {
+        "machine": results.machine(),
+        "backend": "jax",
+        "commit": "first",
+        "command": "python -m recipes.table --short",
+    }
+
+
+def test_machine_has_the_number_of_cores(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 5, 6}, raising=False)
     name, _, cores = results.machine().rpartition(", ")
     assert cores == "3 core(s)"
     assert name.strip()
+
+
+def test_rows_of_other_columns_are_refused(tmp_path):
+    """Neither a row nor a file of another version is mixed in."""
+    path = tmp_path / "new" / "rows.csv"
+    results.append_row(path, {"b": 2, "a": "1, one"}, ("a", "b"))
+    before = path.read_text()
+    with pytest.raises(ValueError, match=r"these differ: \{'b'\}"):
+        results.append_row(path, {"a": 1}, ("a", "b"))
+    with pytest.raises(ValueError, match=r"another version.*The row: \{"):
+        results.append_row(path, {"a": 1}, ("a",))
+    assert path.read_text() == before
+    with path.open() as file:
+        assert list(csv.DictReader(file)) == [{"a": "1, one", "b": "2"}]
