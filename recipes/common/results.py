@@ -48,8 +48,8 @@ def append_row(path, row, columns=COLUMNS):
             there = tuple(next(csv.reader(file)))
         if there != tuple(columns):
             raise ValueError(
-                f"{path} has the columns {there} instead of {columns}: it is of another "
-                f"version. Move it away. The row: {row}"
+                f"{path} has the columns {there} instead of {columns}: it is of "
+                f"another version. Move it away. The row: {row}"
             )
     if set(row) != set(columns):
         raise ValueError(

@@ -29,7 +29,7 @@ def rows(monkeypatch):
 
 
 def test_error_is_that_of_the_weights_em_keeps(rows):
-    """A sweep that raised the objective is taken back, so the error before it counts."""
+    """A sweep that raised the objective is taken back: the error before it counts."""
     model = build(HardEM())
     clock = em_learning.Clock(OPTIONS, model, model, X, budget=None)
     for epoch, (loss, level) in enumerate([(3.0, 0.0), (4.0, 1.0), (2.0, 2.0)]):
