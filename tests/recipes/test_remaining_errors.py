@@ -44,11 +44,9 @@ CARD = METADATA | {"labels": 30, "draw": 1}
 class Tiny:
     """A preset, the folder of its data set, and what the command makes of them."""
 
-    def __init__(self, folder, backend):
+    def __init__(self, folder, backend, model, classes):
         self.folder, self.backend, self.plotted = folder, backend, {}
-        self.model = zoo.rmm((16, 16, 1), 3, num_nuisances=2)
-        self.model.fit(data.to_unit_range(X), np.arange(400) % 3, verbose=0)
-        self.classes = self.model.predict(data.to_unit_range(X), verbose=0).argmax(1)
+        self.model, self.classes = model, classes
         self.save(CARD)
 
     def save(self, card):
@@ -71,9 +69,18 @@ class Tiny:
             return list(csv.DictReader(file))
 
 
+@pytest.fixture(scope="module")
+def learned():
+    """A model that has learned, and the classes that it takes the images for."""
+    images = data.to_unit_range(X)
+    model = zoo.rmm((16, 16, 1), 3, num_nuisances=2)
+    model.fit(images, np.arange(400) % 3, verbose=0)
+    return model, model.predict(images, verbose=0).argmax(1)
+
+
 @pytest.fixture
-def tiny(tmp_path, monkeypatch, backend):
-    tiny = Tiny(tmp_path, backend)
+def tiny(tmp_path, monkeypatch, backend, learned):
+    tiny = Tiny(tmp_path, backend, *learned)
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setattr(results, "command", lambda: "command")
     monkeypatch.setattr(recipe, "IMAGES", tmp_path)

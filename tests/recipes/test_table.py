@@ -65,41 +65,94 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_test_images_are_read_once_after_training(small, monkeypatch, tmp_path):
-    over = []
-    test = Guarded(lambda: bool(over))
-    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), test))
-    train = training.train
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Two equal runs in half precision, and what was seen of them.
 
-    def record(*arguments):
-        seconds = train(*arguments)
-        over.append(True)
+    Returns:
+        (folder of the rows and of the runs "first" and "again", options, test images,
+        dtypes of training, dtypes of scoring).
+    """
+    folder, learned, scored = tmp_path_factory.mktemp("finished"), [], []
+    # Training is over when the run's learned dtypes are one ahead of its scored ones.
+    test = Guarded(lambda: len(learned) > len(scored))
+    train, score = training.train, training.test_error
+
+    def record_training(model, *arguments):
+        seconds = train(model, *arguments)
+        learned.append(model.compute_dtype)
         return seconds
 
-    monkeypatch.setattr(training, "train", record)
-    for output in ("first", "again"):
-        given = ["--model", "rfm", "--labels", "20", "--epochs", "2"]
-        given += ["--output", str(tmp_path / output)]
-        chosen = options(*given)
-        table.run(Cell.of(vars(chosen)), chosen)
-        over.clear()
-        # A finished run is not run again.
-        table.run(Cell.of(vars(chosen)), chosen)
+    def record_score(model, *images):
+        scored.append(model.compute_dtype)
+        return score(model, *images)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results, "RESULTS", folder)
+        patch.setattr(results, "command", lambda: "command")
+        patch.setattr(measure, "VALIDATION_IMAGES", 20)
+        patch.setattr(data, "load", lambda *_: ((X, Y), test))
+        patch.setattr(training, "train", record_training)
+        patch.setattr(training, "test_error", record_score)
+        for output in ("first", "again"):
+            given = ["--model", "rfm", "--labels", "20", "--epochs", "2"]
+            given += ["--dtype", "mixed_bfloat16", "--output", str(folder / output)]
+            chosen = options(*given)
+            table.run(Cell.of(vars(chosen)), chosen)
+            # A finished run is not run again.
+            table.run(Cell.of(vars(chosen)), chosen)
+    keras.config.set_dtype_policy("float32")
+    return folder, chosen, test, learned, scored
+
+
+def test_test_images_are_read_once_after_training(finished):
+    folder, chosen, test, *_ = finished
     assert test.reads == 2
-    first, again = rows_of(tmp_path / "tables.csv")
+    first, again = rows_of(folder / "tables.csv")
     for column in ("validation_error", "test_error"):
         assert first[column] == again[column]
 
     # The row's figures are those of the saved weights.
-    model = training.make_model(Cell.of(vars(chosen)), 1, (12, 12, 1))
-    model.load_weights(tmp_path / "first" / "model.weights.h5")
+    cell = Cell.of(vars(chosen))
+    model = training.make_model(cell, 1, (12, 12, 1))
+    model.load_weights(folder / "first" / "model.weights.h5")
     logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
     wrong = np.mean(logits.argmax(1) != TEST[1])
     assert float(first["test_error"]) == pytest.approx(100 * wrong, abs=0.005)
-    epochs = rows_of(tmp_path / "epochs.csv")
+    assert first["objective"] == training.objective_of(model)
+    assert first["settings"] == training.settings_json(cell, model, 2, "mixed_bfloat16")
+    epochs = rows_of(folder / "epochs.csv")
     assert [row["epoch"] for row in epochs] == ["1", "2"] * 2
     assert {(row["table"], row["epochs"]) for row in epochs} == {("1", "2")}
     assert int(epochs[0]["seconds"]) <= int(epochs[1]["seconds"])
+
+
+def test_half_precision_is_scored_in_single(finished):
+    *_, learned, scored = finished
+    assert (learned, scored) == (["bfloat16"] * 2, ["float32"] * 2)
+
+
+def test_a_finished_run_becomes_a_preset(finished, monkeypatch, tmp_path):
+    """With its weights and its row, and the spread over the cell's draws."""
+    folder, *_ = finished
+    _, row = rows_of(folder / "tables.csv")
+    other = row | {"draw": "1", "test_error": str(float(row["test_error"]) - 5)}
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    for recorded in (other, row):
+        path = tmp_path / "tables.csv"
+        results.append_row(path, recorded, results.TABLE_COLUMNS)
+    preset = publish_preset.publish(folder / "again", tmp_path / "rfm_small")
+    model = zoo.from_preset(preset)
+    logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
+    metadata = json.loads((preset / "metadata.json").read_text())
+    errors = [float(v["test_error"]) for v in (other, row)]
+    wrong = 100 * np.mean(logits.argmax(1) != TEST[1])
+    assert metadata["test_error"] == errors[1] == pytest.approx(wrong, abs=0.005)
+    assert metadata["mean_test_error"] == pytest.approx(np.mean(errors), abs=0.005)
+    assert metadata["std_test_error"] == pytest.approx(
+        np.std(errors, ddof=1), abs=0.005
+    )
+    assert (metadata["draws"], metadata["draw"]) == (2, 0)
 
 
 @pytest.mark.smoke
@@ -358,48 +411,3 @@ def test_a_run_of_all_labels_becomes_a_preset(small, monkeypatch, tmp_path):
     metadata = json.loads((preset / "metadata.json").read_text())
     assert metadata["validation_error"] is None
     assert "all labels were learned" in (preset / "README.md").read_text()
-
-
-def test_a_finished_run_becomes_a_preset(small, monkeypatch, tmp_path):
-    """With its weights and its row, and the spread over the cell's draws."""
-    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
-    monkeypatch.setattr(report, "RESULTS", tmp_path)
-    for draw in "01":
-        given = ["--model", "rfm", "--labels", "20", "--epochs", "1", "--draw", draw]
-        chosen = options(*given, "--output", str(tmp_path / draw))
-        table.run(Cell.of(vars(chosen)), chosen)
-    preset = publish_preset.publish(tmp_path / "1", tmp_path / "rfm_small")
-    model = zoo.from_preset(preset)
-    logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
-    rows = rows_of(tmp_path / "tables.csv")
-    metadata = json.loads((preset / "metadata.json").read_text())
-    errors = [float(row["test_error"]) for row in rows]
-    wrong = 100 * np.mean(logits.argmax(1) != TEST[1])
-    assert metadata["test_error"] == errors[1] == pytest.approx(wrong, abs=0.005)
-    assert metadata["mean_test_error"] == pytest.approx(np.mean(errors), abs=0.005)
-    assert metadata["std_test_error"] == pytest.approx(
-        np.std(errors, ddof=1), abs=0.005
-    )
-    assert (metadata["draws"], metadata["draw"]) == (2, 1)
-
-
-def test_half_precision_is_scored_in_single(small, monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
-    given = ["--table", "5", "--model", "rfm", "--setting", "labeled-only"]
-    given += ["--labels", "20", "--epochs", "1", "--dtype", "mixed_bfloat16"]
-    chosen = options(*given, "--output", str(tmp_path / "run"))
-    learned, scored = [], []
-    train, score = training.train, training.test_error
-
-    def record_training(model, *arguments):
-        learned.append(model.compute_dtype)
-        return train(model, *arguments)
-
-    def record_score(model, *test):
-        scored.append(model.compute_dtype)
-        return score(model, *test)
-
-    monkeypatch.setattr(training, "train", record_training)
-    monkeypatch.setattr(training, "test_error", record_score)
-    table.run(Cell.of(vars(chosen)), chosen)
-    assert (learned, scored) == (["bfloat16"], ["float32"])

@@ -88,3 +88,8 @@ def test_rows_of_other_columns_are_refused(tmp_path):
     assert path.read_text() == before
     with path.open() as file:
         assert list(csv.DictReader(file)) == [{"a": "1, one", "b": "2"}]
+
+
+def test_the_recorded_tables_have_the_columns_of_new_rows():
+    with (results.RESULTS / "tables.csv").open(newline="") as file:
+        assert tuple(next(csv.reader(file))) == results.TABLE_COLUMNS
