@@ -70,7 +70,7 @@ def test_it_prints_the_errors_of_what_it_saves(folder, monkeypatch, capsys):
     classes = model.predict(data.to_unit_range(x), verbose=0).argmax(1)
     assert float(errors[0][0]) == pytest.approx(100 * np.mean(classes != y), abs=0.01)
 
-    # Started again, it shows what it has.
+    # Started again, it prints the same without training.
     recipe.main()
     assert len(asked) == 2
     assert errors == re.findall(

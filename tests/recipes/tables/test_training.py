@@ -68,7 +68,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (6000, 2, 2), dtype="uint8")
 
 
 def seen_in_an_epoch(dataset):
-    """Return (how many labelled rows, how many unlabelled) an epoch shows."""
+    """Return the numbers of labelled and of unlabelled rows in an epoch."""
     labels = np.concatenate([dataset[i][1] for i in range(len(dataset))])
     return int((labels >= 0).sum()), int((labels < 0).sum())
 
@@ -82,7 +82,7 @@ def seen_in_an_epoch(dataset):
         ("semi-supervised, second network", 90, 5000, 70 * 16, 70 * 84),
         ("labeled-only", 90, 5000, 50, 0),
         ("unsupervised-pretraining", 90, 5000, 50, 0),
-        # All labels that validation leaves, and all.
+        # All labels except those of validation images, and all labels.
         ("supervised", 1000, 5000, 1000, 0),
         ("supervised", 6000, 0, 6000, 0),
         ("semi-supervised", 6000, 0, 6000, 0),
