@@ -73,7 +73,7 @@ def measure(posterior, labels):
         ({what: how many of all images}, {(label, taken for): (how many, of these
         sure)}, the most frequent first).
     """
-    from keras_drmm.learning.neighbour_labels import CONFIDENCE
+    from keras_drmm.learning.pseudo_labels import CONFIDENCE
 
     classes, is_sure = posterior.argmax(-1), posterior.max(-1) > CONFIDENCE
     is_wrong = classes != labels
