@@ -1,29 +1,30 @@
-"""Publishes the weights of a finished run as a preset, or refreshes the cards.
+"""Publish the weights of a finished run as a preset, or refresh the model cards.
 
     python -m recipes.publish_preset --run runs/... --name drmm_conv_small_mnist_100
     python -m recipes.publish_preset --refresh
 
-The first reads the run's row and weights and writes `zoo/<name>/` with its card, whose
-mean and deviation are those of the same cell's rows in `recipes/results/tables.csv`.
-Choose a run by its validation error, never by its test error: the card tells whether
-it is the least. The second writes what the rows say today to the cards of all presets;
-weights and check sums stay.
+The first command reads the row and the weights of a run of `python -m recipes.table`
+and writes `zoo/<name>/` with its card. Mean and standard deviation on the card are
+those of the same cell's rows in `recipes/results/tables.csv`. Choose a run by its
+validation error, never by its test error: the card says whether it has the least. The
+second command updates the cards of all presets from the rows; weights and check sums
+stay as they are. Both take seconds.
 """
 
-import argparse
 import json
 import os
 import sys
 from pathlib import Path
 from statistics import mean, stdev
 
-PROJECT = Path(__file__).resolve().parents[1]
+from recipes.common.options import make_parser
+from recipes.common.results import PROJECT
 
 LICENCES = {
     "mnist": "CC BY-SA 3.0 (LeCun, Cortes and Burges)",
     "cifar10": "see Krizhevsky (2009), Learning Multiple Layers of Features",
 }
-# What both a card and a row have of a run. Two runs differ in one of these.
+# The entries of a run that its card and its row share. No two runs have all in common.
 OF_RUN = (
     *("labels", "draw", "seed", "seconds", "machine", "backend", "commit", "command"),
     *("validation_error", "test_error"),
@@ -31,7 +32,7 @@ OF_RUN = (
 
 
 def main(arguments=None):
-    """Publish the run that the command line names, or refresh."""
+    """Publish a run or refresh the cards, as the command line says."""
     # Keras reads the backend when it is imported.
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     options = parse(arguments)
@@ -45,15 +46,19 @@ def main(arguments=None):
 
 
 def publish(run, folder):
-    """Write the preset of a run's folder.
+    """Write the preset of a run.
+
+    Args:
+        run: `Path` of the run's folder.
+        folder: `Path` of the preset's folder.
 
     Returns:
         The `Path` of the preset.
 
     Raises:
-        FileExistsError: the preset's folder is there and is no preset.
+        FileExistsError: the preset's folder exists and is not a preset.
         FileNotFoundError: the run is not finished.
-        ValueError: the run has no row, or is of a model that is not of the zoo.
+        ValueError: the run has no row, or its model is not one of the zoo.
     """
     from keras_drmm import zoo
     from keras_drmm.zoo.functions import FUNCTIONS
@@ -70,8 +75,8 @@ def publish(run, folder):
     cell = Cell.of(row)
     if cell.model not in FUNCTIONS:
         raise ValueError(
-            f"{run} is of {cell.model}, which is no function of the zoo. A preset is "
-            f"of one of {', '.join(FUNCTIONS)}."
+            f"{run} trained {cell.model}, which is not a function of the zoo. A preset "
+            f"must be of one of {', '.join(FUNCTIONS)}."
         )
     of_cell = entries(recorded(cell.model, row))
     model = training.make_model(cell, row["steps"], tuple(row["image_shape"]))
@@ -84,15 +89,15 @@ def publish(run, folder):
     }
     if row["validation_error"] == "":
         metadata["validation_error"] = None
-    # A better run takes its place: the repository has the earlier one.
+    # A better run replaces the preset; git keeps the earlier one.
     return zoo.save_preset(folder, model, metadata, overwrite=True)
 
 
 def refresh():
-    """Write what the rows say today to the cards of all shipped presets.
+    """Update the cards of all shipped presets from the rows.
 
     Raises:
-        ValueError: a preset's run has no row; then no card is written.
+        ValueError: the run of a preset has no row. Then no card is written.
     """
     from keras_drmm import zoo
     from keras_drmm.zoo.preset import Preset
@@ -113,10 +118,10 @@ def recorded(model, run):
 
     Args:
         model: name of the zoo's function.
-        run: dictionary with the entries `OF_RUN`, as a card or a finished run has them.
+        run: dictionary with the entries `OF_RUN`, as cards and finished runs have them.
 
     Raises:
-        ValueError: it has none.
+        ValueError: the run has no row.
     """
     from recipes.reporting import page as report
 
@@ -134,10 +139,10 @@ def recorded(model, run):
 
 
 def entries(row):
-    """Return what a card says of a recorded run's cell.
+    """Return the entries of a card that describe the cell of a recorded run.
 
     Args:
-        row: of `tables.csv`.
+        row: the run's row of `tables.csv`.
     """
     from recipes.reporting import grouping
     from recipes.reporting import page as report
@@ -156,7 +161,7 @@ def entries(row):
 
 
 def choice(row, draws):
-    """Say which of a cell's runs one is."""
+    """Return in words how a run was chosen from the runs of its cell."""
     if len(draws) == 1:
         return "the only run"
     if not row["validation_error"]:
@@ -167,13 +172,13 @@ def choice(row, draws):
     return f"the run of least validation error among {len(draws)} draws"
 
 
-def parse(arguments):
+def parse(arguments=None):
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = make_parser(__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--run", type=Path, help="folder of a run")
     what.add_argument("--refresh", action="store_true", help="the cards of all presets")
-    parser.add_argument("--name", help="of the preset that --run becomes")
+    parser.add_argument("--name", help="name of the preset to make of --run")
     options = parser.parse_args(arguments)
     if (options.name is None) != options.refresh:
         parser.error("--run needs a --name, and --refresh takes none.")
@@ -182,9 +187,9 @@ def parse(arguments):
 
     from keras_drmm.zoo.preset import is_name
 
-    # Another would lead out of the folder of presets, or be that folder.
+    # Another name could lead out of the folder of presets, or replace it.
     if not is_name(options.name):
-        parser.error(f"--name has letters, digits, _ and -, got {options.name!r}.")
+        parser.error(f"--name may have letters, digits, _ and -, got {options.name!r}.")
     return options
 
 
