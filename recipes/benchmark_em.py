@@ -75,7 +75,7 @@ def sweep(options):
         "EG": build(EG(reconstruction=0.05, nonnegativity=0.01)),
         "EG, reconstruction alone": build(algorithm("EG")),
         "hard EM": build(algorithm("hard EM")),
-        "hard EM, Gram of all rows": build(algorithm("hard EM", rows_per_gram=1)),
+        "hard EM, Gram of all rows": build(algorithm("hard EM", gram_divisor=1)),
         "soft EM": build(algorithm("soft EM, T=0.1")),
     }
     for model in models.values():

@@ -43,7 +43,7 @@ def main():
     images, truth = data.to_unit_range(x[training]), y[training].astype("int32")
     labels = np.where(np.arange(len(images)) < options.labels, truth, -1)
     model = plain(options.model)
-    model.compile(algorithm=HardEM(step=0.25, rows_per_gram=4))
+    model.compile(algorithm=HardEM(step=0.25, gram_divisor=4))
     model.initialize(images, labels if options.labels else None)
     start = time.perf_counter()
     model.fit(batches(images, labels, options.seed), epochs=options.sweeps, verbose=2)
@@ -102,7 +102,7 @@ def plain(name):
         "templates_initializer": model.templates.templates_initializer,
     }
     if isinstance(model, DRFM):
-        return DRFM(levels, factors=model.factors, **arguments)
+        return DRFM(levels, num_factors=model.num_factors, **arguments)
     return DRMM(levels, **arguments)
 
 

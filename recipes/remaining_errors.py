@@ -76,7 +76,7 @@ def measure(posterior, labels):
         ({name of a count: its value}, {(label, taken for): (number of images, number of
         sure ones)} with the most frequent confusion first).
     """
-    from keras_drmm.learning.neighbour_labels import CONFIDENCE
+    from keras_drmm.learning.pseudo_labels import CONFIDENCE
 
     classes, is_sure = posterior.argmax(-1), posterior.max(-1) > CONFIDENCE
     is_wrong = classes != labels

@@ -57,14 +57,14 @@ def build(algorithm, depth=5):
     return model
 
 
-def algorithm(method, rows_per_gram=8):
+def algorithm(method, gram_divisor=8):
     """Return the algorithm that a method's name stands for; it uses no labels."""
     from keras_drmm import EG, HardEM, SoftEM
 
     if method == "EG":
         alone = {"cross_entropy": 0, "entropy": 0, "marginal_kl": 0}
         return EG(reconstruction=1, nonnegativity=0, **alone)
-    settings = {"rows_per_gram": rows_per_gram, "step": 0.25}
+    settings = {"gram_divisor": gram_divisor, "step": 0.25}
     if method == "hard EM":
         return HardEM(**settings)
     if method == "hard EM, mini-batches":

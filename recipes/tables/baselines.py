@@ -28,7 +28,7 @@ def make_baseline(name, drmm, steps, learning_rate, **settings):
     import keras
 
     from keras_drmm import baselines
-    from keras_drmm.learning.schedule import falling
+    from keras_drmm.learning.schedule import cosine_decay
 
     if name == "pseudo_label":
         baseline = baselines.PseudoLabel(drmm.to_convnet(), **settings)
@@ -43,5 +43,5 @@ def make_baseline(name, drmm, steps, learning_rate, **settings):
             input_shape=drmm.image_shape,
             **settings,
         )
-    baseline.compile(keras.optimizers.Adam(falling(learning_rate, steps)))
+    baseline.compile(keras.optimizers.Adam(cosine_decay(learning_rate, steps)))
     return baseline

@@ -27,7 +27,7 @@ SUPERVISED_EPOCHS, SUPERVISED_EPOCHS_OF_DEEP = 10, 5
 IMAGES_SEEN, IMAGES_SEEN_BY_ONE_LEVEL = 50_000, 250_000
 # For `unsupervised-pretraining`.
 PRETRAINING_IMAGES, SWEEPS = 10_000, 5
-HARD_EM = {"step": 0.5, "rows_per_gram": 8}
+HARD_EM = {"step": 0.5, "gram_divisor": 8}
 
 
 def make_dataset(cell, x, y, validation=None):
@@ -102,7 +102,7 @@ def make_model(cell, steps, input_shape):
     if cell.setting == WITH_NUISANCES:
         # Ten labelled images of a class miss some ways to write it: a 7 with a bar, for
         # example. With the bar covered it looks like the labelled ones.
-        changes = {"consistency": 1.0, "nuisance": image_augmentation(cell.draw)}
+        changes = {"consistency": 1.0, "augmentation": image_augmentation(cell.draw)}
     elif cell.has_first_network or not cell.learns_without_labels:
         # Rows with labels need neither low entropy nor balanced classes.
         changes = {"entropy": 0, "marginal_kl": 0}
@@ -161,7 +161,7 @@ def settings_json(cell, model, epochs, dtype):
     objective["augmentation"] = _augmentation_of(model)
     algorithm = getattr(model, "algorithm", None)
     if algorithm is not None:
-        objective["render_divisor"] = algorithm.rows_per_render
+        objective["render_divisor"] = algorithm.render_divisor
         objective["warmup_steps"] = algorithm.warmup_steps
     rate = model.optimizer.get_config()["learning_rate"]
     if isinstance(rate, dict):
@@ -189,7 +189,7 @@ def _weights_of(model):
 
 def _augmentation_of(model):
     """Return the classes of the layers that change a model's images, or None."""
-    augmentation = getattr(getattr(model, "algorithm", None), "nuisance", None)
+    augmentation = getattr(getattr(model, "algorithm", None), "augmentation", None)
     if augmentation is None:
         return None
     # A pipeline is described by its layers.

@@ -33,11 +33,11 @@ class Variant:
 
 def _noise_times(factor):
     """Return a function that makes pixel noise `factor` times an algorithm's."""
-    return lambda own: layers.GaussianNoise(factor * own.nuisance.stddev)
+    return lambda own: layers.GaussianNoise(factor * own.augmentation.stddev)
 
 
 def _pose_cover_and_noise(own):
-    return layers.Pipeline([*image_augmentation(0).layers, own.nuisance])
+    return layers.Pipeline([*image_augmentation(0).layers, own.augmentation])
 
 
 # Each shows what one part of the zoo's objective does.
@@ -45,7 +45,7 @@ VARIANTS = {
     "zoo, as it is": Variant("The zoo's objective."),
     "zoo, no nuisance": Variant(
         "Without consistency: q may change under pixel noise.",
-        {"consistency": 0.0, "nuisance": None},
+        {"consistency": 0.0, "augmentation": None},
     ),
     "zoo, no entropy": Variant(
         "Rows need not decide: consistency and labels alone.", {"entropy": 0.0}
@@ -66,13 +66,13 @@ VARIANTS = {
         "All terms count from the first step on.", {"warmup_steps": 0}
     ),
     "zoo, half the noise": Variant(
-        "Pixel noise of half the deviation.", {"nuisance": _noise_times(0.5)}
+        "Pixel noise of half the deviation.", {"augmentation": _noise_times(0.5)}
     ),
     "zoo, twice the noise": Variant(
-        "Pixel noise of twice the deviation.", {"nuisance": _noise_times(2)}
+        "Pixel noise of twice the deviation.", {"augmentation": _noise_times(2)}
     ),
     "zoo, pose and cover": Variant(
         "Before the noise the image is moved, turned, scaled and partly covered.",
-        {"nuisance": _pose_cover_and_noise},
+        {"augmentation": _pose_cover_and_noise},
     ),
 }

@@ -78,8 +78,8 @@ def test_variants_differ_from_the_zoo_by_what_they_name():
         optimizer = model.optimizer
         variant.compile(model)
         found = vars(model.algorithm)
-        changes = {k: v for k, v in variant.changes.items() if k != "nuisance"}
-        assert found == {**own, "nuisance": found["nuisance"], **changes}
+        changes = {k: v for k, v in variant.changes.items() if k != "augmentation"}
+        assert found == {**own, "augmentation": found["augmentation"], **changes}
         assert model.optimizer is optimizer
     # No two are the same.
     changes = {str(v.changes) for v in variants.VARIANTS.values()}
@@ -104,7 +104,7 @@ def test_variants_make_their_augmentation_by_the_seed_of_the_run(
         keras.utils.set_random_seed(3)
         model = zoo.drmm_lenet((16, 16, 1))
         variants.VARIANTS[name].compile(model)
-        augmentation = model.algorithm.nuisance
+        augmentation = model.algorithm.augmentation
         parts = getattr(augmentation, "layers", [augmentation])
         assert [type(part).__name__ for part in parts] == kinds
         assert parts[-1].stddev == pytest.approx(deviation)

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from keras_drmm import data, zoo
-from keras_drmm.learning.neighbour_labels import CONFIDENCE
+from keras_drmm.learning.pseudo_labels import CONFIDENCE
 from recipes import remaining_errors as recipe
 from recipes.common import measure, results
 from recipes.reporting import page as report

@@ -195,8 +195,10 @@ def other_objective(monkeypatch):
 
 
 def other_learning_rate(monkeypatch):
-    falling = settings.falling
-    monkeypatch.setattr(settings, "falling", lambda rate, n: falling(2 * rate, n))
+    cosine_decay = settings.cosine_decay
+    monkeypatch.setattr(
+        settings, "cosine_decay", lambda rate, n: cosine_decay(2 * rate, n)
+    )
 
 
 def other_ramp(monkeypatch):
@@ -312,7 +314,7 @@ def test_a_pretrained_run_starts_from_templates_without_labels(
         return keras.ops.convert_to_numpy(model.levels[0].conv.kernel).copy()
 
     def record_images(model, images, algorithm, sweeps):
-        assert (algorithm, sweeps) == (HardEM(step=0.5, rows_per_gram=8), 5)
+        assert (algorithm, sweeps) == (HardEM(step=0.5, gram_divisor=8), 5)
         before = kernel_of(model)
         losses = pretrain(model, images, algorithm, sweeps)
         seen.append((images, before, kernel_of(model)))
