@@ -11,6 +11,7 @@ from recipes.reporting.records import (
     grouped_by_settings,
     last_settings,
     published,
+    settings_of,
     spread,
 )
 from recipes.tables.cells import (
@@ -58,17 +59,23 @@ def all_labels(rows, paper):
 
 
 def pretraining(rows, paper):
-    """Compare models that EM pre-trained with the same models without pre-training."""
-    found, without = [], {}
-    for table, setting in (("1", LABELED_ONLY), ("3", SUPERVISED)):
-        found += in_order(rows, table, (PRETRAINING,), OURS)
-        alone = in_order(rows, {"1": "5"}.get(table, table), (setting,), OURS)
-        without |= {cell[2:]: spread(runs, "test_error") for cell, runs in alone}
-    found.sort(key=lambda v: (OURS.index(v[0][2]), int(v[0][3])))
+    """Compare models that EM pre-trained with the same models without pre-training.
+
+    The same are those that then learned by the same settings.
+    """
+
+    def key(cell, runs):
+        return *cell[2:], settings_of(runs[-1], "pretraining")
+
+    found = in_order(rows, "1", (PRETRAINING,), OURS)
+    found += in_order(rows, "3", (PRETRAINING,), OURS)
+    alone = in_order(rows, "5", (LABELED_ONLY,), OURS)
+    alone += in_order(rows, "3", (SUPERVISED,), OURS)
+    without = {key(*v): spread(v[1], "test_error") for v in alone}
     lines = []
-    for cell, runs in found:
+    for cell, runs in sorted(found, key=lambda v: (OURS.index(v[0][2]), int(v[0][3]))):
         error, *others = figures(cell, runs, published(paper))
-        line = [f"`{cell[2]}`", cell[3], error, without.get(cell[2:], "")]
+        line = [f"`{cell[2]}`", cell[3], error, without.get(key(cell, runs), "")]
         lines.append([*line, *others])
     titles = ["model", "labels", "test error", "without pre-training", *FIGURES[1:]]
     return markdown.table(titles, lines)

@@ -95,15 +95,8 @@ def settings_numbers(rows):
     Args:
         rows: rows of `tables.csv`.
     """
-    found = dict.fromkeys(map(without_epochs, rows))
+    found = dict.fromkeys(settings_of(row, "epochs") for row in rows)
     return {text: number for number, text in enumerate(found, start=1)}
-
-
-def without_epochs(row):
-    """Return a row's settings as JSON, without epochs and precision."""
-    settings = json.loads(settings_of(row))
-    settings.pop("epochs", None)
-    return json.dumps(settings, sort_keys=True)
 
 
 def cells_table(rows):
@@ -116,7 +109,7 @@ def cells_table(rows):
     numbers, lines = settings_numbers(rows), []
     for cell, runs in grouped_by_settings(rows):
         last = runs[-1]
-        number, epochs = numbers[without_epochs(last)], int(last["epochs"])
+        number, epochs = numbers[settings_of(last, "epochs")], int(last["epochs"])
         precisions = sorted({json.loads(run["settings"])["dtype"] for run in runs})
         line = [*cell[:3], int(cell[3]), epochs, number]
         line.append(", ".join(v.removeprefix("mixed_") for v in precisions))

@@ -68,7 +68,7 @@ labels. Runs with 55,000 labels keep 5,000 images for validation, for the curves
 Tables 1 and 3. Hard EM first learns the templates from 10,000 images without labels;
 then the model learns from the labelled images alone (`--setting
 unsupervised-pretraining`). The column beside ours has the same model without the first
-step.
+step. It is empty where that model was not trained with the same settings.
 
 {error_tables.pretraining(*found)}
 ## What do other methods reach?

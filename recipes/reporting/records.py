@@ -40,16 +40,20 @@ def cell_of(row):
     return row["table"], row["setting"], row["model"], row["labels"]
 
 
-def settings_of(row):
+def settings_of(row, *without):
     """Return as JSON what a row's model learned by, apart from the precision.
 
     Rows of one cell are runs of one experiment if it is the same. Precision decides how
     fast a run is, and `python -m recipes.table --dtype auto` chooses it by the
     processor.
+
+    Args:
+        row: a row of `tables.csv`.
+        *without: further keys that are left out.
     """
     settings = json.loads(row["settings"], parse_int=float)
-    settings.pop("dtype", None)
-    return json.dumps(settings, sort_keys=True)
+    kept = {k: v for k, v in settings.items() if k not in ("dtype", *without)}
+    return json.dumps(kept, sort_keys=True)
 
 
 def grouped(rows, key):

@@ -28,6 +28,8 @@ def row(model, error, draw="0", weight=1.0, dtype="float32", **changes):
         "epochs": int(found["epochs"]),
         "dtype": dtype,
     }
+    if found["setting"] == "unsupervised-pretraining":
+        settings["pretraining"] = {"images": 10000, "sweeps": 5}
     return found | {"settings": json.dumps(settings, sort_keys=True)}
 
 
