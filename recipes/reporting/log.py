@@ -39,8 +39,9 @@ method has no such setting.
 
 Test error in percent: mean and standard deviation over runs. Runs of one line have
 equal settings and epochs; they may differ in precision, which decides the speed.
-`settings` is a number of the table above. `yes` marks today's settings. Machine, seed,
-commit and command of each run are in `recipes/results/tables.csv`.
+`settings` is a number of the table above. `yes` marks the last settings of a cell,
+which [Results](results.md) has too. Machine, seed, commit and command of each run are
+in `recipes/results/tables.csv`.
 
 {cells_table(runs)}
 ## When the validation error first fell below a threshold
@@ -116,5 +117,5 @@ def cells_table(rows):
         line += [spread(runs, "test_error"), len(runs), f"{median_seconds(runs):.0f}"]
         lines.append([*line, "yes" if (cell, settings_of(last)) in today else ""])
     titles = ["table", "setting", "model", "labels", "epochs", "settings", "precision"]
-    titles += ["test error", "runs", "seconds", "today's"]
+    titles += ["test error", "runs", "seconds", "last"]
     return markdown.table(titles, sorted(lines))
