@@ -1,19 +1,21 @@
-"""Publishes the weights of a finished run as a preset, or refreshes the cards.
+"""Publish the weights of a finished run as a preset, or refresh the model cards.
 
     python -m recipes.publish_preset --run runs/... --name drmm_conv_small_mnist_100
     python -m recipes.publish_preset --refresh
 
-The first reads the run's row and weights and writes `zoo/<name>/` with its card, whose
-mean and deviation are those of the same cell's rows in `recipes/results/tables.csv`.
-Choose a run by its validation error, never by its test error: the card tells whether
-it is the least. The second writes what the rows say today to the cards of all presets;
-weights and check sums stay.
+The first command reads the run's row and weights and writes `zoo/<name>/` with a model
+card. The card's mean and standard deviation are over the runs of the same cell in
+`recipes/results/tables.csv`. Choose a run by its validation error, never by its test
+error: the card says whether the run has the least. The second command brings the cards
+of all presets up to date with the rows; weights and check sums stay as they are.
 """
 
 import argparse
 import json
 import os
+import re
 import sys
+from numbers import Real
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -23,15 +25,26 @@ LICENCES = {
     "mnist": "CC BY-SA 3.0 (LeCun, Cortes and Burges)",
     "cifar10": "see Krizhevsky (2009), Learning Multiple Layers of Features",
 }
-# What both a card and a row have of a run. Two runs differ in one of these.
+# The entries of a run, in a card as in a row. No two runs agree in all of them.
 OF_RUN = (
     *("labels", "draw", "seed", "seconds", "machine", "backend", "commit", "command"),
     *("validation_error", "test_error"),
 )
+# All entries of a card, in the order in which they are written.
+FIELDS = (
+    *("data", "data_licence", "setting", "objective"),
+    *OF_RUN,
+    *("mean_test_error", "std_test_error", "draws", "chosen"),
+)
+# Entries that are compared or formatted as numbers; CSV files give text.
+NUMBERS = (
+    *("seconds", "validation_error", "test_error"),
+    *("mean_test_error", "std_test_error", "draws"),
+)
 
 
 def main(arguments=None):
-    """Publish the run that the command line names, or refresh."""
+    """Publish the run that the command line names, or refresh the cards."""
     # Keras reads the backend when it is imported.
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     options = parse(arguments)
@@ -45,15 +58,19 @@ def main(arguments=None):
 
 
 def publish(run, folder):
-    """Write the preset of a run's folder.
+    """Write a finished run's weights as a preset.
+
+    Args:
+        run: `Path` of the run's folder.
+        folder: `Path` of the preset.
 
     Returns:
         The `Path` of the preset.
 
     Raises:
-        FileExistsError: the preset's folder is there and is no preset.
+        FileExistsError: the preset's folder exists and is no preset.
         FileNotFoundError: the run is not finished.
-        ValueError: the run has no row, or is of a model that is not of the zoo.
+        ValueError: the run has no row, or its model is not from the zoo.
     """
     from keras_drmm import zoo
     from keras_drmm.zoo.functions import FUNCTIONS
@@ -65,47 +82,53 @@ def publish(run, folder):
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{run} has no finished.json: the run is not finished. Start its command "
-            "again; it goes on after its last whole epoch."
+            "again; it continues after its last whole epoch."
         ) from None
     cell = Cell.of(row)
     if cell.model not in FUNCTIONS:
         raise ValueError(
-            f"{run} is of {cell.model}, which is no function of the zoo. A preset is "
-            f"of one of {', '.join(FUNCTIONS)}."
+            f"{run} is of {cell.model}, which is no function of the zoo. Only models "
+            f"of these become presets: {', '.join(FUNCTIONS)}."
         )
     of_cell = entries(recorded(cell.model, row))
     model = training.make_model(cell, row["steps"], tuple(row["image_shape"]))
     model.load_weights(run / "model.weights.h5")
-    metadata = {
+    card = {
         "data": cell.data,
         "data_licence": LICENCES[cell.data],
         **{name: row[name] for name in OF_RUN},
         **of_cell,
     }
     if row["validation_error"] == "":
-        metadata["validation_error"] = None
-    # A better run takes its place: the repository has the earlier one.
-    return zoo.save_preset(folder, model, metadata, overwrite=True)
+        card["validation_error"] = None
+    check(card)
+    # A better run may replace a preset: the earlier one stays in the repository.
+    zoo.save_to_preset(folder, model, ordered(card), overwrite=True)
+    write_readme(folder)
+    return folder
 
 
 def refresh():
-    """Write what the rows say today to the cards of all shipped presets.
+    """Bring the cards of all shipped presets up to date with the rows.
 
     Raises:
-        ValueError: a preset's run has no row; then no card is written.
+        ValueError: a preset's run has no row. In that case no card is written.
     """
     from keras_drmm import zoo
     from keras_drmm.zoo.preset import Preset
-    from keras_drmm.zoo.preset_writer import rewrite_card
+    from keras_drmm.zoo.preset_writer import OWN, rewrite_card
 
-    changes = {}
+    cards = {}
     for preset in map(Preset, zoo.presets()):
-        row = recorded(preset.function, preset.metadata)
-        changes[preset.folder] = entries(row)
-    for folder, of_cell in changes.items():
-        rewrite_card(folder, of_cell)
-        error = of_cell["mean_test_error"]
-        print(f"{folder.name}: mean {error:.2f} %, {of_cell['chosen']}")
+        card = {k: v for k, v in preset.metadata.items() if k not in OWN}
+        card |= entries(recorded(preset.function, card))
+        check(card)
+        cards[preset.folder] = ordered(card)
+    for folder, card in cards.items():
+        rewrite_card(folder, card)
+        write_readme(folder)
+        error = card["mean_test_error"]
+        print(f"{folder.name}: mean {error:.2f} %, {card['chosen']}")
 
 
 def recorded(model, run):
@@ -113,10 +136,10 @@ def recorded(model, run):
 
     Args:
         model: name of the zoo's function.
-        run: dictionary with the entries `OF_RUN`, as a card or a finished run has them.
+        run: dictionary with the entries `OF_RUN`: a card or a finished run.
 
     Raises:
-        ValueError: it has none.
+        ValueError: there is no such row.
     """
     from recipes.reporting import page as report
 
@@ -134,10 +157,10 @@ def recorded(model, run):
 
 
 def entries(row):
-    """Return what a card says of a recorded run's cell.
+    """Return the entries of a card that describe the cell of a recorded run.
 
     Args:
-        row: of `tables.csv`.
+        row: the run's row in `tables.csv`.
     """
     from recipes.reporting import grouping
     from recipes.reporting import page as report
@@ -156,7 +179,7 @@ def entries(row):
 
 
 def choice(row, draws):
-    """Say which of a cell's runs one is."""
+    """Return in words which of a cell's runs the row is."""
     if len(draws) == 1:
         return "the only run"
     if not row["validation_error"]:
@@ -167,13 +190,117 @@ def choice(row, draws):
     return f"the run of least validation error among {len(draws)} draws"
 
 
+def check(card):
+    """Raise a ValueError unless a card has all its entries, of the right types."""
+    if set(card) != set(FIELDS):
+        raise ValueError(
+            f"A card has the entries {', '.join(FIELDS)}; these differ: "
+            f"{', '.join(sorted(set(card) ^ set(FIELDS)))}."
+        )
+    absent = {"std_test_error"} if card["draws"] == 1 else set()
+    if card["validation_error"] is None:
+        absent.add("validation_error")
+    for name in NUMBERS:
+        if name not in absent and not isinstance(card[name], Real):
+            raise ValueError(f"{name!r} must be a number, got {card[name]!r}.")
+
+
+def ordered(card):
+    """Return a card with its entries in the order of `FIELDS`."""
+    return {field: card[field] for field in FIELDS}
+
+
+def write_readme(folder):
+    """Write the README of a preset, its model card."""
+    from keras_drmm.zoo.preset import Preset
+    from keras_drmm.zoo.preset_writer import README
+
+    text = readme(Preset(folder))
+    (folder / README).write_text(text, encoding="utf-8", newline="\n")
+
+
+def readme(preset):
+    """Return the model card of a `Preset` as Markdown text."""
+    m = preset.metadata
+    height, width, channels = preset.arguments["input_shape"]
+    return f"""# {m["name"]}
+
+`keras_drmm.zoo.{preset.function}` with weights trained on {m["labels"]} labels of \
+`{m["data"]}`.
+
+| | |
+|---|---|
+| test error of this file | {m["test_error"]:.2f} % |
+| test error over draws of labels | {spread(m)} |
+| validation error of this file | {validation(m)} |
+| chosen | {m["chosen"]} |
+| setting | {m["setting"]} |
+| objective | {m["objective"]} |
+| data | `{m["data"]}`, {m["labels"]} labels, draw {m["draw"]} |
+| command | `{command(m)}` |
+| commit | {m["commit"]} |
+| seed | {m["seed"]} |
+| time | {m["seconds"]:.0f} s |
+| machine | {m["machine"]} |
+| backend | {m["backend"]}, Keras {m["keras"]} |
+
+## Load
+
+```python
+import keras_drmm
+
+model = keras_drmm.zoo.from_preset("{m["name"]}")
+logits = model.predict(keras_drmm.data.to_unit_range(images))
+```
+
+## Measure the test error again
+
+```sh
+python -m recipes.evaluate --preset {m["name"]}
+```
+
+## Limits
+
+- Images are {height}x{width}x{channels} floats in [0, 1] and must be like those of \
+`{m["data"]}` in size, position, ink and background. Others get a class all the same.
+- It knows {preset.arguments["num_classes"]} classes and has none for "something else".
+- The test error is that of this file on the test images of `{m["data"]}`. Other draws \
+of labels give other errors, as the table shows.
+
+## Licence
+
+The data: {m["data_licence"]}.
+"""
+
+
+def command(card):
+    """Return the command that trained a model as it is called today."""
+    return re.sub(r"\brecipes/(\w+)\.py\b", r"-m recipes.\1", card["command"])
+
+
+def validation(card):
+    """Return the validation error, or why there is none."""
+    error = card["validation_error"]
+    return "none: all labels were learned" if error is None else f"{error:.2f} %"
+
+
+def spread(card):
+    """Return the mean ± the standard deviation over draws, and their number."""
+    average, draws = card["mean_test_error"], card["draws"]
+    if draws == 1:
+        return f"{average:.2f} %, 1 draw"
+    return f"{average:.2f} ± {card['std_test_error']:.2f} %, {draws} draws"
+
+
 def parse(arguments):
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--run", type=Path, help="folder of a run")
-    what.add_argument("--refresh", action="store_true", help="the cards of all presets")
-    parser.add_argument("--name", help="of the preset that --run becomes")
+    what.add_argument(
+        "--refresh", action="store_true", help="refresh the cards of all presets"
+    )
+    parser.add_argument("--name", help="name of the new preset")
     options = parser.parse_args(arguments)
     if (options.name is None) != options.refresh:
         parser.error("--run needs a --name, and --refresh takes none.")
@@ -182,7 +309,7 @@ def parse(arguments):
 
     from keras_drmm.zoo.preset import is_name
 
-    # Another would lead out of the folder of presets, or be that folder.
+    # Another name could lead out of the folder of presets, or be that folder.
     if not is_name(options.name):
         parser.error(f"--name has letters, digits, _ and -, got {options.name!r}.")
     return options

@@ -1,13 +1,13 @@
-"""A preset and its data set for a recipe, which ends clearly where one is not there."""
+"""A preset and its data set, or an end of the recipe that says what is missing."""
 
 import argparse
 import sys
 
 
 def parse(description, arguments):
-    """Read the command line of a recipe that looks at a preset."""
+    """Read the command line of a recipe that evaluates a preset."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--preset", required=True, help="name, or path of a folder")
+    parser.add_argument("--preset", required=True, help="name, or path of its folder")
     parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
     parser.add_argument(
         "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
@@ -19,16 +19,17 @@ def load(preset, fields):
     """Return a preset's metadata and its model.
 
     Args:
-        preset: name, or path of a folder.
-        fields: what the recipe needs of the metadata beside name and data set.
+        preset: name, or path of its folder.
+        fields: the entries of the metadata that the recipe needs besides "name" and
+            "data".
 
     Returns:
-        (what `metadata.json` holds, the model).
+        (content of `metadata.json`, the model).
 
     Raises:
-        SystemExit: there is no such preset, it is damaged or lacks a field.
+        SystemExit: there is no such preset, it is damaged, or it lacks an entry.
     """
-    # Later than the recipe's choice of a backend.
+    # Imported here because the recipe must choose the backend first.
     from keras_drmm import zoo
     from keras_drmm.zoo.preset import METADATA, Preset
 
@@ -38,7 +39,8 @@ def load(preset, fields):
         if missing:
             sys.exit(
                 f"{found.folder / METADATA} has no {', '.join(missing)}. Write the "
-                "preset by `keras_drmm.zoo.save_preset`, which asks for all fields."
+                "preset by `python -m recipes.publish_preset`, or give "
+                "`keras_drmm.zoo.save_to_preset` a `card` with these entries."
             )
         return found.metadata, zoo.from_preset(preset)
     except (FileNotFoundError, ValueError) as problem:
@@ -46,10 +48,10 @@ def load(preset, fields):
 
 
 def load_data(metadata, data_dir):
-    """Return the data set that a preset learned from, as `keras_drmm.data.load` does.
+    """Return the data set that a preset was trained on, from `keras_drmm.data.load`.
 
     Raises:
-        SystemExit: it is not there, is damaged or could not be downloaded.
+        SystemExit: the data set is missing or damaged, or cannot be downloaded.
     """
     from keras_drmm import data
 
@@ -60,18 +62,18 @@ def load_data(metadata, data_dir):
 
 
 def load_training(metadata, model, data_dir):
-    """Return the images that a preset learned from, and which labels it was shown.
+    """Return a preset's training set, and which of its labels were shown.
 
     Args:
-        metadata: with labels and draw.
-        model: the preset's.
+        metadata: the preset's, with the entries "labels" and "draw".
+        model: the preset's model.
         data_dir: folder of data sets, or None.
 
     Returns:
-        (images (n, ...), labels (n,), the data set of its draw).
+        (images (n, ...), labels (n,), the `SemiSupervisedDataset` it was trained on).
 
     Raises:
-        SystemExit: the data are not there, or no label was hidden.
+        SystemExit: the data set is missing, or no label was hidden.
     """
     from recipes.tables import training
     from recipes.tables.cells import SEMI_SUPERVISED, Cell
@@ -80,8 +82,8 @@ def load_training(metadata, model, data_dir):
     if metadata["labels"] >= len(x):
         sys.exit(
             f"{metadata['name']} learned {metadata['labels']} labels of {len(x)} "
-            "images: none was hidden from it. Choose a preset of fewer labels."
+            "images: none was hidden from it. Choose a preset with fewer labels."
         )
-    # All settings show the same labels of a draw.
+    # A draw shows the same labels in every setting.
     cell = Cell(1, SEMI_SUPERVISED, model.name, metadata["labels"], metadata["draw"])
     return x, y.reshape(-1), training.make_dataset(cell, x, y)
