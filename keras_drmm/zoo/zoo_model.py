@@ -1,13 +1,11 @@
-"""What all functions of the zoo have in common.
+"""Arguments that all functions of the zoo have in common.
 
-Args:
-    input_shape: shape (H, W, C) of an image.
-    num_classes: number of classes.
-    training_steps: number of steps of the whole training, over which the learning rate
-        falls to 0 along a cosine. None keeps the rate constant. Only models that learn
-        by `EG` have this argument.
-    preset: name or folder of a preset whose weights the model gets, see `from_preset`.
-        None gives initial weights.
+- `input_shape`: shape (H, W, C) of an image.
+- `num_classes`: number of classes.
+- `training_steps`, of models that learn by `EG`: number of steps of the whole training,
+  over which the learning rate falls to 0 along a cosine. None keeps the rate constant.
+- `preset`: name or folder of a preset whose weights the model gets, see `from_preset`.
+  None gives initial weights.
 
 Raises:
     FileNotFoundError: there is no such preset, or one of its files is missing.
