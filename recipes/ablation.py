@@ -1,20 +1,28 @@
-"""The search for the objective: what each term does for 100 labels of MNIST.
+"""Show what each term of the zoo's objective does for 100 labels of MNIST.
 
-    python -m recipes.ablation --variant baseline --draw 0
+    python -m recipes.ablation --variant 'zoo, no nuisance' --epochs 3 --draw 0
     python -m recipes.ablation --list
+    python -m recipes.ablation --variant 'zoo, no entropy' --model rfm --short
 
-Trains a model of the zoo, by default the 5-level DRMM, with one change to an objective,
-and appends its error on `--validation` images, training images whose labels are hidden,
-to `recipes/results/ablation.csv`. The variants named `zoo, ...` change the objective
-that was chosen, the others the one that the search began with. The test images are not
-loaded. `report.py` writes the table, with a sentence a row on what the change is.
+Trains a model of the zoo, by default the 5-level DRMM, with one change to the zoo's
+objective, and measures its error on `--validation` training images whose labels are
+hidden. The test images are not used. With `--epochs 3 --dtype mixed_bfloat16` the
+zoo's objective had a validation error of 1.31 %, the mean of draws 0 to 2, and 1.37 %
+without pixel noise and consistency. A run took 4 to 7 minutes on one core of an AMD
+EPYC. The last command is a check in seconds, which is not recorded.
+
+Appends a row to `recipes/results/ablation.csv`, which says in words what each variant
+changes. The rows of variants whose names do not begin with `zoo` are of the search for
+the objective; `docs/guides/retired_commands.md` has the commit that could run them.
 """
 
-import argparse
 import os
 import time
 
-MNIST_IMAGES = 60_000
+from recipes.common import measure, results
+from recipes.common.options import at_least, make_parser
+
+MNIST_IMAGES, SHORT_IMAGES = 60_000, 2000
 
 
 def main():
@@ -24,7 +32,6 @@ def main():
     import keras
 
     from keras_drmm import data, zoo
-    from recipes.common import results
     from recipes.tables.cells import SEMI_SUPERVISED, Cell
     from recipes.tables.training import make_dataset, validation_error
     from recipes.tables.variants import VARIANTS
@@ -35,16 +42,18 @@ def main():
         return
     if options.variant not in VARIANTS:
         raise SystemExit(f"There is no variant {options.variant!r}: see --list.")
-    variant, commit = VARIANTS[options.variant], results.commit()
+    variant, origin = VARIANTS[options.variant], results.origin(options.backend)
     keras.config.set_dtype_policy(options.dtype)
     keras.utils.set_random_seed(options.seed)
     (x, y), _ = data.load("mnist", options.data_dir)
+    if options.short:
+        x, y = x[:SHORT_IMAGES], y[:SHORT_IMAGES]
     cell = Cell(1, SEMI_SUPERVISED, options.model, options.labels, options.draw)
     dataset = make_dataset(cell, x, y, options.validation)
     steps = options.epochs * len(dataset)
     image_shape = dataset[0][0].shape[1:]
     model = getattr(zoo, options.model)(image_shape, training_steps=steps)
-    variant.compile(model, steps)
+    variant.compile(model)
     batches = dataset.as_tf_dataset() if options.backend == "tensorflow" else dataset
     start = time.perf_counter()
     model.fit(batches, epochs=options.epochs, shuffle=False, verbose=2)
@@ -55,45 +64,46 @@ def main():
         "draw": options.draw,
         "seed": options.seed,
         "epochs": options.epochs,
-        "validation_images": len(dataset.validation_indices),
         "seconds": round(time.perf_counter() - start),
-        "machine": results.machine(),
-        "backend": options.backend,
-        "commit": commit,
-        "command": results.command(),
+        **origin,
         "validation_error": validation_error(model, dataset),
+        "validation_images": len(dataset.validation_indices),
+        "meaning": variant.meaning,
     }
     print(row)
-    # No column for a test error.
-    columns = ("variant", *results.COLUMNS[2:-1], "validation_images")
-    results.append_row(results.RESULTS / "ablation.csv", row, columns)
+    if not options.short:
+        results.append_row(results.RESULTS / "ablation.csv", row, tuple(row))
 
 
-def parse():
+def parse(arguments=None):
     """Read the command line."""
-    from recipes.common.precision import PRECISIONS
     from recipes.tables.training import MODELS
 
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--variant", default="baseline", help="see --list")
+    parser = make_parser(__doc__, "draw", "seed", "dtype", "backend", "data-dir")
+    parser.add_argument("--variant", default="zoo, as it is", help="see --list")
     parser.add_argument("--list", action="store_true", help="name all variants")
     parser.add_argument("--model", choices=MODELS, default="drmm_conv_small")
-    parser.add_argument("--labels", type=int, default=100)
-    parser.add_argument("--draw", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--validation", type=int, default=5000, help="images")
-    parser.add_argument("--dtype", choices=PRECISIONS, default="float32")
     parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
+        "--labels", type=at_least(1), default=100, help="number of labelled images"
     )
-    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
-    options = parser.parse_args()
-    hidden = MNIST_IMAGES - options.labels
+    parser.add_argument("--epochs", type=at_least(1), default=5)
+    parser.add_argument(
+        "--validation",
+        type=int,
+        default=measure.VALIDATION_IMAGES,
+        help="number of validation images; default: %(default)s",
+    )
+    parser.add_argument(
+        "--short", action="store_true", help="one epoch of few images; not recorded"
+    )
+    options = parser.parse_args(arguments)
+    hidden = (SHORT_IMAGES if options.short else MNIST_IMAGES) - options.labels
+    if options.short:
+        options.epochs, options.validation = 1, min(options.validation, hidden // 2)
     if not 0 < options.validation < hidden:
         parser.error(
-            f"--validation must be from 1 to {hidden - 1}: the other images whose "
-            "labels are hidden are learned from."
+            f"--validation must be from 1 to {hidden - 1}, so that some images without "
+            "labels are left to learn from."
         )
     return options
 

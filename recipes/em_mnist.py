@@ -1,19 +1,26 @@
-"""MNIST by hard EM alone: what the classes of RFM and DRMM are worth.
+"""Classify MNIST with a model that learned by hard EM alone.
 
     python -m recipes.em_mnist --model rfm
     python -m recipes.em_mnist --model drmm_lenet --labels 0
+    python -m recipes.em_mnist --short
 
-Learns a model of the zoo, without batch normalisation, from `--images` of MNIST, of
-which `--labels` show theirs. With `--labels 0` 100 labels name the classes afterwards
-that EM found: each is what most of its labelled images are. The test set is read once,
-at the end.
+Learns a model of the zoo, without batch normalisation, from 10,000 images of MNIST, of
+which `--labels` are labelled. With `--labels 0`, 100 labels afterwards name the classes
+that EM found: each class is named by the majority of its labelled images.
 
-Rows go to `recipes/results/em_mnist.csv`.
+Test errors with 100 labels, on one core of an Intel Xeon: `rfm` 36.2 % in 108 s,
+`drmm_lenet` 80.9 % in 68 s, `drmm_conv_small` 90.2 % in 188 s.
+
+The test set is read once, at the end. Rows go to `recipes/results/em_mnist.csv`.
+`--short` learns one sweep over 1,000 images, a check in seconds, and records nothing.
 """
 
-import argparse
 import os
 import time
+
+from recipes.common import results
+from recipes.common.measure import VALIDATION_IMAGES, error
+from recipes.common.options import make_parser
 
 NAMING_LABELS = 100
 
@@ -26,19 +33,17 @@ def main():
     import numpy as np
 
     from keras_drmm import HardEM, data
-    from recipes.common import results
-    from recipes.common.measure import error
     from recipes.em_benchmark.setup import batches
 
-    commit = results.commit()
+    origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)
     (x, y), (x_test, y_test) = data.load("mnist", options.data_dir)
     order = np.random.default_rng(options.draw).permutation(len(x))
-    training, held_out = order[: options.images], order[-5000:]
+    training, held_out = order[: options.images], order[-VALIDATION_IMAGES:]
     images, truth = data.to_unit_range(x[training]), y[training].astype("int32")
     labels = np.where(np.arange(len(images)) < options.labels, truth, -1)
     model = plain(options.model)
-    model.compile(algorithm=HardEM(step=0.25, rows_per_gram=4))
+    model.compile(algorithm=HardEM(step=0.25, gram_divisor=4))
     model.initialize(images, labels if options.labels else None)
     start = time.perf_counter()
     model.fit(batches(images, labels, options.seed), epochs=options.sweeps, verbose=2)
@@ -55,31 +60,29 @@ def main():
         "seed": options.seed,
         "epochs": options.sweeps,
         "seconds": round(seconds),
-        "machine": results.machine(),
-        "backend": options.backend,
-        "commit": commit,
-        "command": results.command(),
+        **origin,
         "validation_error": error(named, data.to_unit_range(x[held_out]), y[held_out]),
         "test_error": error(named, data.to_unit_range(x_test), y_test),
     }
-    results.append_row(results.RESULTS / "em_mnist.csv", row)
     print(row)
+    if not options.short:
+        results.append_row(results.RESULTS / "em_mnist.csv", row)
 
 
 class Named:
-    """A model whose classes have the names that most of their labelled images have."""
+    """A model whose classes are named by the majority of their labelled images."""
 
     def __init__(self, model, images, labels):
         import numpy as np
 
         self.model = model
         found = model.predict(images, verbose=0).argmax(axis=1)
-        # (class found, name): how many; a class without any image is named 0.
+        # (C, C): counts of (class found, name). A class without images is named 0.
         self.votes = np.zeros((model.num_classes, model.num_classes))
         np.add.at(self.votes, (found, labels), 1)
 
     def predict(self, images, **options):
-        """Return scores of the names, one-hot."""
+        """Return the names, one-hot."""
         import numpy as np
 
         found = self.model.predict(images, **options).argmax(axis=1)
@@ -87,7 +90,7 @@ class Named:
 
 
 def plain(name):
-    """Return a model of the zoo whose levels do not normalise."""
+    """Return a model of the zoo without batch normalisation."""
     from keras_drmm import DRFM, DRMM, zoo
 
     model = getattr(zoo, name)()
@@ -99,26 +102,28 @@ def plain(name):
         "templates_initializer": model.templates.templates_initializer,
     }
     if isinstance(model, DRFM):
-        return DRFM(levels, factors=model.factors, **arguments)
+        return DRFM(levels, num_factors=model.num_factors, **arguments)
     return DRMM(levels, **arguments)
 
 
-def parse():
+def parse(arguments=None):
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = make_parser(__doc__, "draw", "seed", "backend", "data-dir")
     parser.add_argument(
         "--model", choices=("rfm", "drmm_lenet", "drmm_conv_small"), default="rfm"
     )
-    parser.add_argument("--labels", type=int, default=100, help="how many are shown")
-    parser.add_argument("--images", type=int, default=10_000, help="to learn from")
-    parser.add_argument("--sweeps", type=int, default=8)
-    parser.add_argument("--draw", type=int, default=0, help="which images are drawn")
-    parser.add_argument("--seed", type=int, default=0, help="of the initial weights")
     parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
+        "--labels", type=int, default=100, help="number of labelled images"
     )
-    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
-    return parser.parse_args()
+    parser.add_argument(
+        "--images", type=int, default=10_000, help="number of images to learn from"
+    )
+    parser.add_argument("--sweeps", type=int, default=8)
+    parser.add_argument("--short", action="store_true", help="a check, not recorded")
+    options = parser.parse_args(arguments)
+    if options.short:
+        options.images, options.sweeps = 1000, 1
+    return options
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
-"""MNIST by evolutionary trees and forests, beside those of scikit-learn (Appendix F).
+"""Classify MNIST with evolutionary trees and forests, and with scikit-learn's.
 
     python -m recipes.evolutionary_mnist --seed 0 --draw 0
     python -m recipes.evolutionary_mnist --seed 0 --draw 0 --labels 100
     python -m recipes.evolutionary_mnist --short
 
-Grows `evolutionary_tree`, the same with mutations that all nodes of a level share (the
-paper's letter) and `evolutionary_forest` on the training images, of which `--labels`
-keep their label; then scikit-learn's DecisionTreeClassifier and RandomForestClassifier
-on the labelled ones alone, which is all that they can use: with as many leaves at most
-(a binary depth of 12), as many trees, and once more without a limit of depth.
+Grows `evolutionary_tree`, the same with mutations that all nodes of a level share (as
+the paper has it literally), and `evolutionary_forest` on the training images, of which
+`--labels` are labelled (Appendix F). scikit-learn's DecisionTreeClassifier and
+RandomForestClassifier can only use the labelled images. They get the same maximum
+number of leaves (a binary depth of 12) and as many trees, and then no limit of depth.
 
-Test errors, mean and standard deviation of seeds and draws 0 to 2, 10 trees a forest:
+Test errors, mean and standard deviation of seeds and draws 0 to 2, with 10 trees in a
+forest:
 
 | labels | tree | shared mutations | forest | DecisionTree | RandomForest |
 |---|---|---|---|---|---|
@@ -22,20 +23,22 @@ On two cores of an AMD EPYC that other programs used as well, all models of a se
 7 to 13 minutes with all labels and 2 to 5 with 100. With all labels scikit-learn's
 forest grew in 4 to 10 seconds, ours in 335 to 600.
 
-5,000 training images are kept for validation; the zoo's settings were chosen on such.
-The test set is read once, at the end. Appends a row a model to
-`recipes/results/evolutionary_mnist.csv`: nodes and leaves are those of all trees of the
+5,000 training images are kept for validation; the zoo's settings were chosen by such
+images. The test set is used once, at the end. Appends a row for each model to
+`recipes/results/evolutionary_mnist.csv`; nodes and leaves are those of all trees of the
 model together, without those of probability 0. `OPENBLAS_NUM_THREADS=1` makes growing
-faster where other programs keep the cores busy: its products of matrices are small.
+faster if other programs keep the cores busy, as its matrix products are small.
 
-`--short` takes 2,000 training images and 2 trees, seconds; its rows are not recorded.
+`--short` grows 2 trees from 2,000 training images, a check in seconds, and records
+nothing.
 """
 
-import argparse
 import os
 import time
 
-VALIDATION_IMAGES = 5000
+from recipes.common import mnist, results
+from recipes.common.options import make_parser
+
 EPOCHS = 10
 
 
@@ -46,45 +49,30 @@ def main():
     os.environ["KERAS_BACKEND"] = options.backend
     import keras
 
-    from keras_drmm import data
-    from recipes.common import results
-
-    # Asked now: the code may be edited while the run goes on.
-    commit = results.commit()
+    origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)
-    (x, y), test = data.load("mnist")
-    if options.short:
-        x, y = x[:7000], y[:7000]
-    dataset = data.semi_supervised(
-        x, y, options.labels, validation=VALIDATION_IMAGES, seed=options.draw
-    )
-    # Not those that validate.
-    learned = [*dataset.labelled_indices, *dataset.unlabelled_indices]
-    images, labels = data.to_unit_range(x[learned]), dataset.shown_labels[learned]
+    training, validation, test = mnist.load(options.labels, options.draw, options.short)
+    images, labels = training
     trained = [
         (setting, name, model, train(model, images, labels))
         for setting, name, model in models(options)
     ]
 
     # The test images are used here, for the first and only time.
-    test = data.to_unit_range(test[0]), test[1]
     for setting, name, model, seconds in trained:
-        validation_error, _ = measure(model, *dataset.validation)
+        validation_error, _ = measure(model, *validation)
         test_error, predict_seconds = measure(model, *test)
         nodes, leaves = sizes(model)
         row = {
             "table": "F",
             "setting": setting,
             "model": name,
-            "labels": len(dataset.labelled_indices),
+            "labels": int((labels >= 0).sum()),
             "draw": options.draw,
             "seed": options.seed,
             "epochs": EPOCHS if hasattr(model, "infer") else "",
             "seconds": round(seconds, 2),
-            "machine": results.machine(),
-            "backend": options.backend,
-            "commit": commit,
-            "command": results.command(),
+            **origin,
             "validation_error": validation_error,
             "test_error": test_error,
             "nodes": nodes,
@@ -102,7 +90,7 @@ def main():
 
 
 def models(options):
-    """Return (setting, name, model) of each model to train."""
+    """Return (setting, name, model) for each model to train."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.tree import DecisionTreeClassifier
 
@@ -131,7 +119,7 @@ def models(options):
 
 
 def train(model, images, labels):
-    """Fit a model of the zoo, or one of scikit-learn on the labelled rows.
+    """Fit a model: one of the zoo on all rows, one of scikit-learn on labelled rows.
 
     Returns:
         Seconds.
@@ -146,7 +134,7 @@ def train(model, images, labels):
 
 
 def measure(model, images, labels):
-    """Return the share of wrong classes in percent, and the seconds it took."""
+    """Return the share of wrong classes in percent, and the seconds of `predict`."""
     start = time.perf_counter()
     if hasattr(model, "infer"):
         classes = model.predict(images, batch_size=500, verbose=0).argmax(axis=1)
@@ -157,7 +145,7 @@ def measure(model, images, labels):
 
 
 def sizes(model):
-    """Return the nodes and leaves, of all trees together, that have a probability."""
+    """Return the numbers of nodes and leaves that have a probability above 0."""
     if hasattr(model, "infer"):
         nodes = leaves = 0
         for tree in getattr(model, "trees", [model]):
@@ -175,18 +163,15 @@ def sizes(model):
     )
 
 
-def parse():
+def parse(arguments=None):
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--labels", type=int, help="how many labels; default: all")
-    parser.add_argument("--draw", type=int, default=0, help="which labels are drawn")
-    parser.add_argument("--seed", type=int, default=0, help="of the trees")
-    parser.add_argument("--trees", type=int, default=10, help="of a forest")
+    parser = make_parser(__doc__, "draw", "seed", "backend")
     parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
+        "--labels", type=int, help="number of labelled images; default: all"
     )
-    parser.add_argument("--short", action="store_true", help="seconds, not recorded")
-    options = parser.parse_args()
+    parser.add_argument("--trees", type=int, default=10, help="number in a forest")
+    parser.add_argument("--short", action="store_true", help="a check, not recorded")
+    options = parser.parse_args(arguments)
     if options.short:
         options.trees = 2
     return options

@@ -1,32 +1,33 @@
-"""Semi-supervised MNIST, the demonstration: a DRMM learns from 100 labels.
+"""Demonstrate learning from 100 labels of MNIST.
 
     python -m recipes.mnist_semi_supervised
     python -m recipes.mnist_semi_supervised --short
 
 Trains the 5-level DRMM by EG for 3 epochs on all 60,000 training images, of which 100
-keep their label, and the stock convnet of the same configuration on these labels alone.
-5,000 of the images whose labels are hidden are scored after each epoch; nothing is
-selected by them. The test set is read once, at the end.
+are labelled, and the stock convnet of the same levels on the labelled images alone.
+With 5 epochs, as `python -m recipes.table --labels 100` has them, the DRMM has 0.86 %
+test error. 5,000 of the images whose labels are hidden are scored after each epoch;
+nothing is selected by them. The test set is read once, at the end.
 
-Writes checkpoints, `history.csv` (a row an epoch), the model and pictures of what it
-reconstructs, transfers and samples to `--output`. A run that was stopped goes on after
-its last whole epoch when it is started again. `table.py` records rows.
+Writes checkpoints, `history.csv` with a row for each epoch, the model, and pictures of
+its reconstructions, transfers and samples to `--output`, and no row of results. A run
+that was stopped goes on after its last whole epoch when it is started again.
 
-`--short` is one epoch, at most 3 minutes on 2 cores.
+`--short` trains for one epoch, at most 3 minutes on 2 cores.
 """
 
-import argparse
 import os
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[1]
+from recipes.common.options import make_parser
+from recipes.common.results import RUNS
 
-# The tables' have five: a demonstration takes minutes.
+# Fewer than in the tables, so that the demonstration takes minutes.
 EPOCHS = 3
 
 
 def main():
-    """Train both models, show and report."""
+    """Train both models, plot pictures and print the errors."""
     options = parse()
     # Keras reads the backend when it is imported.
     os.environ["KERAS_BACKEND"] = options.backend
@@ -60,7 +61,7 @@ def main():
         run.mkdir(parents=True, exist_ok=True)
         seconds = training.train(model, dataset, epochs, run, options.backend)
         if cell.learns_without_labels:
-            pictures.draw(model, dataset, folder)
+            pictures.plot(model, dataset, folder)
             model.save(folder / "model.keras")
         # The test images are used here, for the first and only time.
         error = training.test_error(model, *test)
@@ -70,18 +71,14 @@ def main():
     print(f"Pictures: {folder}/*.png")
 
 
-def parse():
+def parse(arguments=None):
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
-    )
-    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
+    parser = make_parser(__doc__, "backend", "data-dir")
     parser.add_argument("--output", type=Path, help="default: a folder in runs/")
     parser.add_argument("--short", action="store_true", help="one epoch")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.output is None:
-        options.output = PROJECT / "runs" / f"demo_{options.backend}"
+        options.output = RUNS / f"demo_{options.backend}"
         if options.short:
             options.output = options.output.with_name(f"{options.output.name}_short")
     return options

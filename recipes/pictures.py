@@ -1,44 +1,48 @@
-"""The pictures of README and of the guide on generation, drawn from a preset.
+"""Plot the pictures of README and of the guide on generation from a preset.
 
     python -m recipes.pictures --preset drmm_conv_small_mnist_100
 
-Reconstructions, class templates with the switches of other images, and samples, written
-to `docs/images`. The images are training images whose labels the preset was not shown
-and which validated its run. Half a minute on one core.
+Writes reconstructions, class templates with the switches of other images, and samples
+to `docs/images`. The images shown are training images whose labels the preset did not
+see and which validated its run. It takes half a minute on one core.
 """
 
 import os
-from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[1]
+from recipes.common import presets
+from recipes.common.results import IMAGES
 
-IMAGES = PROJECT / "docs" / "images"
-# Validation images that are classified and rendered.
+# The number of validation images that are classified and rendered.
 COUNT = 500
 
 
 def main(arguments=None):
-    """Draw a preset's pictures."""
-    from recipes.common import presets
-
-    options = presets.parse(__doc__.split("\n")[0], arguments)
+    """Plot a preset's pictures."""
+    options = parse(arguments)
     # Keras reads the backend when it is imported.
     os.environ["KERAS_BACKEND"] = options.backend
     import keras
 
+    from recipes.tables.preset_training import load_training
+
     keras.config.set_dtype_policy("float32")
     card, model = presets.load(options.preset, ("labels", "draw"))
-    _, _, dataset = presets.load_training(card, model, options.data_dir)
-    draw(model, dataset, IMAGES)
+    _, _, dataset = load_training(card, model, options.data_dir)
+    plot(model, dataset, IMAGES)
 
 
-def draw(model, dataset, folder):
-    """Write reconstructions.png, transfer.png and samples.png.
+def parse(arguments=None):
+    """Read the command line."""
+    return presets.parse(__doc__, arguments)
+
+
+def plot(model, dataset, folder):
+    """Write reconstructions.png, transfer.png and samples.png to a folder.
 
     Args:
         model: a trained `DRMM`.
-        dataset: what it learned from, with validation images.
-        folder: where to.
+        dataset: the data set that it learned from, with validation images.
+        folder: the `Path` of the folder.
     """
     from keras_drmm import analysis
 

@@ -3,14 +3,14 @@
     python -m recipes.publish_preset --run runs/... --name drmm_conv_small_mnist_100
     python -m recipes.publish_preset --refresh
 
-The first command reads the run's row and weights and writes `zoo/<name>/` with a model
-card. The card's mean and standard deviation are over the runs of the same cell in
-`recipes/results/tables.csv`. Choose a run by its validation error, never by its test
-error: the card says whether the run has the least. The second command brings the cards
-of all presets up to date with the rows; weights and check sums stay as they are.
+The first command reads the row and the weights of a run of `python -m recipes.table`
+and writes `zoo/<name>/` with its card. Mean and standard deviation on the card are
+those of the same cell's rows in `recipes/results/tables.csv`. Choose a run by its
+validation error, never by its test error: the card says whether it has the least. The
+second command updates the cards of all presets from the rows; weights and check sums
+stay as they are. Both take seconds.
 """
 
-import argparse
 import json
 import os
 import re
@@ -19,13 +19,14 @@ from numbers import Real
 from pathlib import Path
 from statistics import mean, stdev
 
-PROJECT = Path(__file__).resolve().parents[1]
+from recipes.common.options import make_parser
+from recipes.common.results import PROJECT
 
 LICENCES = {
     "mnist": "CC BY-SA 3.0 (LeCun, Cortes and Burges)",
     "cifar10": "see Krizhevsky (2009), Learning Multiple Layers of Features",
 }
-# The entries of a run, in a card as in a row. No two runs agree in all of them.
+# The entries of a run that its card and its row share. No two runs have all in common.
 OF_RUN = (
     *("labels", "draw", "seed", "seconds", "machine", "backend", "commit", "command"),
     *("validation_error", "test_error"),
@@ -44,7 +45,7 @@ NUMBERS = (
 
 
 def main(arguments=None):
-    """Publish the run that the command line names, or refresh the cards."""
+    """Publish a run or refresh the cards, as the command line says."""
     # Keras reads the backend when it is imported.
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     options = parse(arguments)
@@ -58,19 +59,19 @@ def main(arguments=None):
 
 
 def publish(run, folder):
-    """Write a finished run's weights as a preset.
+    """Write the preset of a run.
 
     Args:
         run: `Path` of the run's folder.
-        folder: `Path` of the preset.
+        folder: `Path` of the preset's folder.
 
     Returns:
         The `Path` of the preset.
 
     Raises:
-        FileExistsError: the preset's folder exists and is no preset.
+        FileExistsError: the preset's folder exists and is not a preset.
         FileNotFoundError: the run is not finished.
-        ValueError: the run has no row, or its model is not from the zoo.
+        ValueError: the run has no row, or its model is not one of the zoo.
     """
     from keras_drmm import zoo
     from keras_drmm.zoo.functions import FUNCTIONS
@@ -87,8 +88,8 @@ def publish(run, folder):
     cell = Cell.of(row)
     if cell.model not in FUNCTIONS:
         raise ValueError(
-            f"{run} is of {cell.model}, which is no function of the zoo. Only models "
-            f"of these become presets: {', '.join(FUNCTIONS)}."
+            f"{run} trained {cell.model}, which is not a function of the zoo. A preset "
+            f"must be of one of {', '.join(FUNCTIONS)}."
         )
     of_cell = entries(recorded(cell.model, row))
     model = training.make_model(cell, row["steps"], tuple(row["image_shape"]))
@@ -102,17 +103,17 @@ def publish(run, folder):
     if row["validation_error"] == "":
         card["validation_error"] = None
     check(card)
-    # A better run may replace a preset: the earlier one stays in the repository.
+    # A better run replaces the preset; git keeps the earlier one.
     zoo.save_to_preset(folder, model, ordered(card), overwrite=True)
     write_readme(folder)
     return folder
 
 
 def refresh():
-    """Bring the cards of all shipped presets up to date with the rows.
+    """Update the cards of all shipped presets from the rows.
 
     Raises:
-        ValueError: a preset's run has no row. In that case no card is written.
+        ValueError: the run of a preset has no row. Then no card is written.
     """
     from keras_drmm import zoo
     from keras_drmm.zoo.preset import Preset
@@ -136,10 +137,10 @@ def recorded(model, run):
 
     Args:
         model: name of the zoo's function.
-        run: dictionary with the entries `OF_RUN`: a card or a finished run.
+        run: dictionary with the entries `OF_RUN`, as cards and finished runs have them.
 
     Raises:
-        ValueError: there is no such row.
+        ValueError: the run has no row.
     """
     from recipes.reporting import page as report
 
@@ -160,7 +161,7 @@ def entries(row):
     """Return the entries of a card that describe the cell of a recorded run.
 
     Args:
-        row: the run's row in `tables.csv`.
+        row: the run's row of `tables.csv`.
     """
     from recipes.reporting import grouping
     from recipes.reporting import page as report
@@ -179,7 +180,7 @@ def entries(row):
 
 
 def choice(row, draws):
-    """Return in words which of a cell's runs the row is."""
+    """Return in words how a run was chosen from the runs of its cell."""
     if len(draws) == 1:
         return "the only run"
     if not row["validation_error"]:
@@ -292,15 +293,13 @@ def spread(card):
     return f"{average:.2f} ± {card['std_test_error']:.2f} %, {draws} draws"
 
 
-def parse(arguments):
+def parse(arguments=None):
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = make_parser(__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--run", type=Path, help="folder of a run")
-    what.add_argument(
-        "--refresh", action="store_true", help="refresh the cards of all presets"
-    )
-    parser.add_argument("--name", help="name of the new preset")
+    what.add_argument("--refresh", action="store_true", help="the cards of all presets")
+    parser.add_argument("--name", help="name of the preset to make of --run")
     options = parser.parse_args(arguments)
     if (options.name is None) != options.refresh:
         parser.error("--run needs a --name, and --refresh takes none.")
@@ -309,9 +308,9 @@ def parse(arguments):
 
     from keras_drmm.zoo.preset import is_name
 
-    # Another name could lead out of the folder of presets, or be that folder.
+    # Another name could lead out of the folder of presets, or replace it.
     if not is_name(options.name):
-        parser.error(f"--name has letters, digits, _ and -, got {options.name!r}.")
+        parser.error(f"--name may have letters, digits, _ and -, got {options.name!r}.")
     return options
 
 

@@ -1,41 +1,42 @@
-"""Which errors remain: what a preset takes for what, and how sure of it it is.
+"""Show which errors of a preset remain, and how confident it is of them.
 
     python -m recipes.remaining_errors --preset drmm_conv_small_mnist_100
 
-Classifies the training images whose labels the preset was not shown. Writes a row to
-`recipes/results/remaining_errors.csv`, and of the most frequent confusions the images
-with the highest posterior to `docs/images/remaining_errors_NAME.png`, below images of
-the first one's class that were labelled. Nothing is selected by them, and no test image
-is read. One to two minutes on one core.
+Classifies the training images whose labels the preset did not see. This preset is wrong
+about 552 of 59,900 images, and takes a 1 for a 2 in 122 of them. It takes a minute and
+a half on one core of an AMD EPYC; `rfm_mnist_100` takes 14 seconds.
+
+Appends a row to `recipes/results/remaining_errors.csv`. The picture
+`docs/images/remaining_errors_NAME.png` has the images of the most frequent confusions
+with the highest posterior, below labelled images of the first confusion's class.
+Nothing is selected by these errors, and no test image is read.
 """
 
 import os
 import time
 from collections import Counter
-from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[1]
+from recipes.common import presets, results
+from recipes.common.results import IMAGES
 
-IMAGES = PROJECT / "docs" / "images"
 CONFUSIONS, COLUMNS = 3, 12
 
 
 def main(arguments=None):
-    """Measure, draw and record."""
-    from recipes.common import presets
-
-    options = presets.parse(__doc__.split("\n")[0], arguments)
+    """Measure, plot and record."""
+    options = parse(arguments)
+    origin = results.origin(options.backend)
     # Keras reads the backend when it is imported.
     os.environ["KERAS_BACKEND"] = options.backend
     import keras
 
     from keras_drmm import data
-    from recipes.common import results
+    from recipes.tables.preset_training import load_training
 
     start = time.perf_counter()
     keras.config.set_dtype_policy("float32")
     card, model = presets.load(options.preset, ("labels", "draw"))
-    x, y, dataset = presets.load_training(card, model, options.data_dir)
+    x, y, dataset = load_training(card, model, options.data_dir)
     shown = dataset.shown_labels
     images, labels = data.to_unit_range(x[shown < 0]), y[shown < 0]
     logits = model.predict(images, batch_size=500, verbose=0)
@@ -44,9 +45,9 @@ def main(arguments=None):
     if confusions:
         label, _ = next(iter(confusions))
         rows = {f"labelled {label}": data.to_unit_range(x[shown == label])}
-        rows |= surest(images, labels, posterior, confusions)
+        rows |= most_confident(images, labels, posterior, confusions)
         path = IMAGES / f"remaining_errors_{card['name']}.png"
-        draw(rows, model.pixel_range, path)
+        plot(rows, model.pixel_range, path)
     row = {
         "preset": card["name"],
         **total,
@@ -55,25 +56,27 @@ def main(arguments=None):
             for (label, taken_for), (count, sure) in confusions.items()
         ),
         "seconds": round(time.perf_counter() - start),
-        **results.origin(options.backend),
+        **origin,
     }
     print(row)
-    # The last step: what could not be drawn leaves no row.
+    # Comes last, so that a failed picture leaves no row.
     results.append_row(results.RESULTS / "remaining_errors.csv", row, tuple(row))
 
 
 def measure(posterior, labels):
-    """Count the images that are wrong, in all and of the most frequent confusions.
+    """Count the wrongly classified images, in all and by the most frequent confusions.
+
+    An image is sure if its highest posterior exceeds `CONFIDENCE`.
 
     Args:
         posterior: q(c|I), (N, C).
         labels: integers (N,).
 
     Returns:
-        ({what: how many of all images}, {(label, taken for): (how many, of these
-        sure)}, the most frequent first).
+        ({name of a count: its value}, {(label, taken for): (number of images, number of
+        sure ones)} with the most frequent confusion first).
     """
-    from keras_drmm.learning.neighbour_labels import CONFIDENCE
+    from keras_drmm.learning.pseudo_labels import CONFIDENCE
 
     classes, is_sure = posterior.argmax(-1), posterior.max(-1) > CONFIDENCE
     is_wrong = classes != labels
@@ -90,8 +93,8 @@ def measure(posterior, labels):
     return total, {pair: (count, sure[pair]) for pair, count in most}
 
 
-def surest(images, labels, posterior, confusions):
-    """Return {name of a confusion: its images, the highest posterior first}."""
+def most_confident(images, labels, posterior, confusions):
+    """Return {name of a confusion: its images, the most confident first}."""
     import numpy as np
 
     classes, rows = posterior.argmax(-1), {}
@@ -102,8 +105,13 @@ def surest(images, labels, posterior, confusions):
     return rows
 
 
-def draw(rows, pixel_range, path):
-    """Write a picture of rows of images, of each as many as all have."""
+def parse(arguments=None):
+    """Read the command line."""
+    return presets.parse(__doc__, arguments)
+
+
+def plot(rows, pixel_range, path):
+    """Write a picture of rows of images, all as long as the shortest."""
     from keras_drmm.analysis.grid import save_grid
 
     columns = min(COLUMNS, *map(len, rows.values()))

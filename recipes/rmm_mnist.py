@@ -1,26 +1,27 @@
-"""MNIST by the Rendering Mixture Model and exact EM: errors, likelihood, samples.
+"""Learn MNIST with a Rendering Mixture Model by exact EM.
 
     python -m recipes.rmm_mnist --labels 100 --draw 0
     python -m recipes.rmm_mnist --labels all
     python -m recipes.rmm_mnist --short
 
-Learns `zoo.rmm` by soft EM on the training images, of which `--labels` keep their
-label; 5,000 others are kept for validation, and nothing is selected by them. The test
-set is read once, at the end. Writes samples of every class to `--output` and appends a
-row to `recipes/results/rmm_mnist.csv`: errors in percent, mean ln p(I) of test images
-in nats. A minute on one core.
+Learns `zoo.rmm` by soft EM on the training images, of which `--labels` are labelled.
+Test errors: 24.9 % with 100 labels (mean of draws 0 to 2) and 6.2 % with all labels
+(mean of seeds 0 to 2); the mean ln p(I) of test images is 220 nats. A run takes a
+minute on two cores of an AMD EPYC.
 
-`--short` takes 2,000 images and 3 sweeps, seconds; its row is not recorded.
+5,000 other images are kept for validation, and nothing is selected by them. The test
+set is used once, at the end. Writes samples of every class to `--output` and appends a
+row to `recipes/results/rmm_mnist.csv`. `--short` learns 3 sweeps over 2,000 images, a
+check in seconds, and records nothing.
 """
 
-import argparse
 import os
 import time
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[1]
-
-VALIDATION_IMAGES = 5000
+from recipes.common import mnist, results
+from recipes.common.measure import error
+from recipes.common.options import make_parser
 
 
 def main():
@@ -31,22 +32,14 @@ def main():
     import keras
     import numpy as np
 
-    from keras_drmm import analysis, data, zoo
-    from recipes.common import results
-    from recipes.common.measure import error
+    from keras_drmm import analysis, zoo
 
-    commit = results.commit()
+    origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)
-    (x, y), (x_test, y_test) = data.load("mnist")
-    if options.short:
-        x, y = x[: VALIDATION_IMAGES + 2000], y[: VALIDATION_IMAGES + 2000]
-    dataset = data.semi_supervised(
-        x, y, options.labels, validation=VALIDATION_IMAGES, seed=options.draw
+    training, validation, (x_test, y_test) = mnist.load(
+        options.labels, options.draw, options.short
     )
-    # Not those that validate.
-    learned = [*dataset.labelled_indices, *dataset.unlabelled_indices]
-    images, labels = data.to_unit_range(x[learned]), dataset.shown_labels[learned]
-
+    images, labels = training
     model = zoo.rmm()
     start = time.perf_counter()
     history = model.fit(
@@ -57,21 +50,17 @@ def main():
     analysis.plot_samples(model, options.output / "samples.png", columns=5)
 
     # The test images are used here, for the first and only time.
-    x_test = data.to_unit_range(x_test)
     row = {
         "table": "1",
         "setting": "semi-supervised",
         "model": "rmm",
-        "labels": len(dataset.labelled_indices),
+        "labels": int((labels >= 0).sum()),
         "draw": options.draw,
         "seed": options.seed,
         "epochs": options.epochs,
         "seconds": round(seconds, 1),
-        "machine": results.machine(),
-        "backend": options.backend,
-        "commit": commit,
-        "command": results.command(),
-        "validation_error": error(model, *dataset.validation),
+        **origin,
+        "validation_error": error(model, *validation),
         "test_error": error(model, x_test, y_test),
         "rises": int(np.sum(np.diff(history["loss"]) > 0)),
         "test_log_prob": round(
@@ -83,24 +72,19 @@ def main():
         results.append_row(results.RESULTS / "rmm_mnist.csv", row, tuple(row))
 
 
-def parse():
+def parse(arguments=None):
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = make_parser(__doc__, "draw", "seed", "backend")
     parser.add_argument(
         "--labels",
         type=lambda v: None if v == "all" else int(v),
         default=100,
-        help="how many labels, or all",
+        help="number of labelled images, or all",
     )
-    parser.add_argument("--draw", type=int, default=0, help="which labels are drawn")
-    parser.add_argument("--seed", type=int, default=0, help="of the first templates")
     parser.add_argument("--epochs", type=int, default=20, help="sweeps of EM")
-    parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
-    )
-    parser.add_argument("--output", type=Path, default=PROJECT / "runs" / "rmm_mnist")
+    parser.add_argument("--output", type=Path, default=results.RUNS / "rmm_mnist")
     parser.add_argument("--short", action="store_true", help="a check, not recorded")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.short:
         options.epochs = 3
     return options

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import operator
 import warnings
 
 import numpy as np
@@ -63,9 +64,33 @@ def renamed_arguments(**new_names):
         if not is_class:
             return accept
         decorated.__init__ = accept
-        for old, new in new_names.items():
-            setattr(decorated, old, _renamed_attribute(decorated.__name__, old, new))
-        return decorated
+        return renamed_attributes(**new_names)(decorated)
+
+    return decorate
+
+
+def renamed_attributes(**new_names):
+    """Return a decorator for a class whose attributes have new names.
+
+    Args:
+        **new_names: old name = "new name", with dots where it is an attribute's own.
+    """
+
+    def decorate(cls):
+        # Not properties: Keras looks at all of them as it saves a model.
+        inherited = getattr(cls, "__getattr__", None)
+
+        def find(self, name):
+            if name in new_names:
+                new = new_names[name]
+                warn_renamed(f"`{cls.__name__}.{name}`", f"`{new}`")
+                return operator.attrgetter(new)(self)
+            if inherited is not None:
+                return inherited(self, name)
+            raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+
+        cls.__getattr__ = find
+        return cls
 
     return decorate
 
@@ -101,11 +126,3 @@ def reordered_arguments(*old_order):
         return cls
 
     return decorate
-
-
-def _renamed_attribute(owner, old, new):
-    def read(self):
-        warn_renamed(f"`{owner}.{old}`", f"`{new}`")
-        return getattr(self, new)
-
-    return property(read, doc=f"Old name of `{new}`.")

@@ -121,6 +121,9 @@ class Level(keras.layers.Layer):
 
     def match(self, message, training=False):
         """Return u, the normalised match of each template at each position."""
+        if not self.built:
+            # α is of the size of the level below.
+            self.build(message.shape)
         u = self.conv(message)
         if self.batch_norm is not None:
             u = self.batch_norm(u, training=training)

@@ -2,9 +2,9 @@
 
 from keras_drmm.layers.deprecation import moved_names
 from keras_drmm.learning.eg import EG
-from keras_drmm.learning.neighbour_labels import neighbour_labels
 from keras_drmm.learning.pose import Pose
 from keras_drmm.learning.pretraining import pretrain
+from keras_drmm.learning.pseudo_labels import neighbour_labels
 
 __all__ = ["EG", "Pose", "neighbour_labels", "pretrain"]
 

@@ -2,9 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from keras_drmm.layers.deprecation import warn_renamed
+from keras_drmm.layers.deprecation import renamed_attributes
 
 
+@renamed_attributes(disturbed_logits="augmented_logits")
 class EStep(NamedTuple):
     """The most probable configuration (ĉ, ĝ) of each image and what it renders.
 
@@ -34,9 +35,3 @@ class EStep(NamedTuple):
     reconstruction: Any
     factors: Any = None
     augmented_logits: Any = None
-
-    @property
-    def disturbed_logits(self):
-        """Old name of `augmented_logits`."""
-        warn_renamed("`EStep.disturbed_logits`", "`augmented_logits`")
-        return self.augmented_logits

@@ -55,7 +55,7 @@ class Learner(keras.Model):
 
     def call(self, inputs, training=False):
         """Return logits; inside a training or test step, the whole E-step."""
-        if isinstance(inputs, dict):
+        if self.trainer is not None and isinstance(inputs, dict):
             images, labels = inputs["images"], inputs.get("labels")
             return self.trainer.e_step(images, labels, training)
         return self.classify(inputs, training=training)

@@ -1,1 +1,1 @@
-"""What all recipes share: rows, presets, precision, memory."""
+"""What all commands share: options, data, rows, presets, precision and memory."""

@@ -1,12 +1,12 @@
-"""Keep memory between training steps instead of giving it back to the system."""
+"""Keep memory between training steps instead of returning it to the system."""
 
 import os
 import platform
 import sys
 
-# glibc returns arrays of some megabytes to the kernel as they are freed and gets them
-# back, zeroed, a step later: over a third of a training step on one core, measured. One
-# arena that is never trimmed keeps them.
+# glibc returns freed arrays of some megabytes to the kernel and gets them back, zeroed,
+# in the next step. On one core this was measured to take over a third of a training
+# step. A single arena that is never trimmed keeps the memory.
 SETTINGS = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
@@ -16,9 +16,9 @@ SETTINGS = {
 
 
 def keep_memory():
-    """Start this program again with `SETTINGS`, once, where glibc is in use.
+    """Restart this program once with `SETTINGS`, if the C library is glibc.
 
-    The C library reads them as a process starts, so they cannot be set later.
+    glibc reads the settings when a process starts, so they cannot be set later.
     """
     if platform.libc_ver()[0] != "glibc" or "MALLOC_ARENA_MAX" in os.environ:
         return

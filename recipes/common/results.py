@@ -1,4 +1,4 @@
-"""Result rows: what was run, where, and what came out."""
+"""Result rows: what was run, where it was run, and what came out."""
 
 import csv
 import os
@@ -10,6 +10,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 RESULTS = PROJECT / "recipes" / "results"
+RUNS = PROJECT / "runs"
+IMAGES = PROJECT / "docs" / "images"
 
 COLUMNS = (
     "table",
@@ -27,15 +29,16 @@ COLUMNS = (
     "validation_error",
     "test_error",
 )
-# What was minimised: rows of other objectives are no draws of one cell.
-TABLE_COLUMNS = (*COLUMNS, "objective")
+# The columns of `tables.csv`: the objective in words, and as JSON the settings that the
+# model learned by. Only rows of equal settings are runs of one cell.
+TABLE_COLUMNS = (*COLUMNS, "objective", "settings")
 
 
 def append_row(path, row, columns=COLUMNS):
     """Append `row`, a dictionary of all `columns`, to the CSV file at `path`.
 
     Raises:
-        ValueError: the row, or the file that is there, has other columns.
+        ValueError: the row, or the existing file, has other columns.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,12 +48,13 @@ def append_row(path, row, columns=COLUMNS):
             there = tuple(next(csv.reader(file)))
         if there != tuple(columns):
             raise ValueError(
-                f"{path} has the columns {there}, not {columns}: it is of another "
-                f"version. Move it away. The row: {row}"
+                f"{path} has the columns {there} instead of {columns}: it is of "
+                f"another version. Move it away. The row: {row}"
             )
     if set(row) != set(columns):
         raise ValueError(
-            f"A row has the columns {columns}; these differ: {set(row) ^ set(columns)}."
+            f"A row must have the columns {columns}; these differ: "
+            f"{set(row) ^ set(columns)}."
         )
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, columns)
@@ -59,8 +63,21 @@ def append_row(path, row, columns=COLUMNS):
         writer.writerow(row)
 
 
+def origin(backend):
+    """Return where a row comes from: its machine, backend, commit and command.
+
+    Call it before the run starts: the code may be edited while the run goes on.
+    """
+    return {
+        "machine": machine(),
+        "backend": backend,
+        "commit": commit(),
+        "command": command(),
+    }
+
+
 def machine():
-    """Describe the processor and how many of its cores this process may use."""
+    """Return the processor's name and the number of cores this process may use."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -70,18 +87,8 @@ def machine():
     return f"{name}, {cores or os.cpu_count()} core(s)"
 
 
-def origin(backend):
-    """Return where a row comes from, for its last columns."""
-    return {
-        "machine": machine(),
-        "backend": backend,
-        "commit": commit(),
-        "command": command(),
-    }
-
-
 def commit():
-    """Return the commit of the code, with + where files that matter were changed."""
+    """Return the commit of the code, followed by + if code was changed since."""
     try:
         head = _git("rev-parse", "--short", "HEAD")
         changed = _git("status", "--porcelain", "-uall", "keras_drmm", "recipes")
@@ -92,7 +99,7 @@ def commit():
 
 
 def command():
-    """Return the command line that made the row, relative to the project."""
+    """Return the command that this process was started with, as one can paste it."""
     script = Path(sys.argv[0]).resolve().relative_to(PROJECT).with_suffix("")
     return shlex.join(["python", "-m", ".".join(script.parts), *sys.argv[1:]])
 

@@ -1,1 +1,1 @@
-"""EM against EG: what `recipes.benchmark_em` measures."""
+"""EM compared with EG: the parts of `python -m recipes.benchmark_em`."""

@@ -1,14 +1,14 @@
-"""The measures of `benchmark_em.py` that learn: error against seconds, templates."""
+"""The parts of the benchmark that learn: error over seconds, and templates."""
 
 import statistics
 import time
-from pathlib import Path
 
+from recipes.common.measure import VALIDATION_IMAGES
+from recipes.common.results import IMAGES
 from recipes.em_benchmark.setup import (
     BATCH,
     EG_EPOCHS,
     METHODS,
-    VALIDATION_IMAGES,
     algorithm,
     batches,
     build,
@@ -17,11 +17,9 @@ from recipes.em_benchmark.setup import (
     training_images,
 )
 
-IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
-
 
 def learn(options):
-    """Train one method for the seconds of EG and record its error as it falls."""
+    """Train by one method for as long as EG took, and record the error by epoch."""
     import keras
 
     x, _ = training_images(options.images)
@@ -36,7 +34,7 @@ def learn(options):
         model.initialize(x[:1000], seed=options.seed)
     budget = None if options.method == "EG" else eg_seconds(options)
     trained = autoencoder(model) if options.method == "backprop" else model
-    # Compiled before the clock starts.
+    # Compiles the step before the clock starts.
     weights = trained.get_weights()
     trained.fit(batches(x[: 2 * BATCH]), verbose=0)
     trained.set_weights(weights)
@@ -50,7 +48,7 @@ def learn(options):
 
 
 class Clock:
-    """Stops the time of each epoch without what it takes to measure the error."""
+    """Measures the seconds of each epoch, without those for measuring the error."""
 
     def __init__(self, options, model, trained, validation, budget):
         self.options, self.model, self.trained = options, model, trained
@@ -70,13 +68,13 @@ class Clock:
         self.start = time.perf_counter()
 
     def end(self, epoch, logs):
-        """Stop it, measure, record, and stop training when the seconds are over."""
+        """Stop the clock, record the error, and end training if its time is over."""
         import numpy as np
 
         self.seconds += time.perf_counter() - self.start
-        # EM takes back what made its objective rise: those weights are not kept.
-        em = getattr(self.model.algorithm, "closed_form", False)
-        if not em or self.best is None or logs["loss"] <= self.best:
+        # EM takes back a sweep that raised its objective, so its weights do not count.
+        is_em = self.options.method not in ("EG", "backprop")
+        if not is_em or self.best is None or logs["loss"] <= self.best:
             self.best = logs["loss"]
             reconstruct = getattr(self.trained, "render_message", None)
             reconstruct = reconstruct or self.model.reconstruct
@@ -96,7 +94,7 @@ class Clock:
 
 
 def eg_seconds(options):
-    """Return how long EG took for its epochs, of the recorded rows."""
+    """Return the seconds that EG took for its epochs, the median of recorded rows."""
     times = [
         float(row["seconds"])
         for row in recorded("learn")
@@ -105,12 +103,12 @@ def eg_seconds(options):
         and row["images"] == str(options.images)
     ]
     if not times:
-        raise SystemExit("Run `learn --method EG` first: its seconds are the budget.")
+        raise SystemExit("Run `learn --method EG` first: it sets the time limit.")
     return statistics.median(times)
 
 
 def autoencoder(model):
-    """Return a model that renders its own message, trained by plain backprop."""
+    """Return an autoencoder of tied weights, which renders the model's own message."""
     import keras
     import numpy as np
     from keras import ops
@@ -137,7 +135,7 @@ def autoencoder(model):
 
 
 def filters(options):
-    """Draw the templates of the first level alone, learned from 60,000 images."""
+    """Learn the first level alone from 60,000 images, and plot its templates."""
     import keras
 
     from keras_drmm import analysis
@@ -167,7 +165,7 @@ def filters(options):
 
 
 def plot(options):
-    """Draw error against seconds, the mean over seeds and each seed's curve."""
+    """Plot the error over the seconds, with a curve for each seed."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""What the parts of `benchmark_em.py` share: the model, its data and the rows."""
+"""What the parts of the benchmark share: the model, its data and the rows."""
 
 import csv
 
@@ -29,7 +29,7 @@ METHODS = (
     "soft EM, T=1",
     "backprop",
 )
-BATCH, EG_EPOCHS, VALIDATION_IMAGES = 100, 5, 5000
+BATCH, EG_EPOCHS = 100, 5
 
 
 def build(algorithm, depth=5):
@@ -43,27 +43,28 @@ def build(algorithm, depth=5):
         Level(128, 3, padding="valid"),
         Level(10, 1),
     ]
-    # The top of all five has a channel a class; fewer need a value for each position.
-    whole = depth == len(levels)
+    # The top level of all five has one channel for each class. With fewer levels the
+    # class templates need a value for each position.
+    is_whole = depth == len(levels)
     model = DRMM(
         levels[:depth],
-        10,
-        (28, 28, 1),
-        pooling="mean" if whole else None,
-        templates_initializer="identity" if whole else "glorot_uniform",
+        num_classes=10,
+        input_shape=(28, 28, 1),
+        pooling="mean" if is_whole else None,
+        templates_initializer="identity" if is_whole else "glorot_uniform",
     )
     model.compile("adam", algorithm=algorithm or EG())
     return model
 
 
-def algorithm(method, rows_per_gram=8):
-    """Return the algorithm of a method's name, without labels."""
+def algorithm(method, gram_divisor=8):
+    """Return the algorithm that a method's name stands for; it uses no labels."""
     from keras_drmm import EG, HardEM, SoftEM
 
     if method == "EG":
         alone = {"cross_entropy": 0, "entropy": 0, "marginal_kl": 0}
         return EG(reconstruction=1, nonnegativity=0, **alone)
-    settings = {"rows_per_gram": rows_per_gram, "step": 0.25}
+    settings = {"gram_divisor": gram_divisor, "step": 0.25}
     if method == "hard EM":
         return HardEM(**settings)
     if method == "hard EM, mini-batches":
@@ -81,7 +82,7 @@ def training_images(count, last=False):
 
 
 def batches(x, y=None, seed=0):
-    """Return batches in a random order, on TensorFlow without an autotuner."""
+    """Return batches in random order, on TensorFlow without its autotuner."""
     import keras
     import numpy as np
 
@@ -95,7 +96,7 @@ def batches(x, y=None, seed=0):
         dataset = dataset.shuffle(len(x), seed).batch(BATCH, drop_remainder=True)
         return data.without_autotuner(dataset)
 
-    # `fit` shuffles whole batches of a data set, so the rows are shuffled here.
+    # `fit` only shuffles whole batches of a data set, so the rows are shuffled here.
     order = np.random.default_rng(seed).permutation(len(x))
 
     class Batches(keras.utils.PyDataset):
@@ -119,12 +120,11 @@ def recorded(measure):
 
 
 def record(options, **values):
-    """Append a row and print it."""
+    """Print a row and append it, unless the run is a short one."""
     values["seconds"] = round(values["seconds"], 4)
     row = dict.fromkeys(COLUMNS, "")
     row |= {"measure": options.measure, **values}
-    row |= {"machine": results.machine(), "backend": options.backend}
-    row |= {"commit": options.commit, "command": results.command()}
+    row |= options.origin
     print({name: row[name] for name in COLUMNS[1:10] if row[name] != ""}, flush=True)
     if options.images >= 1000:
         results.append_row(results.RESULTS / "benchmark_em.csv", row, COLUMNS)

@@ -1,1 +1,1 @@
-"""The paper's tables: their cells, and how a cell is trained."""
+"""The cells of the paper's tables, and how a cell's model is trained."""

@@ -1,19 +1,19 @@
-"""A peer whose settings keras-tuner chooses, as those of EG are chosen."""
+"""A baseline whose settings keras-tuner chooses."""
 
 import keras
 
 from keras_drmm import zoo
 from keras_drmm.tuning import SemiSupervisedHyperModel
-from recipes.tables.baselines import make_peer
+from recipes.tables.baselines import make_baseline
 
 
-class PeerHyperModel(SemiSupervisedHyperModel):
-    """A peer of the configuration of `drmm_conv_small`.
+class BaselineHyperModel(SemiSupervisedHyperModel):
+    """A baseline that has the levels of `drmm_conv_small`.
 
     Args:
         name: "swwae", "ladder" or "pseudo_label".
-        training_steps: over which the learning rate falls to 0 along a cosine.
-        seed: of the initial weights, the same in each trial.
+        training_steps: steps over which the learning rate falls to 0 along a cosine.
+        seed: seed of the initial weights, which are the same in each trial.
         **arguments: keyword arguments of `drmm_conv_small`.
     """
 
@@ -23,18 +23,18 @@ class PeerHyperModel(SemiSupervisedHyperModel):
         self.training_steps, self.arguments = training_steps, arguments
 
     def build(self, hp):
-        """Return the peer, compiled with the hyperparameters."""
+        """Return the baseline, compiled with the hyperparameters."""
         keras.utils.set_random_seed(self.seed)
         drmm = zoo.drmm_conv_small(**self.arguments)
         settings = getattr(self, f"_{self.name}")(hp)
         rate = hp.Float("learning_rate", 5e-4, 1e-2, sampling="log", default=2e-3)
-        peer = make_peer(self.name, drmm, self.training_steps, rate, **settings)
-        peer.optimizer.build(peer.trainable_variables)
-        return peer
+        baseline = make_baseline(self.name, drmm, self.training_steps, rate, **settings)
+        baseline.optimizer.build(baseline.trainable_variables)
+        return baseline
 
     def _swwae(self, hp):
-        # Whether the authors' terms are sums or means over pixels and units is not
-        # known: both are in here.
+        # The authors do not say whether their terms are sums or means over pixels and
+        # units. These ranges contain both.
         return {
             "reconstruction": hp.Float("reconstruction", 0.1, 1000.0, sampling="log"),
             "intermediate": hp.Float("intermediate", 0.01, 1000.0, sampling="log"),

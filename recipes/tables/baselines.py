@@ -1,8 +1,8 @@
-"""The peers of the tables, and the settings they learn by."""
+"""The baselines of the tables, and the settings that they learn by."""
 
-# `learning_rate` is Adam's at the start, from where it falls to 0. SWWAE's are of the
-# best trial of `tune.py --model swwae`, the ladder's its authors'; pseudo-label's ramp
-# ends where that of our terms does.
+# `learning_rate` is Adam's at the start; it falls to 0. SWWAE's settings are those of
+# the best trial of `python -m recipes.tune --model swwae`, the ladder's are its
+# authors', and pseudo-label's ramp ends when that of our terms does.
 SETTINGS = {
     "swwae": {
         "reconstruction": 7.0,
@@ -15,28 +15,33 @@ SETTINGS = {
 }
 
 
-def make_peer(name, drmm, steps, learning_rate, **settings):
-    """Return a compiled peer of a DRMM's configuration.
+def make_baseline(name, drmm, steps, learning_rate, **settings):
+    """Return a compiled baseline that has the levels of a DRMM.
 
     Args:
         name: "swwae", "ladder" or "pseudo_label".
-        drmm: the `DRMM`, whose top level has a channel a class.
+        drmm: the `DRMM`; its top level has one channel for each class.
         steps: training steps, over which the learning rate falls along a cosine.
         learning_rate: at the start.
-        **settings: arguments of the peer.
+        **settings: arguments of the baseline.
     """
     import keras
 
     from keras_drmm import baselines
-    from keras_drmm.learning.schedule import falling
+    from keras_drmm.learning.schedule import cosine_decay
 
-    configuration = (drmm.levels, drmm.num_classes, drmm.image_shape)
-    if name == "swwae":
-        # The level of a channel a class is the authors' fully connected layer.
-        peer = baselines.SWWAE(*configuration, classifier_levels=1, **settings)
-    elif name == "ladder":
-        peer = baselines.Ladder(*configuration, **settings)
+    if name == "pseudo_label":
+        baseline = baselines.PseudoLabel(drmm.to_convnet(), **settings)
     else:
-        peer = baselines.PseudoLabel(drmm.to_convnet(), **settings)
-    peer.compile(keras.optimizers.Adam(falling(learning_rate, steps)))
-    return peer
+        if name == "swwae":
+            # The top level takes the place of the authors' fully connected layer.
+            settings["classifier_levels"] = 1
+        model = {"swwae": baselines.SWWAE, "ladder": baselines.Ladder}[name]
+        baseline = model(
+            drmm.levels,
+            num_classes=drmm.num_classes,
+            input_shape=drmm.image_shape,
+            **settings,
+        )
+    baseline.compile(keras.optimizers.Adam(cosine_decay(learning_rate, steps)))
+    return baseline

@@ -1,4 +1,4 @@
-"""The cells of the paper's tables that the recipes fill."""
+"""The cells of the paper's tables that the commands fill."""
 
 from dataclasses import dataclass
 
@@ -6,29 +6,31 @@ SEMI_SUPERVISED = "semi-supervised"
 PRETRAINING = "unsupervised-pretraining"
 SUPERVISED = "supervised"
 LABELED_ONLY = "labeled-only"
-# Not the paper's: the class must not change with the pose of an image and when a part
-# of it is covered.
+# Not in the paper: the class must not change with the pose of an image, nor when a part
+# of the image is covered.
 WITH_NUISANCES = "semi-supervised, nuisances"
-# Not the paper's: learns what a network of `semi-supervised` would label the images.
+# Not in the paper: learns the labels that a network of `semi-supervised` gives.
 SECOND_NETWORK = "semi-supervised, second network"
 FROM_FEW_LABELS = (SEMI_SUPERVISED, WITH_NUISANCES, SECOND_NETWORK)
 SETTINGS = (*FROM_FEW_LABELS, PRETRAINING, SUPERVISED, LABELED_ONLY)
 
 FEW = (100, 600, 1000, 3000)
 ALL, ALL_BUT_VALIDATION = 60_000, 55_000
-PEERS = ("convnet", "swwae", "ladder", "pseudo_label")
-# The stock convnets of fewer levels than that of the peers.
+# Each has the 5 levels of `drmm_conv_small`.
+BASELINES = ("convnet", "swwae", "ladder", "pseudo_label")
+# The stock convnets of fewer levels.
 CONVNETS = ("convnet_1", "convnet_2")
-# Whose learning Figure 2 compares: the paper's of 1 and 2 levels, and ours of 5.
+# The models whose learning Figure 2 compares, and their convnets: the paper has 1 and 2
+# levels, we add 5.
 FIGURE_2 = {
     "rfm": "convnet_1",
     "drfm_lenet": "convnet_2",
     "drmm_conv_small": "convnet",
 }
-# Of 5 levels and more.
-DEEP = ("drmm_conv_small", "drmm_conv_large", *PEERS)
-# The paper's names of the zoo's models and of the peers; of several the first is
-# nearest to ours: those of 5 levels learn by nonnegativity and KL terms.
+# The models of 5 levels or more.
+DEEP = ("drmm_conv_small", "drmm_conv_large", *BASELINES)
+# The paper's names of our models. The first of several is the nearest to ours: our
+# models of 5 levels learn by nonnegativity and KL terms, too.
 PAPER_NAMES = {
     "rfm": ("RFM", "RFM (1 layer)"),
     "drmm_lenet": ("DRMM 2-layer",),
@@ -48,9 +50,9 @@ class Cell:
     Attributes:
         table: its number in the paper.
         setting: as the paper names it.
-        model: a function of the zoo, or a peer of the configuration of 5 levels.
-        labels: how many images are labelled.
-        draw: which, of those with equally many.
+        model: name of a function of the zoo, or of a baseline.
+        labels: number of labelled images.
+        draw: seed of the choice of labelled images.
     """
 
     table: int
@@ -61,7 +63,7 @@ class Cell:
 
     @classmethod
     def of(cls, row):
-        """Return the cell of a row of results, whose numbers may be texts."""
+        """Return the cell of a row, whose numbers may be strings."""
         table, labels, draw = (int(row[v]) for v in ("table", "labels", "draw"))
         return cls(table, row["setting"], row["model"], labels, draw)
 
@@ -77,24 +79,24 @@ class Cell:
 
     @property
     def has_first_network(self):
-        """Whether a network learns first and labels the images for the cell's."""
+        """Whether another network learns first and labels the images."""
         return self.setting == SECOND_NETWORK
 
     @property
     def is_pretrained(self):
-        """Whether templates are learned by hard EM first."""
+        """Whether hard EM learns the templates first."""
         return self.setting == PRETRAINING
 
     def arguments(self):
-        """Return the arguments of `table.py` that run this cell."""
+        """Return the arguments of `python -m recipes.table` that run this cell."""
         names = ("table", "setting", "model", "labels", "draw")
         return [word for v in names for word in (f"--{v}", str(getattr(self, v)))]
 
 
 def all_cells():
-    """Return the cells of all tables that fit a CPU, those of the headline first.
+    """Return the cells of all tables that a CPU can run, the headline's first.
 
-    Table 4 wants a GPU, and is run a cell at a time.
+    Table 4 needs a GPU; its cells are run one at a time.
     """
     cells = [
         Cell(1, SEMI_SUPERVISED, "drmm_conv_small", 100, draw) for draw in range(5)
@@ -110,15 +112,15 @@ def all_cells():
                 cells.append(Cell(1, SEMI_SUPERVISED, model, labels, draw))
     for draw in range(3):
         for labels in (100, 1000):
-            for peer in PEERS[1:]:
-                cells.append(Cell(1, SEMI_SUPERVISED, peer, labels, draw))
+            for baseline in BASELINES[1:]:
+                cells.append(Cell(1, SEMI_SUPERVISED, baseline, labels, draw))
     for model in ("drmm_conv_small", "rfm"):
         cells.append(Cell(3, SEMI_SUPERVISED, model, ALL))
         cells.append(Cell(3, SUPERVISED, model, ALL))
         cells.append(Cell(3, PRETRAINING, model, ALL))
     for convnet in ("convnet", "convnet_1"):
         cells.append(Cell(3, SUPERVISED, convnet, ALL))
-    # Of Figure 2, which follows the validation error.
+    # For Figure 2, which shows the validation error.
     for pair in FIGURE_2.items():
         for model in pair:
             cells.append(Cell(3, SUPERVISED, model, ALL_BUT_VALIDATION))

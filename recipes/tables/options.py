@@ -1,14 +1,13 @@
-"""The command line of `table.py`: what it takes, and what it refuses."""
+"""The command line of `python -m recipes.table`: its options and their checks."""
 
-import argparse
 from pathlib import Path
 
-from recipes.common.precision import PRECISIONS
+from recipes.common.options import PRECISIONS, at_least, make_parser
 from recipes.tables.cells import (
+    BASELINES,
     CONVNETS,
     FROM_FEW_LABELS,
     LABELED_ONLY,
-    PEERS,
     PRETRAINING,
     SEMI_SUPERVISED,
     SETTINGS,
@@ -18,7 +17,7 @@ from recipes.tables.cells import (
 )
 from recipes.tables.training import MODELS
 
-# What one run is told, where it is not; with --all a cell has its own.
+# The defaults of a single run. With --all every cell has values of its own.
 DEFAULTS = {
     "table": 1,
     "setting": SEMI_SUPERVISED,
@@ -30,44 +29,52 @@ DEFAULTS = {
     "short": False,
     "images": 10_000,
 }
-# Rows of a batch of `training.make_dataset`: fewer unlabelled images fill none.
+# The rows of a batch of `training.make_dataset`. Fewer unlabelled images fill none.
 BATCH = 100
 
 
-def parse(description):
+def parse(docstring, arguments=None):
     """Read the command line.
 
+    Args:
+        docstring: the command's.
+        arguments: the words of the command line; None for those of this process.
+
     Returns:
-        The options, those of one run with their defaults.
+        The options. Those of a single run have their defaults where none is given.
 
     Raises:
-        SystemExit: an option is out of range, would be ignored, or does not fit
+        SystemExit: an option is out of range, would be ignored, or contradicts
             another.
     """
-    parser = argparse.ArgumentParser(description=description)
-    models = (*MODELS, *PEERS, *CONVNETS)
+    parser = make_parser(docstring, "draw", "seed", "backend", "data-dir")
+    # None tells an option that is not given from one that is given its default.
+    parser.set_defaults(draw=None)
+    models = (*MODELS, *BASELINES, *CONVNETS)
     parser.add_argument("--table", type=int, choices=(1, 3, 4, 5))
     parser.add_argument("--setting", choices=SETTINGS)
     parser.add_argument("--model", choices=models)
-    parser.add_argument("--labels", type=at_least(1), help="how many labels")
-    parser.add_argument("--draw", type=at_least(0), help="which labels are drawn")
+    parser.add_argument("--labels", type=at_least(1), help="number of labelled images")
     parser.add_argument("--epochs", type=at_least(1), help="default: the cell's")
-    parser.add_argument("--output", type=Path, help="default: runs/ and the settings")
+    parser.add_argument("--output", type=Path, help="default: a folder in runs/")
     parser.add_argument(
-        "--short", action="store_true", default=None, help="not recorded"
+        "--short",
+        action="store_true",
+        default=None,
+        help="one epoch of few images, as a check; not recorded",
     )
-    parser.add_argument("--images", type=at_least(1), help="of a short run")
+    parser.add_argument("--images", type=at_least(1), help="number for a short run")
     parser.add_argument(
-        "--seed", type=at_least(0), default=0, help="of the initial weights"
+        "--dtype",
+        choices=("auto", *PRECISIONS),
+        default="float32",
+        help="dtype policy of training; auto: the fastest for each cell of --all",
     )
-    parser.add_argument("--dtype", choices=("auto", *PRECISIONS), default="float32")
-    parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow"
-    )
-    parser.add_argument("--data-dir", help="folder of data sets, see keras_drmm.data")
     parser.add_argument("--all", action="store_true", help="run every cell")
-    parser.add_argument("--missing", action="store_true", help="that has no row")
-    options = parser.parse_args()
+    parser.add_argument(
+        "--missing", action="store_true", help="with --all: only cells without a row"
+    )
+    options = parser.parse_args(arguments)
     given = [name for name in DEFAULTS if getattr(options, name) is not None]
     for name, value in DEFAULTS.items():
         if name not in given:
@@ -81,70 +88,57 @@ def parse(description):
     return options
 
 
-def at_least(least):
-    """Return what reads an integer of at least `least` for `argparse`."""
-
-    def read(text):
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(
-                f"must be an integer of at least {least}, got {text!r}."
-            )
-        return int(text)
-
-    return read
-
-
 def check_choice(options, given, error):
-    """Tell `error` of options that only go with or without `--all`, or `--short`."""
+    """Call `error` if an option lacks another that it needs, or excludes it."""
     if options.all and given:
         names = ", ".join(f"--{name}" for name in given)
         error(f"--all runs each cell as it is: leave out {names}, or --all.")
     if options.missing and not options.all:
-        error("--missing says which cells of --all: give both.")
+        error("--missing chooses from the cells of --all: give both.")
     if options.dtype == "auto" and not options.all:
         error("--dtype auto decides for each cell of --all: give one for a run.")
     if "images" in given and not options.short:
-        error("--images says how many a short run has: give --short, too.")
+        error("--images is the number for a short run: give --short, too.")
 
 
 def check_cell(options, error):
-    """Tell `error` of a table, a model or images that do not fit the setting."""
+    """Call `error` if the table, the model or the images do not fit the setting."""
     setting, model = options.setting, options.model
     tables = dict.fromkeys(FROM_FEW_LABELS, (1, 3, 4))
     tables |= {PRETRAINING: (1, 3), SUPERVISED: (3, 4), LABELED_ONLY: (5,)}
     if options.table not in tables[setting]:
         fitting = " or ".join(map(str, tables[setting]))
         error(f"Table {options.table} has no {setting}: give --table {fitting}.")
-    if model in (*PEERS, *CONVNETS) and setting not in (
+    if model in (*BASELINES, *CONVNETS) and setting not in (
         SEMI_SUPERVISED,
         SUPERVISED,
         LABELED_ONLY,
     ):
-        error(f"What learns as {setting!r} must be a model of the zoo, not {model}.")
+        error(f"The model for {setting!r} must be one of the zoo, not {model}.")
     if model.startswith("convnet") and setting == SEMI_SUPERVISED:
         error(
-            f"{model} learns labelled images alone: give --setting {SUPERVISED} or "
-            f"{LABELED_ONLY}."
+            f"{model} learns from labelled images alone: give --setting {SUPERVISED} "
+            f"or {LABELED_ONLY}."
         )
     hidden = options.images - options.labels
     if options.short and hidden != 0 and hidden < BATCH:
         error(
-            f"--images of a short run must be as many as --labels, {options.labels}, "
-            f"or at least {BATCH} more, got {options.images}."
+            f"--images of a short run must equal --labels, {options.labels}, or be at "
+            f"least {BATCH} more, got {options.images}."
         )
 
 
 def check_data(options, error):
-    """Tell `error` of a `--data-dir` without what is asked for.
+    """Call `error` if `--data-dir` lacks a data set that the run needs.
 
-    `load` would take another copy, or download one.
+    Otherwise `load` would use another copy, or download one.
     """
     folder = Path(options.data_dir)
     if not folder.is_dir():
-        error(f"--data-dir {folder} is no folder.")
+        error(f"--data-dir {folder} is not a folder.")
     cells = all_cells() if options.all else [Cell.of(vars(options))]
     for name in sorted({cell.data for cell in cells}):
-        # `load` also reads what TensorFlow Datasets prepared there, but for MNIST.
+        # `load` also reads data sets of TensorFlow Datasets, except for MNIST.
         is_prepared = name != "mnist" and (folder / name).is_dir()
         if not is_prepared and not (folder / f"{name}.npz").is_file():
             error(

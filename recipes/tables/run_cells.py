@@ -1,4 +1,4 @@
-"""Runs many cells, one process a core."""
+"""Runs many cells, one process on each core."""
 
 import csv
 import os
@@ -7,14 +7,13 @@ import sys
 import threading
 from queue import Empty, Queue
 
-from recipes.common import results
-from recipes.common.precision import fastest
-from recipes.tables.cells import Cell, all_cells
+from recipes.common import precision, results
+from recipes.tables.cells import DEEP, Cell, all_cells
 from recipes.tables.training import default_epochs
 
 
 def run_all(options):
-    """Run all cells that the options ask for, and print how each ended.
+    """Run all cells that the options ask for, and report how each one ended.
 
     Raises:
         SystemExit: a run failed.
@@ -39,9 +38,9 @@ def run_all(options):
 
 
 def recorded(seed, backend):
-    """Return the cells that have a row of this seed and backend, of a known objective.
+    """Return the cells that have a row with this seed, backend and a known objective.
 
-    Those of an earlier version have none, or are of another number of epochs.
+    Rows with another number of epochs than the cell has today do not count.
     """
     path = results.RESULTS / "tables.csv"
     if not path.exists():
@@ -56,6 +55,19 @@ def recorded(seed, backend):
     }
 
 
+def fastest(dtype, model):
+    """Return the dtype policy of a run; "auto" depends on model and processor.
+
+    With conv-small, bfloat16 is faster on an Intel processor with AMX and on an AMD
+    with AVX-512 BF16, and slower on an Intel with AVX-512 BF16 alone. Models of fewer
+    levels spend longer on casts than they save in their convolutions.
+    """
+    if dtype != "auto":
+        return dtype
+    is_faster = precision.has_unit() and model in DEEP
+    return "mixed_bfloat16" if is_faster else "float32"
+
+
 def _work(cells, core, options, failed):
     """Run cells on one core until none is left."""
     while True:
@@ -64,13 +76,13 @@ def _work(cells, core, options, failed):
         except Empty:
             return
         command = [sys.executable, "-m", "recipes.table", *cell.arguments()]
-        # What was decided, so that the row's command makes it again elsewhere.
+        # Not "auto", so that the row's command repeats the run on any machine.
         command += ["--dtype", fastest(options.dtype, cell.model)]
         for name in ("seed", "backend"):
             command += [f"--{name}", str(getattr(options, name))]
         if options.data_dir is not None:
             command += ["--data-dir", options.data_dir]
-        log = results.PROJECT / "runs" / f"{'_'.join(cell.arguments()[1::2])}.log"
+        log = results.RUNS / f"{'_'.join(cell.arguments()[1::2])}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("w") as file:
             status = subprocess.run(

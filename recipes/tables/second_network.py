@@ -1,4 +1,4 @@
-"""The second network of a cell: what a first one knows, and its neighbours' labels."""
+"""The data set of a second network: labels by a first one and its neighbours' vote."""
 
 import time
 from dataclasses import replace
@@ -10,14 +10,14 @@ from recipes.tables.cells import SEMI_SUPERVISED
 
 
 def make_dataset(cell, x, first, folder, options):
-    """Train a first network as `semi-supervised` and label all images by it.
+    """Train a first network as `semi-supervised` and let it label all images.
 
     Args:
         cell: of the setting `semi-supervised, second network`.
         x: training images, uint8.
         first: the data set that the first network learns from.
-        folder: of the run; labels and seconds stay there for a run that is stopped.
-        options: the command line.
+        folder: of the run. Labels and seconds are kept there, in case it is stopped.
+        options: of the command line.
 
     Returns:
         (the batches of the second network, seconds).
@@ -40,7 +40,8 @@ def make_dataset(cell, x, first, folder, options):
         np.save(labels, neighbour_labels(model, images, first.shown_labels))
         seconds += time.perf_counter() - start
         timed.write_text(str(seconds))
-    # The first network drew random numbers, and not in a run that was stopped after it.
+    # Training the first network consumed random numbers; a run that goes on after it
+    # does not.
     keras.utils.set_random_seed(options.seed + 1)
     second = data.semi_supervised(x, np.load(labels), None, seed=cell.draw)
     return second, float(timed.read_text())

@@ -1,55 +1,59 @@
-"""How a cell of a table is trained: data, model, run and row."""
+"""How the model of a cell is made, trained, measured and described."""
 
 import csv
+import json
 import time
 from dataclasses import replace
 
-from recipes.common import results
-from recipes.common.measure import error
-from recipes.tables.baselines import SETTINGS, make_peer
-from recipes.tables.cells import DEEP, PEERS, WITH_NUISANCES
+from recipes.common import measure, results
+from recipes.tables.baselines import SETTINGS, make_baseline
+from recipes.tables.cells import BASELINES, DEEP, WITH_NUISANCES
 
-# Of the zoo: those that learn by EG.
+# The models of the zoo that learn by EG.
 MODELS = ("drmm_conv_small", "drmm_conv_large", "drmm_lenet", "drfm_lenet", "rfm")
-VALIDATION_IMAGES = 5000
-# A level costs seconds: the shallow models see all images more often. The ladder
-# passes twice and draws noise for each stage: a time like the others'. SWWAE has
-# learned its labels after one, and its reconstruction then costs accuracy (validation
-# error of draw 0: 17.9 % after one epoch, 20.5 after five).
+# Each level takes time, so the shallow models get more epochs. An epoch of the ladder
+# network takes about twice as long as that of the others, because it passes twice and
+# adds noise to each stage. SWWAE has learned its labels after one epoch; after that its
+# reconstruction costs accuracy (validation error of draw 0: 17.9 % after one epoch,
+# 20.5 % after five).
 EPOCHS = {"rfm": 8, "drfm_lenet": 6, "drmm_lenet": 6, "ladder": 3, "swwae": 1}
 OTHER_EPOCHS, NUISANCES_EPOCHS, CIFAR_EPOCHS = 5, 8, 100
-# All images have a label then: fewer epochs do.
+# Every image has a label for the second network, so fewer epochs are enough.
 SECOND_NETWORK_EPOCHS = 3
-# At least, where all labels are known.
+# The least numbers of epochs if all labels are known.
 SUPERVISED_EPOCHS, SUPERVISED_EPOCHS_OF_DEEP = 10, 5
-# Of runs that see few labelled images alone: as many epochs as make so many images.
-# One level, whose features are few, goes on to learn after the others have.
+# Runs on few labelled images alone get as many epochs as show this number of images.
+# Models of one level have few features and learn for longer than the others.
 IMAGES_SEEN, IMAGES_SEEN_BY_ONE_LEVEL = 50_000, 250_000
-# Of `unsupervised-pretraining`, by `HardEM`.
+# For `unsupervised-pretraining`.
 PRETRAINING_IMAGES, SWEEPS = 10_000, 5
-HARD_EM = {"step": 0.5, "rows_per_gram": 8}
+HARD_EM = {"step": 0.5, "gram_divisor": 8}
 
 
 def make_dataset(cell, x, y, validation=None):
     """Return the batches of a cell.
 
-    Validation images, by default `VALIDATION_IMAGES`, are training images whose labels
-    are hidden, the same for all models and numbers of labels of a draw. A cell of all
-    labels has none.
+    Args:
+        cell: the `Cell`.
+        x: training images, uint8.
+        y: their labels.
+        validation: number of validation images, by default `VALIDATION_IMAGES`. These
+            are training images whose labels are hidden. For one draw they are the same
+            for all models and numbers of labels. A cell of all labels has none.
 
     Raises:
-        ValueError: there are fewer images than labels are asked for.
+        ValueError: the cell asks for more labels than there are images.
     """
     from keras_drmm import data
 
-    validation = validation or VALIDATION_IMAGES
+    validation = validation or measure.VALIDATION_IMAGES
     unlabelled = len(x) - cell.labels
     if unlabelled < 0:
         raise ValueError(
             f"There are {len(x)} images for {cell.labels} labels: ask for at most "
             f"{len(x)} labels."
         )
-    # Labels that validation leaves to be hidden.
+    # Whether some images beyond the validation images have a hidden label.
     is_few = unlabelled > validation
     dataset = data.semi_supervised(
         x,
@@ -66,7 +70,7 @@ def make_dataset(cell, x, y, validation=None):
 
 
 def default_epochs(cell):
-    """Return the epochs of a cell that is not told how many."""
+    """Return the number of epochs of a cell by default."""
     if cell.data == "cifar10":
         return CIFAR_EPOCHS
     if cell.learns_without_labels and cell.labels <= 10_000:
@@ -90,30 +94,27 @@ def make_model(cell, steps, input_shape):
     if name == "convnet":
         drmm = {"": "drmm_conv_small", "1": "rfm", "2": "drmm_lenet"}[depth]
         return baselines.convnet(getattr(zoo, drmm)(input_shape), steps)
-    if cell.model in PEERS:
+    if cell.model in BASELINES:
         drmm = zoo.drmm_conv_small(input_shape)
-        return make_peer(cell.model, drmm, steps, **SETTINGS[cell.model])
+        return make_baseline(cell.model, drmm, steps, **SETTINGS[cell.model])
     model = getattr(zoo, cell.model)(input_shape, training_steps=steps)
     changes = {}
     if cell.setting == WITH_NUISANCES:
-        # Ten labels a class leave out whole ways to write it, a 7 with a bar, say.
-        # With the bar covered it looks like those that are labelled.
-        changes = {
-            "consistency": 1.0,
-            "nuisance": image_nuisances(cell.draw),
-        }
+        # Ten labelled images of a class miss some ways to write it: a 7 with a bar, for
+        # example. With the bar covered it looks like the labelled ones.
+        changes = {"consistency": 1.0, "augmentation": image_augmentation(cell.draw)}
     elif cell.has_first_network or not cell.learns_without_labels:
-        # Rows that have their labels need not decide, nor be balanced.
+        # Rows with labels need neither low entropy nor balanced classes.
         changes = {"entropy": 0, "marginal_kl": 0}
     algorithm = replace(model.algorithm, **changes)
     model.compile(model.optimizer, algorithm=algorithm)
     return model
 
 
-def image_nuisances(seed):
-    """Return a layer that changes an image's pose and covers a part of it.
+def image_augmentation(seed):
+    """Return a layer that changes an image's pose and covers a part of the image.
 
-    The part is a rectangle whose sides are a fifth to half of the image's.
+    The covered part is a rectangle whose sides are a fifth to half of the image's.
     """
     from keras import layers
 
@@ -124,7 +125,7 @@ def image_nuisances(seed):
             Pose(rotation=0.04, zoom=0.12, shift=0.08, seed=seed),
             layers.RandomErasing(
                 factor=(1.0, 1.0),
-                # Squares of the least and greatest side, as parts of the image's.
+                # The area of the smallest and the largest rectangle.
                 scale=(0.2**2, 0.5**2),
                 fill_value=0.0,
                 value_range=(0, 1),
@@ -135,27 +136,77 @@ def image_nuisances(seed):
 
 
 def objective_of(model):
-    """Return what a compiled model minimises, in words, by which rows are grouped."""
+    """Return in words what a compiled model minimises: terms, weights, augmentation."""
+    words = [f"{name} {weight:g}" for name, weight in _weights_of(model).items()]
+    augmentation = _augmentation_of(model)
+    return ", ".join([*words, augmentation] if augmentation else words)
+
+
+def settings_json(cell, model, epochs, dtype):
+    """Return the settings that a run learned by, as JSON; rows are grouped by them.
+
+    Args:
+        cell: the run's `Cell`.
+        model: the run's compiled model.
+        epochs: number of epochs.
+        dtype: dtype policy of training.
+
+    Returns:
+        A JSON object with sorted keys. `objective` has the weight of each term, the
+        augmentation in words or null, and for models that learn by EG `render_divisor`
+        and `warmup_steps`; `optimizer` has its name and `learning_rate`, that at the
+        start; `epochs`; `dtype`; and for a pretrained model `pretraining`.
+    """
+    objective = {name: float(weight) for name, weight in _weights_of(model).items()}
+    objective["augmentation"] = _augmentation_of(model)
     algorithm = getattr(model, "algorithm", None)
-    weights = {"cross_entropy": 1.0}
     if algorithm is not None:
-        weights = algorithm.weights
-    elif hasattr(model, "weights_of_terms"):
-        weights = model.weights_of_terms
-    words = [f"{name} {weight:g}" for name, weight in weights.items()]
-    nuisance = getattr(algorithm, "nuisance", None)
-    if nuisance is not None:
-        # A pipeline is named by what is in it.
-        layers = getattr(nuisance, "layers", [nuisance])
-        words.append(" and ".join(type(layer).__name__ for layer in layers))
-    return ", ".join(words)
+        objective["render_divisor"] = algorithm.render_divisor
+        objective["warmup_steps"] = algorithm.warmup_steps
+    rate = model.optimizer.get_config()["learning_rate"]
+    if isinstance(rate, dict):
+        # A schedule.
+        rate = rate["config"]["initial_learning_rate"]
+    settings = {
+        "objective": objective,
+        "optimizer": {"name": type(model.optimizer).__name__, "learning_rate": rate},
+        "epochs": epochs,
+        "dtype": dtype,
+    }
+    if cell.is_pretrained:
+        settings["pretraining"] = _pretraining()
+    return json.dumps(settings, sort_keys=True)
+
+
+def _weights_of(model):
+    """Return {term: weight} of what a compiled model minimises."""
+    algorithm = getattr(model, "algorithm", None)
+    if algorithm is not None:
+        return algorithm.weights
+    # A convnet learns by cross-entropy alone.
+    return getattr(model, "weights_of_terms", {"cross_entropy": 1.0})
+
+
+def _augmentation_of(model):
+    """Return the classes of the layers that change a model's images, or None."""
+    augmentation = getattr(getattr(model, "algorithm", None), "augmentation", None)
+    if augmentation is None:
+        return None
+    # A pipeline is described by its layers.
+    layers = getattr(augmentation, "layers", [augmentation])
+    return " and ".join(type(layer).__name__ for layer in layers)
+
+
+def _pretraining():
+    return {"images": PRETRAINING_IMAGES, "sweeps": SWEEPS, **HARD_EM}
 
 
 def settings_of(cell):
-    """Return what a cell's model learns by: plain values that tell it from others.
+    """Return all that a cell's model learns by, as plain values.
 
-    Of peers and convnets, which have no algorithm, the objective in words and what the
-    recipe makes them with. How many steps the learning rate falls over is left out.
+    Two cells whose settings differ are different runs. Baselines and convnets have no
+    algorithm; theirs are the objective in words and the arguments that they are made
+    with. The number of steps over which the learning rate falls is left out.
     """
     model = make_model(cell, 1, (32, 32, 1))
     algorithm = getattr(model, "algorithm", None)
@@ -165,14 +216,14 @@ def settings_of(cell):
         objective = algorithm.get_config()
     settings = [objective, model.optimizer.get_config()]
     if cell.is_pretrained:
-        settings.append({"images": PRETRAINING_IMAGES, "sweeps": SWEEPS, **HARD_EM})
+        settings.append(_pretraining())
     return _anonymous(settings)
 
 
 def _anonymous(config):
-    """Return a configuration without names and precision.
+    """Return a configuration without names and dtypes.
 
-    Keras counts in a name how many objects of a kind its process made before.
+    Keras numbers names by the objects that the process has made before.
     """
     if isinstance(config, dict):
         return {
@@ -186,18 +237,18 @@ def _anonymous(config):
 
 
 def train(model, dataset, epochs, folder, backend, scored=None):
-    """Fit `model`, from the last whole epoch if the run was stopped.
+    """Fit `model`; a run that was stopped goes on after its last whole epoch.
 
     Args:
         model: compiled.
         dataset: the batches.
-        epochs: how many in all.
-        folder: of checkpoint and history.
-        backend: that of Keras.
-        scored: the data set whose validation rows are scored, by default `dataset`.
+        epochs: number of epochs in all.
+        folder: for checkpoint and history.
+        backend: name of Keras' backend.
+        scored: data set whose validation images are scored, by default `dataset`.
 
     Returns:
-        Seconds of all epochs, those before a stop included.
+        Seconds of all epochs, including those before a stop.
     """
     import keras
 
@@ -208,7 +259,7 @@ def train(model, dataset, epochs, folder, backend, scored=None):
     model.fit(
         dataset.as_tf_dataset() if backend == "tensorflow" else dataset,
         epochs=epochs,
-        # The data set shuffles itself, as a function of seed and epoch.
+        # The data set shuffles itself, by seed and epoch.
         shuffle=False,
         verbose=2,
         callbacks=[
@@ -225,7 +276,7 @@ def train(model, dataset, epochs, folder, backend, scored=None):
 
 
 def pretrain_templates(model, x):
-    """Learn the templates level by level by hard EM, without labels.
+    """Learn the templates by hard EM, level by level and without labels.
 
     Returns:
         Seconds.
@@ -243,29 +294,29 @@ def pretrain_templates(model, x):
 
 
 class EpochLog:
-    """Puts the data set at each epoch's order and logs what the epoch gave."""
+    """Sets the data set to each epoch's order, and logs each epoch's results."""
 
     def __init__(self, model, dataset, scored, path, epochs):
         self.model, self.dataset, self.scored = model, dataset, scored
         self.path, self.epochs = path, epochs
 
     def is_validated(self, epoch):
-        """Whether the validation rows are scored after an epoch.
+        """Whether the validation images are scored after an epoch.
 
-        Ten to twenty times a run: hundreds of epochs of few labelled rows take less
-        time than their scores.
+        They are scored ten to twenty times in a run: epochs of few labelled images take
+        less time than scoring.
         """
         number, every = epoch + 1, max(1, self.epochs // 10)
         return number % every == 0 or number == self.epochs
 
     def begin(self, epoch, logs=None):
-        """Start the clock and, after a stop, go on with this epoch's order."""
+        """Start the clock, and set the data set to this epoch's order."""
         self.dataset.epoch = epoch
         self.start = time.perf_counter()
 
     def end(self, epoch, logs):
-        """Append epoch, seconds, validation error and the terms to the history."""
-        # Before the rows are scored, which is no learning.
+        """Append epoch, seconds, validation error and terms to the history."""
+        # The time of scoring does not count.
         seconds, found = round(time.perf_counter() - self.start, 2), ""
         if self.is_validated(epoch):
             found = validation_error(self.model, self.scored)
@@ -280,23 +331,28 @@ class EpochLog:
 
 
 def validation_error(model, dataset):
-    """Return the error in percent on the validation rows, "" where there are none."""
+    """Return the error in percent on the validation images, "" if there are none."""
     if dataset.validation is None:
         return ""
-    return error(model, *dataset.validation)
+    return measure.error(model, *dataset.validation)
 
 
 def test_error(model, images, labels):
-    """Return the error in percent on the test images, uint8 as they are loaded."""
+    """Return the error in percent on test images as they are loaded, uint8."""
     from keras_drmm import data
 
-    return error(model, data.to_unit_range(images), labels.reshape(-1))
+    return measure.error(model, data.to_unit_range(images), labels.reshape(-1))
 
 
 def record_epochs(cell, seed, epochs, folder, seconds):
-    """Append a run's validated epochs to `epochs.csv`, with seconds from its start.
+    """Append the epochs of a run that were validated to `epochs.csv`.
 
-    Of these, `seconds` are from before the first of the `epochs`.
+    Args:
+        cell: the run's `Cell`.
+        seed: the run's.
+        epochs: number of epochs in all.
+        folder: the run's, with its history.
+        seconds: time that the run took before its first epoch.
     """
     with (folder / "history.csv").open() as file:
         for row in csv.DictReader(file):

@@ -57,7 +57,7 @@ def model():
         Level(5, 3, strides=2, pool_size=(2, 1)),
         Level(4, 2, padding="valid", top_down_batch_norm=True),
     ]
-    return DRMM(levels, 3, X.shape[1:])
+    return DRMM(levels, X.shape[1:], 3)
 
 
 def export(model, output, format, path):
@@ -160,7 +160,7 @@ def test_inference_model_infers_and_shares_weights(model):
 
 def test_the_first_of_equal_logits_is_rendered():
     """As `ops.argmax` chooses, which exported files cannot use."""
-    model = DRMM([Level(4, 3)], 3, X.shape[1:])
+    model = DRMM([Level(4, 3)], X.shape[1:], 3)
     model.templates.bias.assign([-1.0, 1.0, 1.0])
     model.templates.templates.assign(np.repeat([[0.0, 2.0, 2.0]], 4, axis=0))
     outputs = to_inference_model(model).predict(X, verbose=0)
@@ -169,7 +169,7 @@ def test_the_first_of_equal_logits_is_rendered():
 
 
 def test_only_plain_models():
-    model = DRMM([Level(4, 3)], 3, X.shape[1:], nonnegative=False)
+    model = DRMM([Level(4, 3)], X.shape[1:], 3, nonnegative=False)
     with pytest.raises(ValueError, match="nonnegative"):
         to_inference_model(model)
 

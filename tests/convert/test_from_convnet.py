@@ -55,7 +55,7 @@ LEVELS = {
 def test_round_trip(options, pooling):
     options = {"kernel_size": (3, 2), **options}
     levels = [Level(4, **options), Level(3, **{**options, "kernel_size": 2})]
-    model = scatter(DRMM(levels, 3, X.shape[1:], pooling=pooling))
+    model = scatter(DRMM(levels, X.shape[1:], 3, pooling=pooling))
     convnet = model.to_convnet()
     back = from_convnet(convnet)
     assert_same_logits(back, convnet, X)
@@ -381,4 +381,4 @@ def test_refused_models():
     with pytest.raises(ValueError, match="no built Sequential"):
         from_convnet(keras.Sequential(head))
     with pytest.raises(ValueError, match="no built Sequential"):
-        from_convnet(scatter(DRMM([Level(4, 3)], 3, X.shape[1:])))
+        from_convnet(scatter(DRMM([Level(4, 3)], X.shape[1:], 3)))

@@ -25,8 +25,8 @@ def main(devices, path):
     keras.utils.set_random_seed(0)
     weights = {}
     for name, model, algorithm in (
-        ("rmm", RMM(3, 2, (6, 6, 1)), SoftEM()),
-        ("drmm", DRMM([Level(3, 3, pool_size=2)], 3, (6, 6, 1)), HardEM()),
+        ("rmm", RMM((6, 6, 1), 3, 2), SoftEM()),
+        ("drmm", DRMM([Level(3, 3, pool_size=2)], (6, 6, 1), 3), HardEM()),
     ):
         model.compile("sgd", algorithm=algorithm)
         model.initialize(x, y, seed=0)

@@ -22,9 +22,9 @@ def build(levels=2, pooling=None, seed=0, algorithm=None, factors=0, **options):
     keras.utils.set_random_seed(seed)
     parts = [Level(3, 3, padding="full", pool_size=2), Level(4, 2, padding="valid")]
     if factors:
-        model = DRFM(parts[:levels], 3, (8, 8, 1), factors, solver_steps=factors)
+        model = DRFM(parts[:levels], (8, 8, 1), 3, factors, solver_steps=factors)
     else:
-        model = DRMM(parts[:levels], 3, (8, 8, 1), pooling=pooling, **options)
+        model = DRMM(parts[:levels], (8, 8, 1), 3, pooling=pooling, **options)
     # Eager steps: these models are smaller than their graphs.
     model.compile("sgd", algorithm=algorithm or HardEM(), run_eagerly=True)
     return model
@@ -55,16 +55,16 @@ def test_direction_is_downhill_at_every_level():
     model = build()
     model.initialize(X, LABELS, seed=1)
     found = model.infer(X, LABELS)
-    expectation = model.expect(
-        ops.convert_to_tensor(X), ops.convert_to_tensor(LABELS), None
+    expectation = model.trainer.e_step(
+        ops.convert_to_tensor(X), ops.convert_to_tensor(LABELS)
     )
-    model.accumulate(expectation.statistics)
+    model.trainer.accumulate(expectation.statistics)
 
     def error():
         image = model.render(found.classes, found.switches)
         return np.sum(np.square(np.float64(X) - image))
 
-    for level, statistics in zip(model.levels, model._sweep.levels, strict=True):
+    for level, statistics in zip(model.levels, model.trainer.sums.levels, strict=True):
         _, moments = statistics._equations()
         kernel = ops.convert_to_numpy(level.conv.kernel).copy()
         shape = (*kernel.shape[:2], kernel.shape[3], kernel.shape[2])
@@ -88,7 +88,7 @@ def test_first_level_is_fitted_by_least_squares():
     model.initialize(X, LABELS, seed=1)
     found = model.infer(X, LABELS)
     model.fit(X, LABELS, epochs=1, verbose=0)
-    kept = model._kept
+    kept = model.trainer.best
     # The templates alone: class templates stay.
     old, level = kept.levels[0], model.levels[0]
     kernel, dkernel = old.kernel, old.kernel_change
@@ -119,14 +119,14 @@ def test_scaling_templates_leaves_the_images():
         level.conv.kernel.assign(rng.normal(size=level.conv.kernel.shape))
         level.alpha.assign(0.1 * rng.normal(size=level.alpha.shape))
     model.fit(X, LABELS, epochs=1, verbose=0)
-    kept = model._kept
+    kept = model.trainer.best
     switches = model.infer(X).switches
     for level, old in zip(model.levels, kept.levels, strict=True):
         level.conv.kernel.assign(old.kernel)
         level.alpha.assign(old.alpha)
     model.templates.templates.assign(kept.top)
     before = model.render(np.arange(12) % 3, switches)
-    model._move(0.0)
+    model.trainer._assign_parameters(0.0)
     after = model.render(np.arange(12) % 3, switches)
     np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-4)
     for level in model.levels:
@@ -193,7 +193,7 @@ def test_each_fit_compares_its_own_data():
     """Weights that were good for other images are not taken back to."""
     model = build()
     model.fit(0.1 * X, LABELS, epochs=3, verbose=0)
-    easy = model._kept.objective
+    easy = model.trainer.best.objective
     losses = model.fit(X, LABELS, epochs=8, verbose=0).history["loss"]
     assert losses[0] > easy
     assert losses[-1] < losses[0]
@@ -203,16 +203,16 @@ def test_each_fit_compares_its_own_data():
     ("make", "algorithm", "message"),
     [
         (
-            lambda: DRMM([Level(3, 3, batch_norm=True)], 3, (8, 8, 1)),
+            lambda: DRMM([Level(3, 3, batch_norm=True)], (8, 8, 1), 3),
             HardEM(),
             "batch_norm=False",
         ),
         (
-            lambda: DRMM([Level(3, 3)], 3, (8, 8, 1), nonnegative=False),
+            lambda: DRMM([Level(3, 3)], (8, 8, 1), 3, nonnegative=False),
             SoftEM(),
             "DRMM by `HardEM",
         ),
-        (lambda: DRFM([Level(3, 3)], 3, (8, 8, 1)), SoftEM(), "DRFM by `HardEM"),
+        (lambda: DRFM([Level(3, 3)], (8, 8, 1), 3), SoftEM(), "DRFM by `HardEM"),
     ],
 )
 def test_what_em_does_not_take(make, algorithm, message):
@@ -254,7 +254,8 @@ def test_factors_are_fitted_with_the_class_templates():
     model = build(levels=1, factors=2)
     model.initialize(X, LABELS, seed=1)
     model.noise_variance.assign(0.05)
-    model.loadings.assign(0.3 * RNG.normal(size=model.loadings.shape))
+    factors = model.factor_templates.templates
+    factors.assign(0.3 * RNG.normal(size=factors.shape))
     found = model.infer(X, LABELS)
     level = model.levels[0]
     residual = X - found.reconstruction
@@ -266,7 +267,7 @@ def test_factors_are_fitted_with_the_class_templates():
     moved = ops.convert_to_numpy(level.top_down(z, found.switches[0]))
     step = np.sum(above**2) / np.sum(np.float64(moved) ** 2)
     model.fit(X, LABELS, epochs=1, verbose=0)
-    change = model._kept.top_change
+    change = model.trainer.best.top_change
     np.testing.assert_allclose(change, step * expected.T, rtol=1e-3, atol=1e-4)
 
 
@@ -306,7 +307,7 @@ def test_gram_of_some_rows_stands_for_all():
     twice, labels = np.concatenate([X, X]), np.concatenate([LABELS, LABELS])
     weights = []
     for n in (1, 2):
-        model = build(algorithm=HardEM(rows_per_gram=n))
+        model = build(algorithm=HardEM(gram_divisor=n))
         model.initialize(X, LABELS, seed=1)
         model.fit(twice, labels, batch_size=24, shuffle=False, epochs=1, verbose=0)
         weights.append([ops.convert_to_numpy(v) for v in model.weights])
@@ -329,14 +330,14 @@ def test_an_unused_template_takes_half_of_the_most_used_one():
         before = model.infer(X, LABELS)
         assert np.all(before.switches[0][..., 1] == -1)
         model.fit(X, LABELS, epochs=1, verbose=0)
-        kept = model._kept.levels[0]
+        kept = model.trainer.best.levels[0]
         used = int(np.argmax(kept.energy))
         np.testing.assert_array_equal(kept.kernel[..., 1], kept.kernel[..., used])
         assert kept.bias[1] == kept.bias[used]
         # The changes part them.
         change = kept.kernel_change[..., 1] - kept.kernel_change[..., used]
         assert np.linalg.norm(change) > 0.1 * np.linalg.norm(kernel[..., used])
-        model._move(0.0)
+        model.trainer._assign_parameters(0.0)
         after = model.infer(X, LABELS)
         assert np.any(after.switches[0][..., 1] >= 0)
         np.testing.assert_allclose(
@@ -357,6 +358,6 @@ def test_a_bad_step_within_a_sweep_is_taken_back():
     images = X * scale
     model.fit(images, LABELS, batch_size=6, shuffle=False, epochs=1, verbose=0)
     # The second batch is twice as bright: its error is too large to be believed.
-    assert model._step == 0.25
+    assert model.trainer.step == 0.25
     model.fit(X, LABELS, batch_size=6, shuffle=False, epochs=1, verbose=0)
-    assert model._step == 0.5
+    assert model.trainer.step == 0.5

@@ -43,7 +43,7 @@ def build(algorithm, copy=0, initialize=True, shape=SHAPE, switch=True):
     """An RMM as it was made, initialized from X; equal ones need another `copy`."""
     key = algorithm, copy, shape, switch
     if key not in MODELS:
-        model = RMM(3, 2, shape, switch, pixel_range=(-9, 9))
+        model = RMM(shape, 3, 2, switch, pixel_range=(-9, 9))
         model.compile("sgd", algorithm=algorithm)
         MODELS[key] = model, model.get_weights()
     model, weights = MODELS[key]
@@ -54,12 +54,8 @@ def build(algorithm, copy=0, initialize=True, shape=SHAPE, switch=True):
 
 
 def parameters(model):
-    """θ: all weights but the statistics of a sweep."""
-    return {
-        v.path.split("/", 1)[-1]: ops.convert_to_numpy(v)
-        for v in model.weights
-        if "statistics" not in v.path
-    }
+    """θ by name: no weight holds the statistics of a sweep."""
+    return {v.path.split("/", 1)[-1]: ops.convert_to_numpy(v) for v in model.weights}
 
 
 def assert_same(model, other, **tolerance):
@@ -129,7 +125,7 @@ def test_sweeps_equal_those_by_hand(name):
 def test_likelihood_equals_scikit_learn_s():
     """A mixture of spherical Gaussians of one variance, a = 1, a template a class."""
     mixture = pytest.importorskip("sklearn.mixture").GaussianMixture
-    model = RMM(4, 1, SHAPE, switch=False, pixel_range=(-9, 9))
+    model = RMM(SHAPE, 4, 1, switch=False, pixel_range=(-9, 9))
     model.compile("sgd", algorithm=SoftEM())
     model.fit(X, batch_size=60, epochs=5, verbose=0)
     theta = parameters(model)
@@ -181,14 +177,15 @@ def test_objective_never_rises(name, seed, kind):
         x = (rng.integers(0, 2, (24, 1, 1, 1)) * np.ones(SHAPE)).astype("float32")
     y = rng.integers(-1, 3, 24)
     # The sweeps of `fit`, in eager mode: tracing takes longer than all else.
-    model, posterior = build(HardEM(), initialize=False), ALGORITHMS[name].posterior
+    model = build(HardEM(), initialize=False)
     model.initialize(x, y, seed=seed)
+    trainer = ALGORITHMS[name].bind(model)
     losses = []
     for _ in range(8):
-        e_step = model.expect(x, y, posterior)
+        e_step = trainer.e_step(x, y)
         losses.append(-float(ops.mean(e_step.evidence)))
-        model.accumulate(e_step.statistics)
-        model.m_step()
+        trainer.accumulate(e_step.statistics)
+        trainer.m_step()
     rises = np.diff(losses) / np.maximum(1, np.abs(losses[:-1]))
     # float32, and probabilities of 0 that are floored.
     assert rises.max() < 2e-5
@@ -220,9 +217,9 @@ def test_many_rows_keep_float32_exact():
     rng = np.random.default_rng(3)
     noise = rng.normal(size=(50_000, *SHAPE))
     x = (5 + 0.01 * noise).astype("float32")
-    model = RMM(2, 1, SHAPE, switch=False, pixel_range=(-9, 9))
-    model.initialize(x[:100], seed=0)
+    model = RMM(SHAPE, 2, 1, switch=False, pixel_range=(-9, 9))
     model.compile("sgd", algorithm=HardEM())
+    model.initialize(x[:100], seed=0)
     y = np.arange(50_000) % 2
     model.fit(x, y, batch_size=500, epochs=3, verbose=0)
     parts = [x[y == c].astype("float64") for c in range(2)]
@@ -250,7 +247,7 @@ def test_unused_templates_move_to_where_they_are_of_use(lost):
 
 def test_variance_has_a_floor():
     x = np.zeros((10, *SHAPE), "float32")
-    model = RMM(2, 1, SHAPE, variance_floor=0.01)
+    model = RMM(SHAPE, 2, 1, variance_floor=0.01)
     model.compile("sgd", algorithm=SoftEM())
     model.fit(x, epochs=3, verbose=0)
     assert parameters(model)["noise_variance"] == pytest.approx(0.01)
@@ -392,7 +389,7 @@ def test_m_steps_go_part_of_the_way(batches):
         ({"step": 1.5}, "`step` must be above 0"),
         ({"step": "1"}, "`step` must be above 0"),
         ({"batches_per_m_step": 0}, "`batches_per_m_step` must be an integer"),
-        ({"rows_per_gram": 0.5}, "`rows_per_gram` must be an integer"),
+        ({"gram_divisor": 0.5}, "`gram_divisor` must be an integer"),
     ],
 )
 def test_wrong_settings(arguments, message):
@@ -453,7 +450,7 @@ def test_no_gradients_and_no_graph(backend):
 
 
 def test_from_em_to_gradients_and_back():
-    model = RMM(3, 2, SHAPE, pixel_range=(-9, 9))
+    model = RMM(SHAPE, 3, 2, pixel_range=(-9, 9))
     model.compile("sgd", algorithm=SoftEM())
     model.fit(X, Y, batch_size=20, epochs=2, verbose=0)
     model.compile("sgd", algorithm=EG(reconstruction=1.0))

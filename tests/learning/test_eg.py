@@ -111,9 +111,9 @@ def test_reconstruction_reaches_what_renders_and_nothing_else():
     assert stayed == biases | {model.templates.bias.path}
 
 
-def test_rows_per_render_looks_at_the_first_rows():
+def test_render_divisor_looks_at_the_first_rows():
     keras.utils.set_random_seed(1)
-    model = small_model(EG(rows_per_render=4), keras.optimizers.SGD(0.0))
+    model = small_model(EG(render_divisor=4), keras.optimizers.SGD(0.0))
     expected = np.mean((X[:2] - model.infer(X[:2], Y[:2]).reconstruction) ** 2)
     history = model.fit(X, Y, batch_size=8, shuffle=False, verbose=0).history
     assert history["reconstruction"][0] == pytest.approx(expected, rel=1e-5)
@@ -147,7 +147,7 @@ def test_full_batch_objective_falls(batch_norm):
     [
         ({"entropy": -1.0}, "`entropy` must be a finite weight"),
         ({"reconstruction": float("nan")}, "`reconstruction` must be a finite weight"),
-        ({"rows_per_render": 0}, "`rows_per_render` must be an integer of at least 1"),
+        ({"render_divisor": 0}, "`render_divisor` must be an integer of at least 1"),
         ({"warmup_steps": 2.5}, "`warmup_steps` must be an integer of at least 0"),
         (
             {
@@ -173,26 +173,26 @@ class Shift(keras.layers.Layer):
         return keras.ops.roll(images, 1, axis=1) * (2.0 if training else 1.0)
 
 
-def test_a_nuisance_changes_what_the_posterior_is_compared_with():
-    """The disturbed images are those of the layer, within the range of pixels."""
+def test_augmentation_changes_what_the_posterior_is_compared_with():
+    """The augmented images are those of the layer, within the range of pixels."""
     keras.utils.set_random_seed(1)
-    model = small_model(EG(consistency=1.0, nuisance=Shift()))
+    model = small_model(EG(consistency=1.0, augmentation=Shift()))
     images = keras.ops.convert_to_tensor(X)
-    e_step = model.algorithm.e_step(model, images, None, training=True)
+    e_step = model.trainer.e_step(images, None, training=True)
     expected = model.predict(np.minimum(np.roll(X, 1, axis=1) * 2, 1), verbose=0)
     np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(e_step.disturbed_logits), expected, atol=1e-5
+        keras.ops.convert_to_numpy(e_step.augmented_logits), expected, atol=1e-5
     )
     # A test step measures images as they are.
-    tested = model.algorithm.e_step(model, images, None, training=False)
-    assert tested.disturbed_logits is None
+    tested = model.trainer.e_step(images, None, training=False)
+    assert tested.augmented_logits is None
 
 
-def test_consistency_pulls_the_disturbed_posterior_to_the_other():
-    """Its gradient reaches what the disturbed logits are made of, not the target."""
+def test_consistency_pulls_the_augmented_posterior_to_the_other():
+    """Its gradient reaches what the augmented logits are made of, not the target."""
     keras.utils.set_random_seed(1)
     alone = {"cross_entropy": 0, "reconstruction": 0, "entropy": 0, "marginal_kl": 0}
-    algorithm = EG(**alone, nonnegativity=0, consistency=1.0, nuisance=Shift())
+    algorithm = EG(**alone, nonnegativity=0, consistency=1.0, augmentation=Shift())
     model = small_model(algorithm, keras.optimizers.SGD(0.5))
     losses = model.fit(X, epochs=60, batch_size=8, verbose=0).history["consistency"]
     assert losses[-1] < 0.5 * losses[0]
@@ -217,7 +217,9 @@ def test_running_statistics_are_those_of_images_as_they_are():
 
 def test_random_nuisances_learn_and_come_back(tmp_path):
     """Their random numbers are tracked, and files need not have them."""
-    algorithm = EG(consistency=1.0, nuisance=keras.layers.GaussianNoise(0.3, seed=1))
+    algorithm = EG(
+        consistency=1.0, augmentation=keras.layers.GaussianNoise(0.3, seed=1)
+    )
     model = small_model(algorithm)
     logs = model.fit(X, Y, batch_size=4, epochs=2, verbose=0).history
     assert np.isfinite(logs["loss"]).all()

@@ -13,7 +13,7 @@ X = np.random.default_rng(0).random((20, 8, 8, 1)).astype("float32")
 
 def build():
     levels = [Level(4, 3, pool_size=2, batch_norm=True), Level(3, 2, batch_norm=True)]
-    model = DRMM(levels, 2, (8, 8, 1))
+    model = DRMM(levels, (8, 8, 1), 2)
     model.compile("sgd", algorithm=EG())
     return model
 
@@ -31,7 +31,7 @@ def test_levels_learn_one_after_the_other():
         assert history[-1] < history[0]
         conv = start.conv
         alone = Level(conv.filters, conv.kernel_size, pool_size=start.pool.pool_size)
-        part = DRMM([alone], 2, message.shape[1:], None, pixel_range=(-99.0, 99.0))
+        part = DRMM([alone], message.shape[1:], 2, None, pixel_range=(-99.0, 99.0))
         alone.conv.kernel.assign(conv.kernel)
         part.compile(algorithm=HardEM(step=0.5))
         expected = part.fit(message, epochs=3, batch_size=20, verbose=0).history["loss"]
@@ -68,7 +68,7 @@ def test_bad_input(x, arguments, message):
 
 def test_models_without_levels_are_refused():
     with pytest.raises(ValueError, match="give a `DRMM`, not a RMM"):
-        pretrain(RMM(2, 2, (8, 8, 1)), X, HardEM())
+        pretrain(RMM((8, 8, 1), 2, 2), X, HardEM())
 
 
 def kernel_of(level):

@@ -80,7 +80,7 @@ def test_the_two_readings_of_the_kl_pull_apart():
 
 def test_a_nuisance_must_not_move_the_posterior_of_unlabelled_rows():
     """KL(q(c|I) || q(c|I')), and a label counts with and without the nuisance."""
-    e_step = E_STEP._replace(disturbed_logits=DISTURBED)
+    e_step = E_STEP._replace(augmented_logits=DISTURBED)
     unlabelled = LABELS < 0
     divergences = stats.entropy(Q, Q_DISTURBED, axis=1)
     expected = divergences[unlabelled].mean()
@@ -96,5 +96,5 @@ def test_a_nuisance_must_not_move_the_posterior_of_unlabelled_rows():
 
 def test_consistency_is_0_where_nothing_disturbs():
     assert value("consistency") == 0
-    labelled = E_STEP._replace(disturbed_logits=DISTURBED)
+    labelled = E_STEP._replace(augmented_logits=DISTURBED)
     assert value("consistency", labelled, np.zeros(6, int)) == 0

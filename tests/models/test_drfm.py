@@ -16,15 +16,15 @@ FACTORS = 4
 def build(kind="deep", **options):
     """A model with random weights; pooling divides none of its sizes."""
     keras.utils.set_random_seed(1)
-    options = {"factors": FACTORS, "solver_steps": FACTORS} | options
+    options = {"num_factors": FACTORS, "solver_steps": FACTORS} | options
     if kind == "deep":
         levels = [
             Level(3, 3, padding="full", pool_size=2),
             Level(4, 3, padding="same", batch_norm=True, pool_size=2),
         ]
-        model = DRFM(levels, 3, (7, 7, 1), **options)
+        model = DRFM(levels, (7, 7, 1), 3, **options)
     else:
-        model = RFM(Level(5, 3, padding="valid", pool_size=2), 3, (7, 7, 1), **options)
+        model = RFM(Level(5, 3, padding="valid", pool_size=2), (7, 7, 1), 3, **options)
     rng = np.random.default_rng(2)
     for variable in model.trainable_variables:
         variable.assign(0.5 * rng.normal(size=variable.shape))
@@ -123,10 +123,11 @@ def test_learns_loadings_by_eg_and_survives_saving(kind, tmp_path):
     model = build(kind)
     model.compile(keras.optimizers.Adam(0.01), algorithm=EG(nonnegativity=0))
     labels = np.array([0, 1, 2, -1, -1])
-    before = ops.convert_to_numpy(model.loadings).copy()
+    before = ops.convert_to_numpy(model.factor_templates.templates).copy()
     history = model.fit(X, labels, epochs=30, verbose=0).history["reconstruction"]
     assert history[-1] < 0.7 * history[0]
-    assert np.abs(ops.convert_to_numpy(model.loadings) - before).max() > 0.01
+    after = ops.convert_to_numpy(model.factor_templates.templates)
+    assert np.abs(after - before).max() > 0.01
     model.save(tmp_path / "model.keras")
     other = keras.models.load_model(tmp_path / "model.keras")
     for ours, theirs in zip(model.infer(X), other.infer(X), strict=True):
@@ -135,7 +136,7 @@ def test_learns_loadings_by_eg_and_survives_saving(kind, tmp_path):
 
 def test_refuses_top_down_normalisation():
     with pytest.raises(ValueError, match="renders linearly"):
-        RFM(Level(5, 3, top_down_batch_norm=True), 3, (7, 7, 1))
+        RFM(Level(5, 3, top_down_batch_norm=True), (7, 7, 1), 3)
 
 
 def test_refuses_factors_of_another_size():

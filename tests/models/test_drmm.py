@@ -19,7 +19,7 @@ def build(pooling="mean", **options):
         Level(5, 3, padding="same", strides=2),
         Level(3, 1, batch_norm=True, top_down_batch_norm=True),
     ]
-    model = DRMM(levels, 3, (9, 9, 1), pooling=pooling, **options)
+    model = DRMM(levels, (9, 9, 1), 3, pooling=pooling, **options)
     rng = np.random.default_rng(4)
     for variable in model.weights:
         if variable.path.endswith("steps"):
@@ -164,4 +164,4 @@ def test_without_algorithm_it_is_a_keras_classifier():
 
 def test_no_levels():
     with pytest.raises(ValueError, match="at least one `Level`"):
-        DRMM([], 3, (9, 9, 1))
+        DRMM([], (9, 9, 1), 3)

@@ -14,7 +14,7 @@ Y = np.where(np.arange(20) % 4 == 0, np.arange(20) % 3, -1)
 
 def build(**compile_options):
     keras.utils.set_random_seed(2)
-    model = DRMM([Level(4, 3, pool_size=2, batch_norm=True), Level(6, 3)], 3, (8, 8, 1))
+    model = DRMM([Level(4, 3, pool_size=2, batch_norm=True), Level(6, 3)], (8, 8, 1), 3)
     compile_options.setdefault("optimizer", keras.optimizers.SGD(0.05))
     model.compile(algorithm=EG(), **compile_options)
     return model

@@ -16,7 +16,7 @@ LABELS = np.array([0, 0, 0, 1, 2, -1, -1, -1])
 def build(**options):
     keras.utils.set_random_seed(1)
     levels = [Level(3, 3, pool_size=2, batch_norm=True), Level(4, 2, padding="valid")]
-    return DRMM(levels, 3, (6, 6, 1), **options)
+    return DRMM(levels, (6, 6, 1), 3, **options)
 
 
 def frequencies(switches, positions):

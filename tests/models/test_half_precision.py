@@ -16,10 +16,10 @@ def levels():
 
 
 MODELS = {
-    "DRMM": lambda: DRMM(levels(), 3, (8, 8, 1)),
-    "signed": lambda: DRMM(levels(), 3, (8, 8, 1), nonnegative=False),
-    "DRFM": lambda: DRFM(levels(), 3, (8, 8, 1)),
-    "RFM": lambda: RFM(levels()[0], 3, (8, 8, 1)),
+    "DRMM": lambda: DRMM(levels(), (8, 8, 1), 3),
+    "signed": lambda: DRMM(levels(), (8, 8, 1), 3, nonnegative=False),
+    "DRFM": lambda: DRFM(levels(), (8, 8, 1), 3),
+    "RFM": lambda: RFM(levels()[0], (8, 8, 1), 3),
 }
 
 

@@ -19,12 +19,13 @@ SHAPE = (3, 2, 2)
 X = RNG.normal(size=(6, *SHAPE)).astype("float32")
 Y = np.array([0, -1, 2, 1, -1, 2])
 
-INITIALIZED = RMM(3, 2, SHAPE)
+INITIALIZED = RMM(SHAPE, 3, 2)
+INITIALIZED.compile("sgd", algorithm=SoftEM())
 
 
 def build(switch=True, seed=1, variance=0.3):
     """An RMM of 3 classes and 4 nuisances with random parameters."""
-    model = RMM(3, 4, SHAPE, switch, pixel_range=(-9, 9))
+    model = RMM(SHAPE, 3, 4, switch, pixel_range=(-9, 9))
     rng = np.random.default_rng(seed)
     model.templates.assign(rng.normal(size=(3, 4, *SHAPE)))
     model.class_prior.assign(rng.dirichlet(np.ones(3)))
@@ -137,7 +138,7 @@ def test_off_renders_nothing_and_explains_black():
 def test_small_noise_in_many_pixels(variance):
     """784 pixels: float32 keeps ln p(I) to 1e-5, whatever σ² is."""
     rng = np.random.default_rng(2)
-    model = RMM(2, 3, (28, 28, 1), pixel_range=(-9, 9))
+    model = RMM((28, 28, 1), 2, 3, pixel_range=(-9, 9))
     templates = rng.random((2, 3, 28, 28, 1)).astype("float32")
     model.templates.assign(templates)
     model.noise_variance.assign(variance)
@@ -277,7 +278,7 @@ def test_samples_have_the_moments_of_the_model():
     seed=st.integers(0, 2**32 - 1),
     levels=st.integers(1, 3),
 )
-@settings(max_examples=30)
+@settings(max_examples=50)
 def test_initialize_takes_any_data(rows, seed, levels):
     """Few, equal and partly labelled rows: templates are rows, σ² is in range."""
     rng = np.random.default_rng(seed)
@@ -294,7 +295,8 @@ def test_initialize_takes_any_data(rows, seed, levels):
 def test_labelled_rows_are_templates_of_their_class():
     x = np.repeat(np.arange(6) / 6, 4).reshape(24, 1, 1, 1) * np.ones(SHAPE)
     y = np.where(np.arange(24) % 4 == 0, np.arange(24) // 8, -1)
-    model = RMM(3, 2, SHAPE)
+    model = RMM(SHAPE, 3, 2)
+    model.compile("sgd", algorithm=SoftEM())
     model.initialize(x.astype("float32"), y, seed=0)
     values = np.sort(ops.convert_to_numpy(model.templates)[:, :, 0, 0, 0], axis=1)
     np.testing.assert_allclose(values, np.arange(6).reshape(3, 2) / 6, atol=1e-6)

@@ -9,7 +9,7 @@ from recipes import benchmark_steps
 @pytest.mark.smoke
 def test_flops_of_two_levels_by_hand():
     levels = [Level(4, 3, padding="valid", pool_size=2), Level(5, 1)]
-    model = DRMM(levels, 3, (8, 8, 2))
+    model = DRMM(levels, num_classes=3, input_shape=(8, 8, 2))
     first = 2 * (6 * 6) * (3 * 3) * 2 * 4
     second = 2 * (3 * 3) * (1 * 1) * 4 * 5
     expected = 10 * (5 * first + 6 * second)

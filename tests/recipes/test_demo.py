@@ -1,4 +1,4 @@
-"""`make demo`: what it prints is what the models that it saves do."""
+"""`make demo` prints the errors of the models that it saves."""
 
 import re
 import sys
@@ -11,6 +11,7 @@ import pytest
 from keras_drmm import data
 from recipes import mnist_semi_supervised as recipe
 from recipes import pictures
+from recipes.common import measure
 from recipes.tables import training
 
 SMALLER = {"drmm_conv_small": "drmm_lenet", "convnet": "convnet_2"}
@@ -18,17 +19,17 @@ SMALLER = {"drmm_conv_small": "drmm_lenet", "convnet": "convnet_2"}
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch, backend):
-    """A folder of small data, for which the command line asks."""
+    """A folder with small data, which the command line names."""
     random = np.random.default_rng(0)
     x, y = random.integers(0, 256, (240, 28, 28), "uint8"), np.arange(240) % 10
-    # Classes that are told apart at once: the mean grey value.
+    # The mean grey value tells the class, so that it is learned at once.
     x //= (1 + y)[:, None, None].astype("uint8")
     np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x[:40], y_test=y[:40])
     arguments = ["--data-dir", str(tmp_path), "--output", str(tmp_path / "run")]
     arguments += ["--short", "--backend", backend]
     monkeypatch.setattr(sys, "argv", ["mnist_semi_supervised.py", *arguments])
-    monkeypatch.setattr(training, "VALIDATION_IMAGES", 100)
-    # Of 2 levels instead of 5: these compile for less long.
+    monkeypatch.setattr(measure, "VALIDATION_IMAGES", 100)
+    # Models of 2 levels instead of 5 compile faster.
     make_model = training.make_model
     monkeypatch.setattr(
         training,
@@ -42,20 +43,20 @@ def test_it_prints_the_errors_of_what_it_saves(folder, monkeypatch, capsys):
     train, asked = training.train, []
 
     def once(model, dataset, epochs, *arguments):
-        """Train for an epoch, however many are asked for."""
+        """Train for one epoch, however many are asked for."""
         asked.append((model.name, epochs, int((dataset.shown_labels >= 0).sum())))
         return train(model, dataset, 1, *arguments)
 
     monkeypatch.setattr(training, "train", once)
-    drawn = []
-    monkeypatch.setattr(pictures, "draw", lambda *found: drawn.append(found))
+    plotted = []
+    monkeypatch.setattr(pictures, "plot", lambda *found: plotted.append(found))
     recipe.main()
     (ours, *of_ours), (_, *of_convnet) = asked
     assert ours == "drmm_lenet"
-    # Both learn from 100 labels, the convnet in more epochs.
+    # Both learn from 100 labels, the convnet for more epochs.
     assert (of_ours, of_convnet) == ([1, 100], [150, 100])
     run = folder / "run"
-    ((model, dataset, where),) = drawn
+    ((model, dataset, where),) = plotted
     assert (model.name, len(dataset.validation[0]), where) == (ours, 100, run)
 
     printed = capsys.readouterr().out
@@ -69,7 +70,7 @@ def test_it_prints_the_errors_of_what_it_saves(folder, monkeypatch, capsys):
     classes = model.predict(data.to_unit_range(x), verbose=0).argmax(1)
     assert float(errors[0][0]) == pytest.approx(100 * np.mean(classes != y), abs=0.01)
 
-    # Started again, it shows what it has.
+    # Started again, it prints the same without training.
     recipe.main()
     assert len(asked) == 2
     assert errors == re.findall(

@@ -1,4 +1,4 @@
-"""What the recipe of EM on MNIST adds: names of classes, models of the zoo."""
+"""EM on MNIST: the names of the classes, and the models of the zoo."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from recipes import em_mnist
 
 
 @pytest.mark.smoke
-def test_classes_get_the_name_of_most_of_their_labelled_images():
+def test_classes_are_named_by_the_majority_of_their_labelled_images():
     found = np.array([0, 0, 0, 2, 2, 1])
     model = SimpleNamespace(
         num_classes=3, predict=lambda images, **_: np.eye(3)[found[images]]

@@ -1,4 +1,4 @@
-"""The recipe measures the preset and compares it with its card."""
+"""The command measures a preset and compares it with its card."""
 
 import json
 
@@ -14,7 +14,7 @@ X = np.random.default_rng(0).integers(0, 256, (200, 16, 16), "uint8")
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    """A model and a folder of test images, on a quarter of which it errs."""
+    """A model, and a folder of test images with an error on a quarter of them."""
     folder = tmp_path_factory.mktemp("data")
     model = zoo.rmm((16, 16, 1), 3, num_nuisances=2)
     model.fit(data.to_unit_range(X), np.arange(200) % 3, verbose=0)

@@ -1,4 +1,4 @@
-"""The recipe's measures, counted by hand, and its models, trained as in a short run."""
+"""The command's measures, counted by hand, and its models."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from recipes import evolutionary_mnist as recipe
 @pytest.mark.smoke
 def test_sizes_are_those_with_a_probability():
     """A root, 3 children of which 2 are used, 4 leaves."""
-    model = EvolutionaryDRMM(3, (2, 2, 1), depth=2, branching=3)
+    model = EvolutionaryDRMM(num_classes=3, input_shape=(2, 2, 1), depth=2, branching=3)
     shares = np.full(13, 1 / 3)
     shares[1:4] = [0.5, 0, 0.5]
     shares[4:7] = [0.2, 0.8, 0]

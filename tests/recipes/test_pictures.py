@@ -1,4 +1,4 @@
-"""The pictures of README are of the preset and of images that validated it."""
+"""The pictures of README show the preset and images that validated it."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 
 from keras_drmm import analysis, data, zoo
 from recipes import pictures
-from recipes.tables import training
+from recipes.common import measure
 from tests.zoo.test_presets import METADATA
 
 X = np.random.default_rng(0).integers(0, 256, (300, 16, 16), "uint8")
@@ -19,7 +19,7 @@ def arguments(tmp_path, monkeypatch, backend):
     """The command line of a preset that learned 30 of 300 labels."""
     np.savez(tmp_path / "mnist.npz", x_train=X, y_train=Y, x_test=X, y_test=Y)
     monkeypatch.setattr(pictures, "IMAGES", tmp_path)
-    monkeypatch.setattr(training, "VALIDATION_IMAGES", 60)
+    monkeypatch.setattr(measure, "VALIDATION_IMAGES", 60)
     model = zoo.drmm_lenet((16, 16, 1), 3)
     card = METADATA | {"labels": 30, "draw": 1}
     folder = zoo.save_preset(tmp_path / "tiny", model, card)
@@ -29,17 +29,17 @@ def arguments(tmp_path, monkeypatch, backend):
 
 def test_images_are_those_that_validated(arguments, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
-    drawn, plot = [], analysis.plot_reconstructions
+    plotted, plot = [], analysis.plot_reconstructions
 
     def record(model, images, labels, path):
-        drawn.append((model, images, labels))
+        plotted.append((model, images, labels))
         plot(model, images, labels, path)
 
     monkeypatch.setattr(analysis, "plot_reconstructions", record)
     pictures.main(arguments)
     for name in ("reconstructions.png", "transfer.png", "samples.png"):
         assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
-    ((model, images, labels),) = drawn
+    ((model, images, labels),) = plotted
     dataset = data.semi_supervised(
         X, Y, 30, validation=60, validation_images_unlabelled=True, seed=1
     )

@@ -1,4 +1,4 @@
-"""What becomes a preset, what does not, and that cards say what the rows say."""
+"""What becomes a preset, what does not, and that cards agree with the rows."""
 
 import json
 import shutil
@@ -15,17 +15,18 @@ from recipes.reporting import page as report
 from tests.zoo.test_presets import METADATA
 
 pytestmark = pytest.mark.smoke
-# Of the run that METADATA is of, and of the epochs that its cell has.
+# The row of METADATA's run, with the epochs of its cell.
 ROW = {
     **{name: METADATA[name] for name in recipe.OF_RUN},
     **{"table": 1, "model": "rfm", "setting": "semi-supervised", "epochs": 8},
     "objective": "cross_entropy 1",
+    "settings": "{}",
 }
 
 
 @pytest.fixture
 def record(tmp_path, monkeypatch):
-    """Return what appends a row, like ROW but for changes, to a table of the test."""
+    """Return a function that appends ROW, with changes, to a table of the test."""
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     path = tmp_path / "tables.csv"
 
@@ -37,7 +38,7 @@ def record(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(tmp_path):
-    """Return what makes the folder of a finished run, without its weights."""
+    """Return a function that makes the folder of a finished run, without weights."""
 
     def make(**changes):
         folder = tmp_path / "run"
@@ -51,12 +52,12 @@ def run(tmp_path):
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../docs", "a/b", ".hidden", "a b"])
 def test_only_a_plain_name_is_a_preset_s(name, tmp_path, monkeypatch, capsys):
-    """`zoo/` itself and what is outside it are not replaced."""
+    """Neither `zoo/` itself nor what is outside it is replaced."""
     monkeypatch.setattr(recipe, "publish", None)
     with pytest.raises(SystemExit) as ended:
         recipe.main(["--run", str(tmp_path), "--name", name])
     assert ended.value.code == 2
-    assert f"letters, digits, _ and -, got {name!r}" in capsys.readouterr().err
+    assert f"may have letters, digits, _ and -, got {name!r}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -85,14 +86,16 @@ def test_a_run_without_a_row_is_not_published(record, run, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["convnet", "convnet_1", "swwae", "ladder"])
-def test_a_peer_is_refused_before_its_weights_are_read(model, record, run, tmp_path):
+def test_a_baseline_is_refused_before_its_weights_are_read(
+    model, record, run, tmp_path
+):
     record(model=model)
-    with pytest.raises(ValueError, match=f"of {model}, which is no function of the"):
+    with pytest.raises(ValueError, match=f"{model}, which is not a function of the"):
         recipe.publish(run(model=model), tmp_path / "new")
 
 
 def test_entries_are_of_the_cell_s_last_runs(record):
-    """Not of other epochs, objectives or models, nor of a run that was repeated."""
+    """Without other epochs, objectives or models, and without a run's repetitions."""
     record()
     record(draw=0, test_error=9.0)
     record(draw=1, test_error=2.0, validation_error=2.6)

@@ -1,4 +1,4 @@
-"""What is counted, and which images and rows the recipe makes of it."""
+"""The counts of remaining errors, and the row and the picture made of them."""
 
 import csv
 import json
@@ -8,11 +8,10 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from keras_drmm import data, zoo
-from keras_drmm.learning.neighbour_labels import CONFIDENCE
+from keras_drmm.learning.pseudo_labels import CONFIDENCE
 from recipes import remaining_errors as recipe
-from recipes.common import results
+from recipes.common import measure, results
 from recipes.reporting import page as report
-from recipes.tables import training
 from tests.zoo.test_presets import METADATA
 
 
@@ -43,13 +42,11 @@ CARD = METADATA | {"labels": 30, "draw": 1}
 
 
 class Tiny:
-    """A preset, the folder of a data set, and what the recipe does with them."""
+    """A preset, the folder of its data set, and what the command makes of them."""
 
-    def __init__(self, folder, backend):
-        self.folder, self.backend, self.drawn = folder, backend, {}
-        self.model = zoo.rmm((16, 16, 1), 3, num_nuisances=2)
-        self.model.fit(data.to_unit_range(X), np.arange(400) % 3, verbose=0)
-        self.classes = self.model.predict(data.to_unit_range(X), verbose=0).argmax(1)
+    def __init__(self, folder, backend, model, classes):
+        self.folder, self.backend, self.plotted = folder, backend, {}
+        self.model, self.classes = model, classes
         self.save(CARD)
 
     def save(self, card):
@@ -58,7 +55,7 @@ class Tiny:
         )
 
     def run(self, y):
-        """Run the recipe on these labels and return its rows."""
+        """Run the command on these labels and return its rows."""
         np.savez(self.folder / "mnist.npz", x_train=X, y_train=y, x_test=X, y_test=y)
         arguments = ["--preset", str(self.preset), "--data-dir", str(self.folder)]
         recipe.main([*arguments, "--backend", self.backend])
@@ -72,23 +69,32 @@ class Tiny:
             return list(csv.DictReader(file))
 
 
+@pytest.fixture(scope="module")
+def learned():
+    """A model that has learned, and the classes that it takes the images for."""
+    images = data.to_unit_range(X)
+    model = zoo.rmm((16, 16, 1), 3, num_nuisances=2)
+    model.fit(images, np.arange(400) % 3, verbose=0)
+    return model, model.predict(images, verbose=0).argmax(1)
+
+
 @pytest.fixture
-def tiny(tmp_path, monkeypatch, backend):
-    tiny = Tiny(tmp_path, backend)
+def tiny(tmp_path, monkeypatch, backend, learned):
+    tiny = Tiny(tmp_path, backend, *learned)
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setattr(results, "command", lambda: "command")
     monkeypatch.setattr(recipe, "IMAGES", tmp_path)
-    # So that more than these are hidden of 400 images, as of MNIST.
-    monkeypatch.setattr(training, "VALIDATION_IMAGES", 20)
+    # So that, as with MNIST, more than these are hidden of the 400 images.
+    monkeypatch.setattr(measure, "VALIDATION_IMAGES", 20)
     monkeypatch.setattr(
         "keras_drmm.analysis.grid.save_grid",
-        lambda rows, pixel_range, path: tiny.drawn.update(rows, path=path),
+        lambda rows, pixel_range, path: tiny.plotted.update(rows, path=path),
     )
     return tiny
 
 
 def test_row_and_picture_are_of_the_hidden_images(tiny):
-    """Those that were labelled do not count; the surest errors are drawn."""
+    """Labelled images do not count; the most confident errors are plotted."""
     classes = tiny.classes
     y = np.where(np.arange(400) % 4 == 0, (classes + 1) % 3, classes)
     (row,) = tiny.run(y)
@@ -107,23 +113,23 @@ def test_row_and_picture_are_of_the_hidden_images(tiny):
     assert int(row["images"]) == 370
     wrong = hidden[hidden % 4 == 0]
     assert int(row["wrong"]) == len(wrong)
-    assert tiny.drawn.pop("path") == tiny.folder / "remaining_errors_tiny.png"
-    first, *confusions = tiny.drawn
+    assert tiny.plotted.pop("path") == tiny.folder / "remaining_errors_tiny.png"
+    first, *confusions = tiny.plotted
     assert len(confusions) == 3
-    # Above the first confusion stands what was labelled of its class.
+    # The labelled images of its class are above the first confusion.
     images, label = data.to_unit_range(X), row["confusions"][0]
     assert first == f"labelled {label}"
     assert confusions[0].startswith(label)
     of_class = labelled[y[labelled] == int(label)]
     assert len(of_class) == 10
-    np.testing.assert_array_equal(tiny.drawn[first], images[np.sort(of_class)])
+    np.testing.assert_array_equal(tiny.plotted[first], images[np.sort(of_class)])
     for name in confusions:
         label, taken_for = (int(word) for word in name.split() if word.isdigit())
         of_pair = wrong[(y[wrong] == label) & (classes[wrong] == taken_for)]
         logits = tiny.model.predict(images[of_pair], verbose=0)
         surest = np.argsort(-np.exp(logits)[:, taken_for] / np.exp(logits).sum(1))
-        # As many of each row as of the labelled ones.
-        np.testing.assert_array_equal(tiny.drawn[name], images[of_pair[surest[:10]]])
+        # As many of each row as there are labelled images.
+        np.testing.assert_array_equal(tiny.plotted[name], images[of_pair[surest[:10]]])
 
 
 def test_rows_are_as_long_as_the_shortest(tiny):
@@ -131,19 +137,19 @@ def test_rows_are_as_long_as_the_shortest(tiny):
     wrong = np.flatnonzero(y == 0)[:40]
     y[wrong] = 1
     tiny.run(y)
-    del tiny.drawn["path"]
-    # Many of the 40 are hidden, of which no more are drawn than were labelled.
-    assert [*tiny.drawn] == ["labelled 1", "1 taken\nfor 0"]
-    assert {len(row) for row in tiny.drawn.values()} == {10}
+    del tiny.plotted["path"]
+    # Most of the 40 are hidden, but no more of them are plotted than were labelled.
+    assert [*tiny.plotted] == ["labelled 1", "1 taken\nfor 0"]
+    assert {len(row) for row in tiny.plotted.values()} == {10}
 
 
 def test_no_error_is_a_row_without_a_picture(tiny):
     (row,) = tiny.run(tiny.classes)
     assert (row["wrong"], row["confusions"]) == ("0", "")
-    assert tiny.drawn == {}
+    assert tiny.plotted == {}
 
 
-def test_what_cannot_be_drawn_leaves_no_row(tiny, monkeypatch):
+def test_a_failed_picture_leaves_no_row(tiny, monkeypatch):
     def fail(*arguments):
         raise ImportError("matplotlib is missing")
 

@@ -11,7 +11,7 @@ from recipes import signed_inference as recipe
 def test_enumeration_is_complete():
     """5 states in each of 2 cells, 2 in each of 2 x 1 channels."""
     levels = [Level(1, 3, pool_size=2), Level(1, 1)]
-    switches = recipe.all_switches(DRMM(levels, 3, (4, 2, 1)))
+    switches = recipe.all_switches(DRMM(levels, num_classes=3, input_shape=(4, 2, 1)))
     assert [s.shape[1:] for s in switches] == [(2, 1, 1), (2, 1, 1)]
     rows = np.concatenate([s.reshape(len(s), -1) for s in switches], axis=1)
     assert len(np.unique(rows, axis=0)) == len(rows) == 5 * 5 * 2 * 2

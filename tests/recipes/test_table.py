@@ -1,10 +1,8 @@
-"""A cell reads the test images once, after training; the search never does."""
+"""A cell's run: what it learns from, what it records, and how it goes on."""
 
 import csv
 import json
 import shutil
-import sys
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -12,17 +10,12 @@ import pytest
 
 from keras_drmm import EG, HardEM, data, learning, zoo
 from keras_drmm.zoo import settings
-from recipes import (
-    ablation,
-    publish_preset,
-    report,
-    results,
-    run_cells,
-    table,
-    training,
-)
+from recipes import publish_preset, table
+from recipes.common import measure, results
+from recipes.reporting import page as report
+from recipes.tables import training
 from recipes.tables.cells import Cell
-from tests.recipes.command_line import options
+from tests.recipes.tables.command_line import options
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.integers(0, 256, (190, 12, 12), dtype="uint8")
@@ -31,7 +24,7 @@ TEST = RANDOM.integers(0, 256, (40, 12, 12), dtype="uint8"), np.arange(40) % 10
 
 
 class Guarded:
-    """Test images that may be read when `is_over` says so; counts how often."""
+    """Test images that may only be read if `is_over()`; counts how often they are."""
 
     def __init__(self, is_over):
         self.is_over, self.reads = is_over, 0
@@ -44,16 +37,16 @@ class Guarded:
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """Let recipes run on 90 images and record to a folder of the test."""
+    """Let commands keep 20 images for validation and record to a folder of the test."""
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setattr(results, "command", lambda: "command")
-    monkeypatch.setattr(training, "VALIDATION_IMAGES", 20)
+    monkeypatch.setattr(measure, "VALIDATION_IMAGES", 20)
     yield
     keras.config.set_dtype_policy("float32")
 
 
 def run_for_an_epoch(monkeypatch, chosen):
-    """Run what is stopped in its second epoch."""
+    """Run a cell and stop it in its second epoch."""
     begin = training.EpochLog.begin
 
     def stop(self, epoch, logs=None):
@@ -72,46 +65,99 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_test_images_are_read_once_after_training(small, monkeypatch, tmp_path):
-    over = []
-    test = Guarded(lambda: bool(over))
-    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), test))
-    train = training.train
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Two equal runs in half precision, and what was seen of them.
 
-    def record(*arguments):
-        seconds = train(*arguments)
-        over.append(True)
+    Returns:
+        (folder of the rows and of the runs "first" and "again", options, test images,
+        dtypes of training, dtypes of scoring).
+    """
+    folder, learned, scored = tmp_path_factory.mktemp("finished"), [], []
+    # Training is over when the run's learned dtypes are one ahead of its scored ones.
+    test = Guarded(lambda: len(learned) > len(scored))
+    train, score = training.train, training.test_error
+
+    def record_training(model, *arguments):
+        seconds = train(model, *arguments)
+        learned.append(model.compute_dtype)
         return seconds
 
-    monkeypatch.setattr(training, "train", record)
-    for output in ("first", "again"):
-        given = ["--model", "rfm", "--labels", "20", "--epochs", "2"]
-        given += ["--output", str(tmp_path / output)]
-        chosen = options(monkeypatch, *given)
-        table.run(Cell.of(vars(chosen)), chosen)
-        over.clear()
-        # A finished run is not run again.
-        table.run(Cell.of(vars(chosen)), chosen)
+    def record_score(model, *images):
+        scored.append(model.compute_dtype)
+        return score(model, *images)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results, "RESULTS", folder)
+        patch.setattr(results, "command", lambda: "command")
+        patch.setattr(measure, "VALIDATION_IMAGES", 20)
+        patch.setattr(data, "load", lambda *_: ((X, Y), test))
+        patch.setattr(training, "train", record_training)
+        patch.setattr(training, "test_error", record_score)
+        for output in ("first", "again"):
+            given = ["--model", "rfm", "--labels", "20", "--epochs", "2"]
+            given += ["--dtype", "mixed_bfloat16", "--output", str(folder / output)]
+            chosen = options(*given)
+            table.run(Cell.of(vars(chosen)), chosen)
+            # A finished run is not run again.
+            table.run(Cell.of(vars(chosen)), chosen)
+    keras.config.set_dtype_policy("float32")
+    return folder, chosen, test, learned, scored
+
+
+def test_test_images_are_read_once_after_training(finished):
+    folder, chosen, test, *_ = finished
     assert test.reads == 2
-    first, again = rows_of(tmp_path / "tables.csv")
+    first, again = rows_of(folder / "tables.csv")
     for column in ("validation_error", "test_error"):
         assert first[column] == again[column]
 
-    # The row's figures are those of the weights that the run leaves.
-    model = training.make_model(Cell.of(vars(chosen)), 1, (12, 12, 1))
-    model.load_weights(tmp_path / "first" / "model.weights.h5")
+    # The row's figures are those of the saved weights.
+    cell = Cell.of(vars(chosen))
+    model = training.make_model(cell, 1, (12, 12, 1))
+    model.load_weights(folder / "first" / "model.weights.h5")
     logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
     wrong = np.mean(logits.argmax(1) != TEST[1])
     assert float(first["test_error"]) == pytest.approx(100 * wrong, abs=0.005)
-    epochs = rows_of(tmp_path / "epochs.csv")
+    assert first["objective"] == training.objective_of(model)
+    assert first["settings"] == training.settings_json(cell, model, 2, "mixed_bfloat16")
+    epochs = rows_of(folder / "epochs.csv")
     assert [row["epoch"] for row in epochs] == ["1", "2"] * 2
     assert {(row["table"], row["epochs"]) for row in epochs} == {("1", "2")}
     assert int(epochs[0]["seconds"]) <= int(epochs[1]["seconds"])
 
 
+def test_half_precision_is_scored_in_single(finished):
+    *_, learned, scored = finished
+    assert (learned, scored) == (["bfloat16"] * 2, ["float32"] * 2)
+
+
+def test_a_finished_run_becomes_a_preset(finished, monkeypatch, tmp_path):
+    """With its weights and its row, and the spread over the cell's draws."""
+    folder, *_ = finished
+    _, row = rows_of(folder / "tables.csv")
+    other = row | {"draw": "1", "test_error": str(float(row["test_error"]) - 5)}
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    for recorded in (other, row):
+        path = tmp_path / "tables.csv"
+        results.append_row(path, recorded, results.TABLE_COLUMNS)
+    preset = publish_preset.publish(folder / "again", tmp_path / "rfm_small")
+    model = zoo.from_preset(preset)
+    logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
+    metadata = json.loads((preset / "metadata.json").read_text())
+    errors = [float(v["test_error"]) for v in (other, row)]
+    wrong = 100 * np.mean(logits.argmax(1) != TEST[1])
+    assert metadata["test_error"] == errors[1] == pytest.approx(wrong, abs=0.005)
+    assert metadata["mean_test_error"] == pytest.approx(np.mean(errors), abs=0.005)
+    assert metadata["std_test_error"] == pytest.approx(
+        np.std(errors, ddof=1), abs=0.005
+    )
+    assert (metadata["draws"], metadata["draw"]) == (2, 0)
+
+
 @pytest.mark.smoke
 def test_runs_that_differ_have_folders_of_their_own(monkeypatch, tmp_path):
-    """A short run, or one of other epochs, is not taken for the cell's."""
+    """A short run, or one with other epochs, is not taken for the cell's."""
     for folder in (tmp_path, tmp_path / "other"):
         folder.mkdir(exist_ok=True)
         (folder / "mnist.npz").touch()
@@ -130,15 +176,15 @@ def test_runs_that_differ_have_folders_of_their_own(monkeypatch, tmp_path):
         ["--data-dir", str(tmp_path)],
         ["--data-dir", str(tmp_path / "other")],
     ]
-    chosen = [options(monkeypatch, *v) for v in given]
+    chosen = [options(*v) for v in given]
     names = {table.name_of(Cell.of(vars(v)), v) for v in chosen}
     assert len(names) == len(given)
     assert not any(set(name) & set(" ,/") for name in names)
 
 
 @pytest.mark.smoke
-def test_a_run_of_a_version_with_more_epochs_is_another(monkeypatch):
-    chosen = options(monkeypatch, "--model", "rfm")
+def test_a_run_with_another_default_of_epochs_is_another(monkeypatch):
+    chosen = options("--model", "rfm")
     before = table.name_of(Cell.of(vars(chosen)), chosen)
     monkeypatch.setitem(training.EPOCHS, "rfm", 9)
     assert table.name_of(Cell.of(vars(chosen)), chosen) != before
@@ -149,8 +195,10 @@ def other_objective(monkeypatch):
 
 
 def other_learning_rate(monkeypatch):
-    falling = settings.falling
-    monkeypatch.setattr(settings, "falling", lambda rate, n: falling(2 * rate, n))
+    cosine_decay = settings.cosine_decay
+    monkeypatch.setattr(
+        settings, "cosine_decay", lambda rate, n: cosine_decay(2 * rate, n)
+    )
 
 
 def other_ramp(monkeypatch):
@@ -180,13 +228,13 @@ def other_weight(monkeypatch):
     ],
 )
 def test_a_run_of_other_settings_is_another(monkeypatch, half, arguments, change):
-    chosen = options(monkeypatch, *arguments)
+    chosen = options(*arguments)
 
     def name():
         return table.name_of(Cell.of(vars(chosen)), chosen)
 
     before = name()
-    # Whatever the process did before.
+    # Whatever the process has done before.
     assert half(name) == name() == before
     change(monkeypatch)
     assert name() != before
@@ -195,10 +243,10 @@ def test_a_run_of_other_settings_is_another(monkeypatch, half, arguments, change
 def test_a_stopped_run_goes_on_unless_its_settings_changed(
     small, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(table, "PROJECT", tmp_path)
+    monkeypatch.setattr(table, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
     given = ["--model", "rfm", "--labels", "20", "--epochs", "2"]
-    chosen = options(monkeypatch, *given, "--dtype", "mixed_bfloat16")
+    chosen = options(*given, "--dtype", "mixed_bfloat16")
     run_for_an_epoch(monkeypatch, chosen)
     (run,) = (tmp_path / "runs").iterdir()
     assert [row["epoch"] for row in rows_of(run / "history.csv")] == ["1"]
@@ -206,7 +254,7 @@ def test_a_stopped_run_goes_on_unless_its_settings_changed(
     assert list((tmp_path / "runs").iterdir()) == [run]
     assert [row["epoch"] for row in rows_of(run / "history.csv")] == ["1", "2"]
 
-    # It is finished now, and one of other settings is not.
+    # It is finished now, and a run with other settings is not.
     table.run(Cell.of(vars(chosen)), chosen)
     assert len(rows_of(tmp_path / "tables.csv")) == 1
     other_objective(monkeypatch)
@@ -219,15 +267,15 @@ def test_a_run_of_more_labels_than_images_leaves_nothing(small, monkeypatch, tmp
     monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
     folder = tmp_path / "run"
     given = ["--model", "rfm", "--labels", "200", "--output", str(folder)]
-    chosen = options(monkeypatch, *given)
+    chosen = options(*given)
     with pytest.raises(ValueError, match="ask for at most 190 labels"):
         table.run(Cell.of(vars(chosen)), chosen)
     assert not folder.exists()
 
 
-def test_a_short_run_is_of_its_setting_and_not_recorded(small, monkeypatch, tmp_path):
-    """Few images leave unlabelled ones, as the many of a whole run do."""
-    monkeypatch.setattr(training, "VALIDATION_IMAGES", 5000)
+def test_a_short_run_keeps_its_setting_and_has_no_row(small, monkeypatch, tmp_path):
+    """It keeps unlabelled images, as a whole run does."""
+    monkeypatch.setattr(measure, "VALIDATION_IMAGES", 5000)
     monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
     learned, train = [], training.train
 
@@ -237,7 +285,7 @@ def test_a_short_run_is_of_its_setting_and_not_recorded(small, monkeypatch, tmp_
 
     monkeypatch.setattr(training, "train", record)
     given = ["--model", "rfm", "--labels", "20", "--short", "--images", "150"]
-    chosen = options(monkeypatch, *given, "--output", str(tmp_path / "run"))
+    chosen = options(*given, "--output", str(tmp_path / "run"))
     table.run(Cell.of(vars(chosen)), chosen)
     (dataset,) = learned
     assert len(dataset.labelled_indices) == 20
@@ -252,12 +300,12 @@ def test_a_short_run_is_of_its_setting_and_not_recorded(small, monkeypatch, tmp_
 def test_a_pretrained_run_starts_from_templates_without_labels(
     small, monkeypatch, tmp_path
 ):
-    """It learns them once, and their seconds are the run's."""
+    """It learns them once, and their seconds count."""
     monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
     monkeypatch.setattr(training, "PRETRAINING_IMAGES", 150)
     given = ["--setting", "unsupervised-pretraining", "--model", "rfm"]
     given += ["--labels", "20", "--epochs", "2", "--output", str(tmp_path / "run")]
-    chosen = options(monkeypatch, *given)
+    chosen = options(*given)
     cell = Cell.of(vars(chosen))
     seen, started = [], []
     pretrain, train = learning.pretrain, training.train
@@ -266,7 +314,7 @@ def test_a_pretrained_run_starts_from_templates_without_labels(
         return keras.ops.convert_to_numpy(model.levels[0].conv.kernel).copy()
 
     def record_images(model, images, algorithm, sweeps):
-        assert (algorithm, sweeps) == (HardEM(step=0.5, rows_per_gram=8), 5)
+        assert (algorithm, sweeps) == (HardEM(step=0.5, gram_divisor=8), 5)
         before = kernel_of(model)
         losses = pretrain(model, images, algorithm, sweeps)
         seen.append((images, before, kernel_of(model)))
@@ -318,15 +366,15 @@ def test_a_second_network_learns_what_the_first_would_label(
     monkeypatch.setattr(learning, "neighbour_labels", guess)
     given = ["--setting", "semi-supervised, second network", "--model", "rfm"]
     given += ["--labels", "20", "--epochs", "1", "--output", str(tmp_path / "run")]
-    chosen = options(monkeypatch, *given)
+    chosen = options(*given)
     table.run(Cell.of(vars(chosen)), chosen)
     (model, known), (_, labels) = asked[0], learned[0]
-    # The first knows 20 labels, and has learned.
+    # The first network knows 20 labels, and has learned.
     assert (known >= 0).sum() == 20
     np.testing.assert_array_equal(known[known >= 0], Y[known >= 0])
     assert int(model.optimizer.iterations) > 0
     assert (labels < 0).any()
-    # The second, which is new, learns all the images as they were labelled.
+    # The second network learns all images by the labels they were given.
     images, labels = learned[1]
     images = np.rint(images[..., 0] * 255).astype("uint8")
     guessed = (Y + 1) % 10
@@ -334,12 +382,12 @@ def test_a_second_network_learns_what_the_first_would_label(
     assert [rows[image.tobytes()] for image in images] == labels.tolist()
     (row,) = rows_of(tmp_path / "tables.csv")
     assert float(row["validation_error"]) % 5 == 0
-    # No row is without a label that would have to decide.
+    # Every row has a label.
     assert "marginal_kl" not in row["objective"]
     epoch = rows_of(tmp_path / "epochs.csv")[0]
     assert 0 < int(row["seconds"]) == int(epoch["seconds"])
 
-    # A run that was stopped after the first goes on as if it had not been.
+    # A run that was stopped after the first network goes on as if it had not been.
     run = tmp_path / "run"
     learned_by = training.make_model(Cell.of(vars(chosen)), 1, (12, 12, 1))
     learned_by.load_weights(run / "model.weights.h5")
@@ -359,136 +407,9 @@ def test_a_run_of_all_labels_becomes_a_preset(small, monkeypatch, tmp_path):
     monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     given = ["--model", "rfm", "--labels", str(len(X)), "--epochs", "1"]
-    chosen = options(monkeypatch, *given, "--output", str(tmp_path / "run"))
+    chosen = options(*given, "--output", str(tmp_path / "run"))
     table.run(Cell.of(vars(chosen)), chosen)
     preset = publish_preset.publish(tmp_path / "run", tmp_path / "rfm_all")
     metadata = json.loads((preset / "metadata.json").read_text())
     assert metadata["validation_error"] is None
     assert "all labels were learned" in (preset / "README.md").read_text()
-
-
-def test_a_finished_run_becomes_a_preset(small, monkeypatch, tmp_path):
-    """Of its weights and its row, with the spread over the cell's draws."""
-    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
-    monkeypatch.setattr(report, "RESULTS", tmp_path)
-    for draw in "01":
-        given = ["--model", "rfm", "--labels", "20", "--epochs", "1", "--draw", draw]
-        chosen = options(monkeypatch, *given, "--output", str(tmp_path / draw))
-        table.run(Cell.of(vars(chosen)), chosen)
-    preset = publish_preset.publish(tmp_path / "1", tmp_path / "rfm_small")
-    model = zoo.from_preset(preset)
-    logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
-    rows = rows_of(tmp_path / "tables.csv")
-    metadata = json.loads((preset / "metadata.json").read_text())
-    errors = [float(row["test_error"]) for row in rows]
-    wrong = 100 * np.mean(logits.argmax(1) != TEST[1])
-    assert metadata["test_error"] == errors[1] == pytest.approx(wrong, abs=0.005)
-    assert metadata["mean_test_error"] == pytest.approx(np.mean(errors), abs=0.005)
-    assert metadata["std_test_error"] == pytest.approx(
-        np.std(errors, ddof=1), abs=0.005
-    )
-    assert (metadata["draws"], metadata["draw"]) == (2, 1)
-
-
-def test_half_precision_is_scored_in_single(small, monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
-    given = ["--table", "5", "--model", "rfm", "--setting", "labeled-only"]
-    given += ["--labels", "20", "--epochs", "1", "--dtype", "mixed_bfloat16"]
-    chosen = options(monkeypatch, *given, "--output", str(tmp_path / "run"))
-    learned, scored = [], []
-    train, score = training.train, training.test_error
-
-    def record_training(model, *arguments):
-        learned.append(model.compute_dtype)
-        return train(model, *arguments)
-
-    def record_score(model, *test):
-        scored.append(model.compute_dtype)
-        return score(model, *test)
-
-    monkeypatch.setattr(training, "train", record_training)
-    monkeypatch.setattr(training, "test_error", record_score)
-    table.run(Cell.of(vars(chosen)), chosen)
-    assert (learned, scored) == (["bfloat16"], ["float32"])
-
-
-def test_the_search_never_reads_test_images(small, monkeypatch, tmp_path):
-    test = Guarded(lambda: False)
-    x = np.zeros((600, 12, 12), "uint8")
-    x[:, 4:8, 4:8] = RANDOM.integers(0, 256, (600, 4, 4), dtype="uint8")
-    monkeypatch.setattr(data, "load", lambda *_: ((x, np.arange(600) % 10), test))
-    backend = keras.backend.backend()
-    arguments = ["ablation.py", "--model", "rfm", "--epochs", "1", "--backend", backend]
-    monkeypatch.setattr(sys, "argv", [*arguments, "--validation", "200"])
-    ablation.main()
-    (row,) = rows_of(tmp_path / "ablation.csv")
-    assert (row["variant"], row["validation_images"]) == ("baseline", "200")
-    assert 0 <= float(row["validation_error"]) <= 100
-    # Half a percent is one image of 200.
-    assert float(row["validation_error"]) % 0.5 == 0
-
-
-@pytest.mark.smoke
-def test_a_recorded_cell_is_not_missing(small):
-    cell = Cell(5, "labeled-only", "rfm", 600, 2)
-    assert run_cells.recorded(0, "jax") == set()
-    row = dict.fromkeys(results.TABLE_COLUMNS, "")
-    row |= {v: getattr(cell, v) for v in ("table", "setting", "model", "labels")}
-    path, columns = results.RESULTS / "tables.csv", results.TABLE_COLUMNS
-    row |= {"epochs": 416, "objective": "some", "seed": 0, "backend": "jax"}
-    for changes in (
-        {"draw": 2},
-        # Of an earlier objective, which is not known, and of fewer epochs.
-        {"draw": 1, "objective": ""},
-        {"draw": 0, "epochs": 83},
-        # Of another seed, and of another backend.
-        {"draw": 3, "seed": 1},
-        {"draw": 4, "backend": "torch"},
-    ):
-        results.append_row(path, row | changes, columns)
-    assert run_cells.recorded(0, "jax") == {cell}
-    assert run_cells.recorded(1, "jax") == {replace(cell, draw=3)}
-
-
-@pytest.mark.smoke
-def test_an_objective_is_told_in_words():
-    """By what a model is compiled with, whatever it is."""
-    model = zoo.rfm((12, 12, 1))
-    model.compile(algorithm=EG(reconstruction=0, entropy=0.25, nonnegativity=0))
-    assert training.objective_of(model) == (
-        "cross_entropy 1, entropy 0.25, marginal_kl 1"
-    )
-    found = [
-        training.objective_of(
-            training.make_model(Cell(1, setting, name, 100), 10, (28, 28, 1))
-        )
-        for setting, name in (
-            ("semi-supervised", "rfm"),
-            ("semi-supervised, nuisances", "drmm_conv_small"),
-            ("semi-supervised", "pseudo_label"),
-            ("labeled-only", "convnet_1"),
-            ("labeled-only", "rfm"),
-        )
-    ]
-    assert found[0].endswith("consistency 2, GaussianNoise")
-    assert found[1].endswith("consistency 1, Pose and RandomErasing")
-    assert found[2].startswith("cross_entropy 1, pseudo_label ")
-    assert found[3] == "cross_entropy 1"
-    # Every row has its label.
-    assert "entropy" not in found[4].replace("cross_entropy", "")
-    assert "marginal_kl" not in found[4]
-
-
-def test_image_nuisances_cover_a_rectangle():
-    """Its sides are a fifth to half of the image's; each image has its own."""
-    images = np.ones((200, 20, 20, 1), "float32")
-    layer = training.image_nuisances(seed=1)
-    # The pose moves the border of the image, not its middle: it is left out here.
-    (_, covering) = layer.layers
-    seen = covering(keras.ops.convert_to_tensor(images), training=True)
-    covered = keras.ops.convert_to_numpy(seen)[..., 0] == 0
-    heights, widths = covered.any(2).sum(1), covered.any(1).sum(1)
-    np.testing.assert_array_equal(covered.sum((1, 2)), heights * widths)
-    assert {*heights, *widths} == set(range(4, 11))
-    assert len({rectangle.tobytes() for rectangle in covered}) > 150
-    np.testing.assert_array_equal(layer(images, training=False), images)

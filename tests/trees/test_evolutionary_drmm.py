@@ -18,7 +18,7 @@ SHAPE = (3, 4, 1)
 
 def build(depth=3, branching=2, spread=0.3, **options):
     """A tree with known random templates, priors, noise and posteriors."""
-    model = EvolutionaryDRMM(3, SHAPE, depth, branching, **options)
+    model = EvolutionaryDRMM(SHAPE, 3, depth, branching, **options)
     rng = np.random.default_rng(1)
     templates, log_prior = [np.full((1, 12), 0.5)], [np.zeros(1)]
     for level in range(depth):
@@ -143,8 +143,8 @@ def test_residual_never_rises(shared):
         images = rng.random((rows, *SHAPE)) ** rng.uniform(0.3, 3)
         images = np.round(images, int(rng.integers(1, 5))).astype("float32")
         model = EvolutionaryDRMM(
-            3,
             SHAPE,
+            3,
             3,
             branching,
             shared_mutations=shared,
@@ -169,7 +169,7 @@ def test_more_sweeps_never_raise_the_residual_of_a_level():
     for seed in range(5):
         residual = []
         for epochs in (1, 2, 3, 20):
-            model = EvolutionaryDRMM(3, SHAPE, 1, 4)
+            model = EvolutionaryDRMM(SHAPE, 3, 1, 4)
             history = model.fit(X, epochs=epochs, verbose=0, seed=seed)
             residual.append(history.history["residual"][1])
         assert (np.diff(residual) <= 1e-7).all()
@@ -184,7 +184,7 @@ def test_one_level_is_k_means():
     flat = images.reshape(500, -1)
     ours, theirs = [], []
     for seed in range(5):
-        model = EvolutionaryDRMM(3, SHAPE, 1, 4)
+        model = EvolutionaryDRMM(SHAPE, 3, 1, 4)
         history = model.fit(images, epochs=200, verbose=0, seed=seed)
         ours.append(history.history["residual"][1])
         one = cluster.KMeans(4, n_init=1, random_state=seed).fit(flat)
@@ -202,7 +202,7 @@ def test_fit_recovers_a_known_tree(seed):
     model.noise_variance.assign(0.005)
     images, classes = model.sample(3840, seed=seed)
     wide = {"pixel_range": (-2.0, 3.0)}
-    grown = EvolutionaryDRMM(3, SHAPE, 2, 2, **wide)
+    grown = EvolutionaryDRMM(SHAPE, 3, 2, 2, **wide)
     grown.fit(images, classes, verbose=0, seed=seed, epochs=30)
     leaves = [ops.convert_to_numpy(m.templates)[3:] for m in (model, grown)]
     distances = np.square(leaves[0][:, None] - leaves[1]).sum(axis=2)
@@ -223,7 +223,7 @@ def test_fit_recovers_a_known_tree(seed):
 @pytest.mark.smoke
 def test_label_shares_are_those_counted_by_hand():
     """Counts of a leaf, smoothed by its parent's shares, down from equal ones."""
-    model = EvolutionaryDRMM(3, SHAPE, 2, 2, smoothing=0.7)
+    model = EvolutionaryDRMM(SHAPE, 3, 2, 2, smoothing=0.7)
     model.fit(X, Y, verbose=0, seed=0)
     choices = np.stack(model.infer(X).switches[::-1], axis=1)
 
@@ -242,7 +242,7 @@ def test_label_shares_are_those_counted_by_hand():
 
 def test_unlabelled_rows_grow_the_tree_and_count_for_no_class():
     hidden = np.where(Y == 2, -1, Y)
-    models = [EvolutionaryDRMM(3, SHAPE, 2, 2) for _ in range(3)]
+    models = [EvolutionaryDRMM(SHAPE, 3, 2, 2) for _ in range(3)]
     for model, labels in zip(models, (Y, hidden, None), strict=True):
         model.fit(X, labels, verbose=0, seed=0)
         np.testing.assert_array_equal(*(m.templates for m in (models[0], model)))
@@ -264,7 +264,7 @@ def test_labels_part_what_images_hardly_tell():
     errors = {0.0: [], 5.0: []}
     for label_weight, found in errors.items():
         for seed in range(5):
-            model = EvolutionaryDRMM(2, SHAPE, 1, label_weight=label_weight)
+            model = EvolutionaryDRMM(SHAPE, 2, 1, label_weight=label_weight)
             model.fit(images, weak, verbose=0, seed=seed)
             found.append(np.mean(model.infer(images).classes != weak))
     assert np.mean(errors[0.0]) > 0.2
@@ -272,7 +272,7 @@ def test_labels_part_what_images_hardly_tell():
 
 
 def test_shared_mutations_do_not_depend_on_the_parent():
-    model = EvolutionaryDRMM(3, SHAPE, 3, 2, shared_mutations=True)
+    model = EvolutionaryDRMM(SHAPE, 3, 3, 2, shared_mutations=True)
     model.fit(X, verbose=0, seed=0)
     for mutations in model.mutations:
         first = np.broadcast_to(mutations[:1], mutations.shape)
@@ -282,7 +282,7 @@ def test_shared_mutations_do_not_depend_on_the_parent():
 
 def test_children_without_images_are_never_chosen_nor_drawn():
     """Three different images, 16 leaves."""
-    model = EvolutionaryDRMM(3, SHAPE, 2, 4)
+    model = EvolutionaryDRMM(SHAPE, 3, 2, 4)
     images = np.repeat(X[:3], 5, axis=0)
     history = model.fit(images, np.repeat([0, 1, 2], 5), verbose=0, seed=0)
     assert history.history["residual"][-1] == pytest.approx(0, abs=1e-6)
@@ -320,7 +320,7 @@ def test_seeds_decide_everything():
     trees = []
     for seed in (3, 3, 4, None, None):
         keras.utils.set_random_seed(7)
-        model = EvolutionaryDRMM(3, SHAPE, 2, 3)
+        model = EvolutionaryDRMM(SHAPE, 3, 2, 3)
         model.fit(X, Y, verbose=0, seed=seed)
         trees.append(ops.convert_to_numpy(model.templates))
     np.testing.assert_array_equal(trees[0], trees[1])
@@ -351,7 +351,7 @@ def test_labels_are_kept_by_infer():
 
 @pytest.mark.parametrize("grown", [False, True])
 def test_survives_saving(grown, tmp_path):
-    model = EvolutionaryDRMM(3, SHAPE, 2, 3, smoothing=0.5, label_weight=0.1)
+    model = EvolutionaryDRMM(SHAPE, 3, 2, 3, smoothing=0.5, label_weight=0.1)
     if grown:
         model.fit(X, Y, verbose=0)
     model.save(tmp_path / "tree.keras")
@@ -394,7 +394,7 @@ def test_onnx_computes_what_keras_does(backend, tmp_path):
     ],
 )
 def test_bad_input_is_refused_and_changes_nothing(images, labels, message):
-    model = EvolutionaryDRMM(3, SHAPE, 2)
+    model = EvolutionaryDRMM(SHAPE, 3, 2)
     model.fit(X, Y, verbose=0)
     before = model.get_weights()
     with pytest.raises(ValueError, match=message):

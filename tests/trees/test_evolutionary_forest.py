@@ -14,7 +14,7 @@ SHAPE = (3, 4, 1)
 
 
 def grown(num_trees=3, **options):
-    forest = EvolutionaryForest(num_trees, 3, SHAPE, depth=2, **options)
+    forest = EvolutionaryForest(SHAPE, 3, num_trees, depth=2, **options)
     forest.fit(X, Y, verbose=0, seed=0)
     return forest
 
@@ -96,7 +96,7 @@ def test_seeds_decide_everything():
     forests = []
     for seed in (3, 3, 4, None, None):
         keras.utils.set_random_seed(7)
-        forest = EvolutionaryForest(2, 3, SHAPE, depth=2)
+        forest = EvolutionaryForest(SHAPE, 3, 2, depth=2)
         forest.fit(X, Y, verbose=0, seed=seed)
         forests.append(forest.infer(X).logits)
     np.testing.assert_array_equal(forests[0], forests[1])
@@ -132,4 +132,4 @@ def test_bad_input_is_refused_and_changes_nothing():
     with pytest.raises(ValueError, match="0 or more"):
         forest.sample(40, Y)
     with pytest.raises(ValueError, match="`num_trees`"):
-        EvolutionaryForest(0, 3, SHAPE, depth=2)
+        EvolutionaryForest(SHAPE, 3, 0, depth=2)

@@ -219,9 +219,9 @@ def test_any_classifier_can_be_searched_for(tmp_path):
                     keras.layers.Dense(3),
                 ]
             )
-            peer = PseudoLabel(network, alpha=0.1)
-            peer.compile(keras.optimizers.Adam(1e-2))
-            return peer
+            baseline = PseudoLabel(network, alpha=0.1)
+            baseline.compile(keras.optimizers.Adam(1e-2))
+            return baseline
 
     tuner = keras_tuner.GridSearch(
         Width(),

@@ -1,4 +1,4 @@
-"""The benchmark of EM measures what it says."""
+"""The benchmark of EM: its clock, its time limit and its autoencoder."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,8 @@ OPTIONS = SimpleNamespace(method="hard EM", images=1000, seed=0)
 
 
 def build(algorithm):
-    model = DRMM([Level(4, 3, pool_size=2), Level(3, 2)], 2, (6, 6, 1))
+    levels = [Level(4, 3, pool_size=2), Level(3, 2)]
+    model = DRMM(levels, num_classes=2, input_shape=(6, 6, 1))
     model.compile("sgd", algorithm=algorithm)
     return model
 
@@ -28,7 +29,7 @@ def rows(monkeypatch):
 
 
 def test_error_is_that_of_the_weights_em_keeps(rows):
-    """A sweep that raised the objective is taken back: the error before it stands."""
+    """A sweep that raised the objective is taken back: the error before it counts."""
     model = build(HardEM())
     clock = em_learning.Clock(OPTIONS, model, model, X, budget=None)
     for epoch, (loss, level) in enumerate([(3.0, 0.0), (4.0, 1.0), (2.0, 2.0)]):

@@ -1,12 +1,13 @@
-"""Missing cells are run, each once, and a failure is told."""
+"""Missing cells are run, each once, and failures are reported."""
 
 import os
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from recipes.common.precision import fastest
+from recipes.common import results
 from recipes.tables import run_cells
 from recipes.tables.cells import Cell
 
@@ -18,11 +19,11 @@ OPTIONS = SimpleNamespace(
 
 @pytest.fixture
 def runs(monkeypatch, tmp_path):
-    """Return the commands and cores of the runs; draw 4 fails."""
+    """The commands of the runs, of which that of draw 4 fails."""
     seen, lock = [], threading.Lock()
     monkeypatch.setattr(run_cells, "all_cells", lambda: CELLS)
     monkeypatch.setattr(run_cells, "recorded", lambda *_: {CELLS[1]})
-    monkeypatch.setattr(run_cells, "TABLE", tmp_path / "recipes" / "table.py")
+    monkeypatch.setattr(results, "RUNS", tmp_path)
 
     def record(command, preexec_fn, **_):
         with lock:
@@ -67,28 +68,25 @@ def test_all_cells_are_run_where_missing_is_not_asked_for(runs):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize(
-    ("flags", "model", "expected"),
+    ("dtype", "model", "has_unit", "expected"),
     [
-        ("avx512f amx_bf16", "drmm_conv_small", "mixed_bfloat16"),
-        ("avx512f amx_bf16", "ladder", "mixed_bfloat16"),
-        ("avx512f amx_bf16", "drmm_lenet", "float32"),
-        ("avx512f avx512_bf16", "drmm_conv_small", "float32"),
-        ("AuthenticAMD avx512_bf16", "drmm_conv_small", "mixed_bfloat16"),
-        ("AuthenticAMD avx512f", "drmm_conv_small", "float32"),
+        ("auto", "drmm_conv_small", True, "mixed_bfloat16"),
+        ("auto", "ladder", True, "mixed_bfloat16"),
+        ("auto", "drmm_lenet", True, "float32"),
+        ("auto", "drmm_conv_small", False, "float32"),
+        ("mixed_bfloat16", "rfm", False, "mixed_bfloat16"),
+        ("float32", "ladder", True, "float32"),
     ],
 )
-def test_half_precision_where_the_processor_has_a_unit_for_it(
-    tmp_path, flags, model, expected
+def test_auto_is_half_precision_for_deep_models_where_it_is_faster(
+    monkeypatch, dtype, model, has_unit, expected
 ):
-    info = tmp_path / "cpuinfo"
-    info.write_text(f"model name: some\nvendor and flags: {flags}\n")
-    assert fastest("auto", model, info) == expected
-    assert fastest("auto", model, tmp_path / "none") == "float32"
-    assert fastest("mixed_bfloat16", model, info) == "mixed_bfloat16"
+    monkeypatch.setattr(run_cells.precision, "has_unit", lambda: has_unit)
+    assert run_cells.fastest(dtype, model) == expected
 
 
 @pytest.mark.smoke
-def test_a_run_is_told_the_precision_that_was_decided(monkeypatch, runs):
+def test_a_command_has_the_precision_that_was_decided(monkeypatch, runs):
     monkeypatch.setattr(run_cells, "fastest", lambda dtype, model: f"{dtype} {model}")
     with pytest.raises(SystemExit):
         run_cells.run_all(SimpleNamespace(**{**vars(OPTIONS), "dtype": "auto"}))
@@ -112,7 +110,7 @@ def test_there_is_a_worker_for_each_core(monkeypatch, runs):
 @pytest.mark.smoke
 @pytest.mark.usefixtures("runs")
 def test_a_run_has_one_core_and_one_thread(monkeypatch):
-    """More would wait for each other."""
+    """More threads than cores would wait for each other."""
     pinned, threads = [], []
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5}, raising=False)
@@ -123,7 +121,7 @@ def test_a_run_has_one_core_and_one_thread(monkeypatch):
     def record(command, preexec_fn, env, **_):
         preexec_fn()
         threads.append(env["OMP_NUM_THREADS"])
-        # The rest is that of this process.
+        # The other variables are those of this process.
         assert set(os.environ) <= set(env)
         return SimpleNamespace(returncode=0)
 
@@ -131,3 +129,26 @@ def test_a_run_has_one_core_and_one_thread(monkeypatch):
     run_cells.run_all(OPTIONS)
     assert pinned == [(0, {5})] * 4
     assert threads == ["1"] * 4
+
+
+@pytest.mark.smoke
+def test_a_recorded_cell_is_not_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    cell = Cell(5, "labeled-only", "rfm", 600, 2)
+    assert run_cells.recorded(0, "jax") == set()
+    row = dict.fromkeys(results.TABLE_COLUMNS, "")
+    row |= {v: getattr(cell, v) for v in ("table", "setting", "model", "labels")}
+    path, columns = results.RESULTS / "tables.csv", results.TABLE_COLUMNS
+    row |= {"epochs": 416, "objective": "some", "seed": 0, "backend": "jax"}
+    for changes in (
+        {"draw": 2},
+        # With an unknown objective, and with fewer epochs.
+        {"draw": 1, "objective": ""},
+        {"draw": 0, "epochs": 83},
+        # With another seed, and with another backend.
+        {"draw": 3, "seed": 1},
+        {"draw": 4, "backend": "torch"},
+    ):
+        results.append_row(path, row | changes, columns)
+    assert run_cells.recorded(0, "jax") == {cell}
+    assert run_cells.recorded(1, "jax") == {replace(cell, draw=3)}

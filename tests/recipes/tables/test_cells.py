@@ -1,4 +1,4 @@
-"""The cells that `table.py --all` runs are those of the paper's tables, and ours."""
+"""The cells of `python -m recipes.table --all`: those of the paper, and ours."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""A recipe starts itself again with the allocator's settings, once."""
+"""A command restarts itself once with the allocator's settings."""
 
 import os
 import sys
@@ -12,11 +12,12 @@ pytestmark = pytest.mark.smoke
 
 @pytest.fixture
 def started(monkeypatch):
-    """What programs were started, as `os.execve` is told."""
+    """The arguments of each call of `os.execve`."""
     found = []
     monkeypatch.setattr(os, "execve", lambda *arguments: found.append(arguments))
     monkeypatch.setattr(allocator.platform, "libc_ver", lambda: ("glibc", "2.36"))
-    monkeypatch.setattr(sys, "argv", ["recipes/table.py", "--labels", "100"])
+    command = ["python", "-m", "recipes.table", "--labels", "100"]
+    monkeypatch.setattr(sys, "orig_argv", command)
     monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
     return found
 
@@ -26,9 +27,9 @@ def test_the_same_command_is_started_once(started, monkeypatch):
     allocator.keep_memory()
     ((program, arguments, environment),) = started
     assert program == sys.executable
-    assert arguments == [program, "recipes/table.py", "--labels", "100"]
+    assert arguments == [program, "-m", "recipes.table", "--labels", "100"]
     assert environment.items() >= {"KEPT": "yes", **allocator.SETTINGS}.items()
-    # The program that was started has them and goes on.
+    # The restarted program has the settings and goes on.
     for name, value in allocator.SETTINGS.items():
         monkeypatch.setenv(name, value)
     allocator.keep_memory()

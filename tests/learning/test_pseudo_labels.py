@@ -8,7 +8,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from keras_drmm import DRFM, DRMM, RFM, RMM, Level
 from keras_drmm.learning import neighbour_labels
-from keras_drmm.learning import neighbours as module
+from keras_drmm.learning import pseudo_labels as module
 
 X = np.random.default_rng(0).random((60, 8, 8, 1)).astype("float32")
 
@@ -16,7 +16,7 @@ X = np.random.default_rng(0).random((60, 8, 8, 1)).astype("float32")
 @pytest.fixture
 def model():
     levels = [Level(6, 3, pool_size=2, batch_norm=True), Level(4, 3)]
-    model = DRMM(levels, 4, (8, 8, 1))
+    model = DRMM(levels, (8, 8, 1), 4)
     # So that posteriors differ.
     top = model.templates.templates
     top.assign(8 * ops.convert_to_tensor(top))
@@ -88,9 +88,9 @@ def levels():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: DRMM(levels(), 4, (9, 7, 1), nonnegative=False),
-        lambda: DRFM(levels(), 4, (9, 7, 1)),
-        lambda: RFM(levels()[0], 4, (9, 7, 1)),
+        lambda: DRMM(levels(), (9, 7, 1), 4, nonnegative=False),
+        lambda: DRFM(levels(), (9, 7, 1), 4),
+        lambda: RFM(levels()[0], (9, 7, 1), 4),
     ],
     ids=["signed", "DRFM", "RFM"],
 )
@@ -108,7 +108,7 @@ def test_half_precision_labels_nearly_the_same(model, half):
     given = neighbour_labels(model, X, y, 0.999)
     twin = half(
         lambda: DRMM(
-            [Level(6, 3, pool_size=2, batch_norm=True), Level(4, 3)], 4, (8, 8, 1)
+            [Level(6, 3, pool_size=2, batch_norm=True), Level(4, 3)], (8, 8, 1), 4
         )
     )
     twin.set_weights(model.get_weights())
@@ -117,4 +117,4 @@ def test_half_precision_labels_nearly_the_same(model, half):
 
 def test_models_without_levels_are_refused():
     with pytest.raises(ValueError, match="must be a `DRMM`, got a RMM"):
-        neighbour_labels(RMM(2, 3, (8, 8, 1)), X)
+        neighbour_labels(RMM((8, 8, 1), 2, 3), X)

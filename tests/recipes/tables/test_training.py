@@ -1,12 +1,13 @@
-"""A stopped run goes on as if it had not been stopped."""
+"""How a cell's model is made and trained, and how it is described."""
 
+import json
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
-from keras_drmm import DRMM, EG, Level, data
+from keras_drmm import DRMM, EG, Level, data, zoo
 from recipes.common import measure
 from recipes.tables import training
 from recipes.tables.cells import Cell
@@ -19,8 +20,9 @@ def model_and_data():
     dataset = data.semi_supervised(
         x, np.arange(60) % 3, 6, batch_size=10, validation=9, seed=1
     )
-    model = DRMM([Level(4, 3, pool_size=2, batch_norm=True)], 3, (8, 8, 1))
-    # A step counter, moments of Adam and the warm-up have to be restored as well.
+    levels = [Level(4, 3, pool_size=2, batch_norm=True)]
+    model = DRMM(levels, num_classes=3, input_shape=(8, 8, 1))
+    # The step counter, the moments of Adam and the warm-up must be restored as well.
     model.compile(keras.optimizers.Adam(0.01), algorithm=EG(warmup_steps=10))
     return model, dataset
 
@@ -66,7 +68,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (6000, 2, 2), dtype="uint8")
 
 
 def seen_in_an_epoch(dataset):
-    """Return (how many labelled rows, how many unlabelled) an epoch shows."""
+    """Return the numbers of labelled and of unlabelled rows in an epoch."""
     labels = np.concatenate([dataset[i][1] for i in range(len(dataset))])
     return int((labels >= 0).sum()), int((labels < 0).sum())
 
@@ -80,7 +82,7 @@ def seen_in_an_epoch(dataset):
         ("semi-supervised, second network", 90, 5000, 70 * 16, 70 * 84),
         ("labeled-only", 90, 5000, 50, 0),
         ("unsupervised-pretraining", 90, 5000, 50, 0),
-        # All labels that validation leaves, and all.
+        # All labels except those of validation images, and all labels.
         ("supervised", 1000, 5000, 1000, 0),
         ("supervised", 6000, 0, 6000, 0),
         ("semi-supervised", 6000, 0, 6000, 0),
@@ -147,3 +149,102 @@ def test_models_of_a_draw_are_validated_on_the_same_rows():
 )
 def test_epochs_by_default(table, setting, model, labels, epochs):
     assert training.default_epochs(Cell(table, setting, model, labels)) == epochs
+
+
+@pytest.mark.smoke
+def test_the_objective_in_words_is_that_of_the_model():
+    model = zoo.rfm((12, 12, 1))
+    model.compile(algorithm=EG(reconstruction=0, entropy=0.25, nonnegativity=0))
+    assert training.objective_of(model) == (
+        "cross_entropy 1, entropy 0.25, marginal_kl 1"
+    )
+    found = [
+        training.objective_of(
+            training.make_model(Cell(1, setting, name, 100), 10, (28, 28, 1))
+        )
+        for setting, name in (
+            ("semi-supervised", "rfm"),
+            ("semi-supervised, nuisances", "drmm_conv_small"),
+            ("semi-supervised", "pseudo_label"),
+            ("labeled-only", "convnet_1"),
+            ("labeled-only", "rfm"),
+        )
+    ]
+    assert found[0].endswith("consistency 2, GaussianNoise")
+    assert found[1].endswith("consistency 1, Pose and RandomErasing")
+    assert found[2].startswith("cross_entropy 1, pseudo_label ")
+    assert found[3] == "cross_entropy 1"
+    # Every row has a label.
+    assert "entropy" not in found[4].replace("cross_entropy", "")
+    assert "marginal_kl" not in found[4]
+
+
+def settings_of(setting, name, **changes):
+    """The settings of a run of 7 epochs, of a cell of small images."""
+    cell = Cell(1, setting, name, 100)
+    model = training.make_model(cell, 10, (28, 28, 1))
+    if changes:
+        model.compile(model.optimizer, algorithm=EG(**changes))
+    text = training.settings_json(cell, model, 7, "mixed_bfloat16")
+    found = json.loads(text)
+    assert text == json.dumps(found, sort_keys=True)
+    assert (found["epochs"], found["dtype"]) == (7, "mixed_bfloat16")
+    return found
+
+
+@pytest.mark.smoke
+def test_settings_are_those_that_the_model_learned_by():
+    found = settings_of("semi-supervised", "rfm")
+    assert found == {
+        "objective": {
+            "cross_entropy": 1.0,
+            "reconstruction": 0.05,
+            "entropy": 1.0,
+            "marginal_kl": 1.0,
+            "consistency": 2.0,
+            "augmentation": "GaussianNoise",
+            "render_divisor": 16,
+            "warmup_steps": 1000,
+        },
+        "optimizer": {"name": "Adam", "learning_rate": 4e-3},
+        "epochs": 7,
+        "dtype": "mixed_bfloat16",
+    }
+    changed = settings_of("semi-supervised", "rfm", entropy=0.25, warmup_steps=9)
+    assert changed["objective"]["entropy"] == 0.25
+    assert changed["objective"]["warmup_steps"] == 9
+    assert changed["objective"]["augmentation"] is None
+    covered = settings_of("semi-supervised, nuisances", "drmm_lenet")
+    assert covered["objective"]["augmentation"] == "Pose and RandomErasing"
+    pretrained = settings_of("unsupervised-pretraining", "rfm")["pretraining"]
+    assert (pretrained["images"], pretrained["sweeps"]) == (10_000, 5)
+
+
+@pytest.mark.smoke
+def test_settings_of_a_baseline_are_its_terms():
+    """What it does not have is absent."""
+    found = settings_of("semi-supervised", "pseudo_label")
+    assert found["objective"] == {
+        "cross_entropy": 1.0,
+        "pseudo_label": 3.0,
+        "augmentation": None,
+    }
+    assert found["optimizer"] == {"name": "Adam", "learning_rate": 2e-3}
+    convnet = settings_of("labeled-only", "convnet_1")
+    assert convnet["objective"] == {"cross_entropy": 1.0, "augmentation": None}
+    assert set(convnet) == {"objective", "optimizer", "epochs", "dtype"}
+
+
+def test_augmentation_covers_a_rectangle():
+    """Its sides are a fifth to half of the image's, and each image has its own."""
+    images = np.ones((200, 20, 20, 1), "float32")
+    layer = training.image_augmentation(seed=1)
+    # The pose is left out, as it moves the border into the image.
+    (_, covering) = layer.layers
+    seen = covering(keras.ops.convert_to_tensor(images), training=True)
+    covered = keras.ops.convert_to_numpy(seen)[..., 0] == 0
+    heights, widths = covered.any(2).sum(1), covered.any(1).sum(1)
+    np.testing.assert_array_equal(covered.sum((1, 2)), heights * widths)
+    assert {*heights, *widths} == set(range(4, 11))
+    assert len({rectangle.tobytes() for rectangle in covered}) > 150
+    np.testing.assert_array_equal(layer(images, training=False), images)

@@ -1,0 +1,95 @@
+"""Where a row comes from."""
+
+import csv
+import subprocess
+import sys
+
+import pytest
+
+from recipes.common import results
+
+pytestmark = pytest.mark.smoke
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with code and results, which `results` takes for its own."""
+    for file in ("keras_drmm/a.py", "recipes/table.py", "recipes/results/t.csv"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("old")
+    monkeypatch.setattr(results, "PROJECT", tmp_path)
+    return tmp_path
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    return subprocess.run(
+        ["git", *identity, *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+def test_commit_has_a_plus_where_code_was_changed(project, monkeypatch):
+    # The project is in no repository.
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(project.parent))
+    assert results.commit() == "unknown"
+    git(project, "init", "-q")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "first")
+    head = git(project, "rev-parse", "--short", "HEAD")
+    assert results.commit() == head
+    (project / "recipes" / "results" / "t.csv").write_text("a row was added")
+    (project / "README.md").write_text("is not code")
+    assert results.commit() == head
+    (project / "keras_drmm" / "new.py").write_text("is code")
+    assert results.commit() == f"{head}+"
+
+
+def test_command_can_be_pasted(project, monkeypatch):
+    setting = "semi-supervised, nuisances"
+    script = str(project / "recipes" / "table.py")
+    monkeypatch.setattr(sys, "argv", [script, "--setting", setting])
+    expected = "python -m recipes.table --setting 'semi-supervised, nuisances'"
+    assert results.command() == expected
+
+
+def test_origin_is_that_of_the_moment_it_is_asked(project, monkeypatch):
+    script = str(project / "recipes" / "table.py")
+    monkeypatch.setattr(sys, "argv", [script, "--short"])
+    monkeypatch.setattr(results, "commit", iter(["first", "second"]).__next__)
+    origin = results.origin("jax")
+    assert origin == {
+        "machine": results.machine(),
+        "backend": "jax",
+        "commit": "first",
+        "command": "python -m recipes.table --short",
+    }
+
+
+def test_machine_has_the_number_of_cores(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 5, 6}, raising=False)
+    name, _, cores = results.machine().rpartition(", ")
+    assert cores == "3 core(s)"
+    assert name.strip()
+
+
+def test_rows_of_other_columns_are_refused(tmp_path):
+    """Neither a row nor a file of another version is mixed in."""
+    path = tmp_path / "new" / "rows.csv"
+    results.append_row(path, {"b": 2, "a": "1, one"}, ("a", "b"))
+    before = path.read_text()
+    with pytest.raises(ValueError, match=r"these differ: \{'b'\}"):
+        results.append_row(path, {"a": 1}, ("a", "b"))
+    with pytest.raises(ValueError, match=r"another version.*The row: \{"):
+        results.append_row(path, {"a": 1}, ("a",))
+    assert path.read_text() == before
+    with path.open() as file:
+        assert list(csv.DictReader(file)) == [{"a": "1, one", "b": "2"}]
+
+
+def test_the_recorded_tables_have_the_columns_of_new_rows():
+    with (results.RESULTS / "tables.csv").open(newline="") as file:
+        assert tuple(next(csv.reader(file))) == results.TABLE_COLUMNS
