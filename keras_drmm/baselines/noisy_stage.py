@@ -11,12 +11,12 @@ EPSILON = 1e-5
 
 
 class NoisyStage(keras.layers.Layer):
-    r"""An operation f, a normalisation N over the batch, and perhaps noise n ~ N(0, σ²).
+    r"""An operation f and a normalisation N over the batch, with or without noise n.
 
     $$h' = \phi(\mathrm{N}(f(h)) + n + \beta)$$
 
-    With `rectify`, φ is the ReLU and β is learned; otherwise φ is the identity and β
-    is 0.
+    φ is the ReLU and β is learned if `rectify`; otherwise φ is the identity and β is 0.
+    The noise is n ~ N(0, σ²).
 
     Args:
         operation: f, a Keras layer without bias.

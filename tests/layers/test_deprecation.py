@@ -6,23 +6,23 @@ import warnings
 import numpy as np
 import pytest
 
-from keras_drmm.layers.deprecation import accept_old_order
+from keras_drmm.layers.deprecation import reordered_arguments
 
 SHAPE = (28, 28, 1)
 
 
+@reordered_arguments("num_classes", "num_nuisances", "input_shape")
 class Rotated:
-    """As RMM's order has moved: the last of three came first."""
+    """The order has changed as RMM's: the last of three is now the first."""
 
-    @accept_old_order("num_classes", "num_nuisances", "input_shape")
     def __init__(self, input_shape, num_classes, num_nuisances, switch=True, **kwargs):
         self.given = (input_shape, num_classes, num_nuisances, switch, kwargs)
 
 
+@reordered_arguments("levels", "num_classes", "input_shape")
 class Swapped:
-    """As DRMM's order has moved: two behind the first were swapped."""
+    """The order has changed as DRMM's: the second and third are swapped."""
 
-    @accept_old_order("levels", "num_classes", "input_shape")
     def __init__(self, levels, input_shape, num_classes=10, pooling="mean"):
         self.given = (levels, input_shape, num_classes, pooling)
 
@@ -56,7 +56,7 @@ class Swapped:
     ],
 )
 def test_older_order_is_understood(kind, args, kwargs, expected):
-    with pytest.warns(DeprecationWarning, match=f"`{kind.__name__}`.*0.3") as seen:
+    with pytest.warns(DeprecationWarning, match=rf"`{kind.__name__}\(.*0\.3") as seen:
         assert kind(*args, **kwargs).given == expected
     # On the user's line.
     assert seen[0].filename == __file__
@@ -85,7 +85,6 @@ def test_signature_is_the_one_of_today():
     assert names == ["levels", "input_shape", "num_classes", "pooling"]
 
 
-@pytest.mark.parametrize("args", [([], 3), ([], 3, SHAPE, None, None)])
-def test_missing_and_superfluous_arguments_are_errors(args):
-    with pytest.warns(DeprecationWarning), pytest.raises(TypeError):
-        Swapped(*args)
+def test_a_missing_argument_is_an_error():
+    with pytest.warns(DeprecationWarning, match="Swapped"), pytest.raises(TypeError):
+        Swapped([], 3)
