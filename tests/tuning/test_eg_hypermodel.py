@@ -30,7 +30,7 @@ SEED = 6
 
 
 def small(algorithm=None):
-    model = DRMM([Level(8, 3, pool_size=2)], 3, (8, 8, 1), pooling=None)
+    model = DRMM([Level(8, 3, pool_size=2)], (8, 8, 1), 3, pooling=None)
     model.compile(algorithm=algorithm or EG(rows_per_render=2))
     return model
 
