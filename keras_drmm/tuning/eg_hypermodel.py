@@ -88,8 +88,8 @@ class EGHyperModel(SemiSupervisedHyperModel):
             )
         if training_steps < 1:
             raise ValueError(
-                f"`training_steps` must be at least 1, got {training_steps!r}. Multiply "
-                "the number of epochs by `len(dataset)`."
+                f"`training_steps` must be at least 1, got {training_steps!r}: it is "
+                "the number of epochs times `len(dataset)`."
             )
         self.function = FUNCTIONS[model] if isinstance(model, str) else model
         self.training_steps = training_steps
