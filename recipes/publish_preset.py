@@ -13,7 +13,9 @@ stay as they are. Both take seconds.
 
 import json
 import os
+import re
 import sys
+from numbers import Real
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -28,6 +30,17 @@ LICENCES = {
 OF_RUN = (
     *("labels", "draw", "seed", "seconds", "machine", "backend", "commit", "command"),
     *("validation_error", "test_error"),
+)
+# All entries of a card, in the order in which they are written.
+FIELDS = (
+    *("data", "data_licence", "setting", "objective"),
+    *OF_RUN,
+    *("mean_test_error", "std_test_error", "draws", "chosen"),
+)
+# Entries that are compared or formatted as numbers; CSV files give text.
+NUMBERS = (
+    *("seconds", "validation_error", "test_error"),
+    *("mean_test_error", "std_test_error", "draws"),
 )
 
 
@@ -70,7 +83,7 @@ def publish(run, folder):
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{run} has no finished.json: the run is not finished. Start its command "
-            "again; it goes on after its last whole epoch."
+            "again; it continues after its last whole epoch."
         ) from None
     cell = Cell.of(row)
     if cell.model not in FUNCTIONS:
@@ -81,16 +94,19 @@ def publish(run, folder):
     of_cell = entries(recorded(cell.model, row))
     model = training.make_model(cell, row["steps"], tuple(row["image_shape"]))
     model.load_weights(run / "model.weights.h5")
-    metadata = {
+    card = {
         "data": cell.data,
         "data_licence": LICENCES[cell.data],
         **{name: row[name] for name in OF_RUN},
         **of_cell,
     }
     if row["validation_error"] == "":
-        metadata["validation_error"] = None
+        card["validation_error"] = None
+    check(card)
     # A better run replaces the preset; git keeps the earlier one.
-    return zoo.save_preset(folder, model, metadata, overwrite=True)
+    zoo.save_to_preset(folder, model, ordered(card), overwrite=True)
+    write_readme(folder)
+    return folder
 
 
 def refresh():
@@ -101,16 +117,19 @@ def refresh():
     """
     from keras_drmm import zoo
     from keras_drmm.zoo.preset import Preset
-    from keras_drmm.zoo.preset_writer import rewrite_card
+    from keras_drmm.zoo.preset_writer import OWN, rewrite_card
 
-    changes = {}
+    cards = {}
     for preset in map(Preset, zoo.presets()):
-        row = recorded(preset.function, preset.metadata)
-        changes[preset.folder] = entries(row)
-    for folder, of_cell in changes.items():
-        rewrite_card(folder, of_cell)
-        error = of_cell["mean_test_error"]
-        print(f"{folder.name}: mean {error:.2f} %, {of_cell['chosen']}")
+        card = {k: v for k, v in preset.metadata.items() if k not in OWN}
+        card |= entries(recorded(preset.function, card))
+        check(card)
+        cards[preset.folder] = ordered(card)
+    for folder, card in cards.items():
+        rewrite_card(folder, card)
+        write_readme(folder)
+        error = card["mean_test_error"]
+        print(f"{folder.name}: mean {error:.2f} %, {card['chosen']}")
 
 
 def recorded(model, run):
@@ -171,6 +190,108 @@ def choice(row, draws):
     if float(row["validation_error"]) > least:
         return f"not the run of least validation error among {len(draws)} draws"
     return f"the run of least validation error among {len(draws)} draws"
+
+
+def check(card):
+    """Raise a ValueError unless a card has all its entries, of the right types."""
+    if set(card) != set(FIELDS):
+        raise ValueError(
+            f"A card has the entries {', '.join(FIELDS)}; these differ: "
+            f"{', '.join(sorted(set(card) ^ set(FIELDS)))}."
+        )
+    absent = {"std_test_error"} if card["draws"] == 1 else set()
+    if card["validation_error"] is None:
+        absent.add("validation_error")
+    for name in NUMBERS:
+        if name not in absent and not isinstance(card[name], Real):
+            raise ValueError(f"{name!r} must be a number, got {card[name]!r}.")
+
+
+def ordered(card):
+    """Return a card with its entries in the order of `FIELDS`."""
+    return {field: card[field] for field in FIELDS}
+
+
+def write_readme(folder):
+    """Write the README of a preset, its model card."""
+    from keras_drmm.zoo.preset import Preset
+    from keras_drmm.zoo.preset_writer import README
+
+    text = readme(Preset(folder))
+    (folder / README).write_text(text, encoding="utf-8", newline="\n")
+
+
+def readme(preset):
+    """Return the model card of a `Preset` as Markdown text."""
+    m = preset.metadata
+    height, width, channels = preset.arguments["input_shape"]
+    return f"""# {m["name"]}
+
+`keras_drmm.zoo.{preset.function}` with weights trained on {m["labels"]} labels of \
+`{m["data"]}`.
+
+| | |
+|---|---|
+| test error of this file | {m["test_error"]:.2f} % |
+| test error over draws of labels | {spread(m)} |
+| validation error of this file | {validation(m)} |
+| chosen | {m["chosen"]} |
+| setting | {m["setting"]} |
+| objective | {m["objective"]} |
+| data | `{m["data"]}`, {m["labels"]} labels, draw {m["draw"]} |
+| command | `{command(m)}` |
+| commit | {m["commit"]} |
+| seed | {m["seed"]} |
+| time | {m["seconds"]:.0f} s |
+| machine | {m["machine"]} |
+| backend | {m["backend"]}, Keras {m["keras"]} |
+
+## Load
+
+```python
+import keras_drmm
+
+model = keras_drmm.zoo.from_preset("{m["name"]}")
+logits = model.predict(keras_drmm.data.to_unit_range(images))
+```
+
+## Measure the test error again
+
+```sh
+python -m recipes.evaluate --preset {m["name"]}
+```
+
+## Limits
+
+- Images are {height}x{width}x{channels} floats in [0, 1] and must be like those of \
+`{m["data"]}` in size, position, ink and background. Others get a class all the same.
+- It knows {preset.arguments["num_classes"]} classes and has none for "something else".
+- The test error is that of this file on the test images of `{m["data"]}`. Other draws \
+of labels give other errors, as the table shows.
+
+## Licence
+
+The data: {m["data_licence"]}.
+"""
+
+
+def command(card):
+    """Return the command that trained a model as it is called today."""
+    return re.sub(r"\brecipes/(\w+)\.py\b", r"-m recipes.\1", card["command"])
+
+
+def validation(card):
+    """Return the validation error, or why there is none."""
+    error = card["validation_error"]
+    return "none: all labels were learned" if error is None else f"{error:.2f} %"
+
+
+def spread(card):
+    """Return the mean ± the standard deviation over draws, and their number."""
+    average, draws = card["mean_test_error"], card["draws"]
+    if draws == 1:
+        return f"{average:.2f} %, 1 draw"
+    return f"{average:.2f} ± {card['std_test_error']:.2f} %, {draws} draws"
 
 
 def parse(arguments=None):

@@ -1,4 +1,4 @@
-"""What a trained model holds, as pictures."""
+"""Pictures of what a trained model has learned."""
 
 from keras_drmm.analysis.filters import plot_filters
 from keras_drmm.analysis.nuisance_transfer import plot_nuisance_transfer

@@ -1,17 +1,17 @@
-"""Which images stand for the classes."""
+"""Choice of an image for each class."""
 
 import numpy as np
 
 
 def first_of_each_class(labels, num_classes):
-    """Return the index of each class' first row.
+    """Return the index of the first image of each class.
 
     Args:
         labels: integers (N,).
         num_classes: number of classes.
 
     Raises:
-        ValueError: a class has no row.
+        ValueError: a class has no image.
     """
     classes = np.arange(num_classes)
     missing = np.setdiff1d(classes, labels)

@@ -1,4 +1,4 @@
-"""A picture of the templates that a model's first level renders."""
+"""A picture of the templates of a model's first level."""
 
 import numpy as np
 from keras import ops
@@ -7,20 +7,22 @@ from keras_drmm.analysis.grid import save_grid
 
 
 def plot_filters(model, path, columns=8):
-    """Draw the first level's templates Γ^(1), `columns` in a row.
+    """Plot the first level's templates Γ^(1), `columns` in a row.
 
-    Each has a scale of its own: grey is 0, white or black its largest absolute value.
+    Each template is scaled by its largest absolute value, which is white or black; grey
+    is 0.
 
     Args:
-        model: a `DRMM` of grey or RGB images, channels_last.
-        path: the PNG file to write.
-        columns: templates in a row.
+        model: a channels_last `DRMM` of grey or RGB images.
+        path: path of the PNG file.
+        columns: number of templates in a row.
 
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
 
     Example:
 
+    >>> model = keras_drmm.zoo.from_preset("drmm_lenet_mnist_100")
     >>> keras_drmm.analysis.plot_filters(model, "filters.png")
 
     Source: Patel, Nguyen, Baraniuk (2016), Figure 6.
@@ -29,7 +31,7 @@ def plot_filters(model, path, columns=8):
     largest = np.abs(kernel).max(axis=(0, 1, 2))
     # (kh, kw, C, filters) -> (filters, kh, kw, C), 0.5 for 0
     pictures = np.moveaxis(kernel / np.where(largest > 0, largest, 1), 3, 0) / 2 + 0.5
-    # The last row is filled with templates of 0.
+    # The last row is filled up with templates that are 0.
     missing = -len(pictures) % columns
     blank = np.full((missing, *pictures.shape[1:]), 0.5)
     pictures = np.concatenate([pictures, blank])

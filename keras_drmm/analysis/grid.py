@@ -1,14 +1,14 @@
-"""A grid of small pictures with names for its rows."""
+"""A grid of small pictures whose rows have names."""
 
 
 def save_grid(rows, pixel_range, path):
-    """Write pictures as a PNG, a line for each entry of `rows`.
+    """Write a grid of pictures as a PNG file.
 
     Args:
-        rows: dictionary from a row's name to its pictures (N, H, W, C), grey or RGB, as
-            many in each row.
-        pixel_range: (lowest, highest) value of a pixel: black and white.
-        path: the file to write.
+        rows: {name of a row: its pictures (N, H, W, C), grey or RGB}, with equally many
+            pictures in each row.
+        pixel_range: (lowest, highest) value of a pixel, shown as black and white.
+        path: path of the file.
 
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.

@@ -1,4 +1,4 @@
-"""A picture of the class of one image with the nuisances of another."""
+"""A picture of classes that are rendered with the nuisances of other images."""
 
 import numpy as np
 
@@ -7,21 +7,29 @@ from keras_drmm.analysis.grid import save_grid
 
 
 def plot_nuisance_transfer(model, images, labels, path):
-    """Draw each class rendered with the nuisances of an image of each class.
+    """Plot every class, rendered with the nuisances of one image of each class.
 
-    A row holds an image and then every class c rendered with the image's switches ĝ:
-    z^(0) = Λ_ĝ μ_c. Where class and nuisance are told apart, a column shows one digit
-    in the poses of all; where the switches carry the shape, a row shows one digit.
+    A row shows an image, followed by every class c rendered with the image's switches
+    ĝ: z^(0) = Λ_ĝ μ_c. If the model separates class from nuisance, each column shows
+    one class in the poses of all images. If the switches carry the shape, each row
+    shows a single class.
 
     Args:
-        model: a `DRMM` of grey or RGB images, channels_last.
+        model: a channels_last `DRMM` of grey or RGB images.
         images: (N, H, W, C), floats in the model's pixel range.
         labels: integers (N,), with each class at least once.
-        path: the PNG file to write.
+        path: path of the PNG file.
 
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
         ValueError: a class has no image.
+
+    Example:
+
+    >>> (x, y), _ = keras_drmm.data.load("mnist")
+    >>> images, labels = keras_drmm.data.to_unit_range(x[:50]), y[:50]
+    >>> model = keras_drmm.zoo.from_preset("drmm_lenet_mnist_100")
+    >>> keras_drmm.analysis.plot_nuisance_transfer(model, images, labels, "grid.png")
     """
     chosen = first_of_each_class(labels, model.num_classes)
     switches = model.infer(images[chosen]).switches

@@ -1,4 +1,4 @@
-"""A picture of what a model reconstructs and of what its classes look like."""
+"""A picture of a model's reconstructions and of how its classes look."""
 
 import numpy as np
 
@@ -7,22 +7,30 @@ from keras_drmm.analysis.grid import save_grid
 
 
 def plot_reconstructions(model, images, labels, path):
-    """Draw images, their reconstructions and the appearance of each class.
+    """Plot images, their reconstructions and the appearance of each class.
 
-    The first two rows show one image of each class and its reconstruction Î, rendered
-    from ĉ and ĝ. The third shows each class rendered with the nuisances of its images
-    and averaged: the class' appearance. The fourth renders every class with the
-    nuisances of the first image alone, which tells class from nuisance.
+    The first two rows show an image of each class and its reconstruction Î, rendered
+    from ĉ and ĝ. The third row shows the mean appearance of each class: it is rendered
+    with the nuisances of each of its images, and the results are averaged. The fourth
+    row renders every class with the nuisances of the first image, which shows whether
+    the model separates class from nuisance.
 
     Args:
-        model: a `DRMM` of grey or RGB images, channels_last.
+        model: a channels_last `DRMM` of grey or RGB images.
         images: (N, H, W, C), floats in the model's pixel range.
         labels: integers (N,), with each class at least once.
-        path: the PNG file to write.
+        path: path of the PNG file.
 
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
         ValueError: a class has no image.
+
+    Example:
+
+    >>> (x, y), _ = keras_drmm.data.load("mnist")
+    >>> images, labels = keras_drmm.data.to_unit_range(x[:50]), y[:50]
+    >>> model = keras_drmm.zoo.from_preset("drmm_lenet_mnist_100")
+    >>> keras_drmm.analysis.plot_reconstructions(model, images, labels, "grid.png")
     """
     classes = np.arange(model.num_classes)
     first = first_of_each_class(labels, model.num_classes)

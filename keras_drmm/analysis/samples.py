@@ -1,4 +1,4 @@
-"""A picture of what a model draws."""
+"""A picture of samples of a model."""
 
 import numpy as np
 from keras import ops
@@ -7,19 +7,25 @@ from keras_drmm.analysis.grid import save_grid
 
 
 def plot_samples(model, path, columns=10, seed=0):
-    """Draw samples of each class, a row a class, without and with pixel noise.
+    """Plot samples of each class, without and with pixel noise.
 
-    Left: classes rendered with switches drawn from their priors. Right: samples with
-    the noise, as `sample` returns them.
+    Each class has one row. On the left are samples without noise: the class, rendered
+    with switches sampled from their priors. On the right are the same samples with
+    noise, as `sample` returns them.
 
     Args:
-        model: a `DRMM` of grey or RGB images, channels_last.
-        path: the PNG file to write.
-        columns: samples of a class, of each kind.
-        seed: of the draws.
+        model: a channels_last `DRMM` of grey or RGB images.
+        path: path of the PNG file.
+        columns: number of samples of a class without noise, and with noise.
+        seed: seed of the samples.
 
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
+
+    Example:
+
+    >>> model = keras_drmm.zoo.from_preset("drmm_lenet_mnist_100")
+    >>> keras_drmm.analysis.plot_samples(model, "samples.png", columns=2)
     """
     classes = np.arange(model.num_classes).repeat(columns)
     noisy, _ = model.sample(len(classes), classes, seed)

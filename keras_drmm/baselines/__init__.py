@@ -1,4 +1,4 @@
-"""The peers that the paper compares with."""
+"""The methods that the paper compares with, as baselines."""
 
 from keras_drmm.baselines.convnet import convnet
 from keras_drmm.baselines.ladder import Ladder

@@ -9,16 +9,23 @@ from keras_drmm.models.learner import resolve_jit
 def convnet(model, training_steps=None):
     """Return the stock convnet of a DRMM's configuration, freshly compiled.
 
-    The peer that the paper compares with: the same layers without the generative model,
-    trained by cross-entropy alone. It starts from the weights of `model`.
+    This is the baseline that the paper compares with: the same layers without the
+    generative model, trained by cross-entropy alone. It starts from the weights of
+    `model`.
 
     Args:
-        model: a `DRMM`, not yet trained.
-        training_steps: steps of the whole training, over which the learning rate
-            falls to 0 along a cosine; None keeps it constant.
+        model: an untrained `DRMM`.
+        training_steps: number of steps of the whole training, over which the learning
+            rate falls to 0 along a cosine. None keeps the rate constant.
 
     Returns:
         A compiled functional `keras.Model` that returns logits.
+
+    Example:
+
+    >>> model = convnet(keras_drmm.zoo.drmm_conv_small((12, 12, 1), num_classes=3))
+    >>> model.predict(np.zeros((2, 12, 12, 1)), verbose=0).shape
+    (2, 3)
     """
     stock = model.to_convnet()
     stock.compile(

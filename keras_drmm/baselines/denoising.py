@@ -1,4 +1,4 @@
-"""Denoising: the ladder network's function g."""
+"""Denoising: the denoising function g of the ladder network."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from keras import ops
 
 
 class Denoising(keras.layers.Layer):
-    r"""Estimates a unit's clean value from its noisy value and from the level above.
+    r"""Estimate a unit's clean value from its noisy value and from the level above.
 
     $$g(\tilde z, u) = (\tilde z - \mu(u))\, v(u) + \mu(u)$$
 
     $$\mu(u) = a_1 \sigma(a_2 u + a_3) + a_4 u + a_5, \qquad
     v(u) = a_6 \sigma(a_7 u + a_8) + a_9 u + a_{10}$$
 
-    the best estimate of a Gaussian z whose mean and variance depend on u. Each unit
-    has its ten parameters a; a₂ and a₇ start as 1, the others as 0.
+    This is the best estimate of a Gaussian z whose mean and variance depend on u. Each
+    unit has ten parameters a of its own; a₂ and a₇ start at 1, the others at 0.
 
     Args:
         **kwargs: `name`, `dtype` of `keras.layers.Layer`.

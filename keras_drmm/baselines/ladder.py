@@ -5,31 +5,31 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers, ops
 
+from keras_drmm.baselines.baseline import Baseline, standardize_amount
 from keras_drmm.baselines.denoising import Denoising
+from keras_drmm.baselines.levels import (
+    copy_levels,
+    deserialize_levels,
+    serialize_levels,
+)
 from keras_drmm.baselines.noisy_stage import (
     EPSILON,
     NoisyStage,
     normalisation,
     normalise,
 )
-from keras_drmm.baselines.peer import (
-    Peer,
-    copy_levels,
-    deserialize_levels,
-    serialize_levels,
-    standardize_amount,
-)
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.learning import terms
 
 
 class CleanAndNoisy(NamedTuple):
-    """What the objective of a `Ladder` looks at, all (B, num_classes).
+    """What the objective of a `Ladder` needs; each has shape (B, num_classes).
 
     Attributes:
-        logits: of the noisy pass.
+        logits: logits of the noisy pass.
         clean: z, the normalised top level of the clean pass.
-        noisy: z̃, that of the noisy pass, its noise included.
+        noisy: z̃, the normalised top level of the noisy pass, including its noise.
         denoised: ẑ, normalised by the statistics of the clean pass.
     """
 
@@ -39,34 +39,37 @@ class CleanAndNoisy(NamedTuple):
     denoised: Any
 
 
+@reordered_arguments("levels", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class Ladder(Peer):
-    r"""The ladder network's Γ-model: a convnet whose top level denoises itself.
+class Ladder(Baseline):
+    r"""The ladder network's Γ-model: a convnet that learns to denoise its top level.
 
-    Two passes share all weights, one clean and one with noise n ~ N(0, noise²) on the
-    image and on each normalised stage, a convolution, a pooling or the dense top:
+    Two passes share all weights: a clean one, and one with noise n ~ N(0, noise²) added
+    to the image and to each normalised stage (a convolution, a pooling or the dense
+    top):
 
     $$\tilde z^{(l)} = \mathrm{N}(W^{(l)} \tilde h^{(l-1)}) + n^{(l)}, \qquad
     \tilde h^{(l)} = \mathrm{ReLU}(\tilde z^{(l)} + \beta^{(l)}), \qquad
     \tilde P = \mathrm{softmax}(\gamma (\tilde z^{(L)} + \beta^{(L)}))$$
 
-    N normalises over the batch. A denoising function g estimates the clean z from the
-    noisy one and from the noisy posterior, at the top:
+    N normalises over the batch. At the top, a denoising function g estimates the clean
+    z from the noisy one and from the noisy posterior:
 
     $$\hat z = g(\tilde z^{(L)}, \mathrm{N}(\tilde P)), \qquad \mathcal{L} = H(y,
     \tilde P) + \lambda\, \mathrm{mean} \left( z^{(L)} - \frac{\hat z - \mu}{\sigma}
     \right)^2$$
 
-    μ and σ are the mean and deviation that N took from the clean pass. Poolings have
-    no β and no ReLU. The denoising cost is of all rows, H of labelled rows only, and
-    gradients reach both passes. All rows of a batch are normalised together.
-    Prediction is the clean pass with running statistics, and a test step has no noise.
+    μ and σ are the mean and standard deviation by which N normalised the clean pass.
+    Poolings have neither β nor ReLU. The denoising cost is averaged over all rows, H
+    over the labelled rows only, and gradients flow through both passes. All rows of a
+    batch are normalised together. Predictions come from the clean pass with running
+    statistics; test steps have no noise either.
 
     Args:
-        levels: list of `Level`, the finest first, as for a `DRMM`, with `batch_norm`.
-            They are copied as configurations; no weight is shared with them.
+        levels: list of `Level`s with `batch_norm`, the finest first, as for a `DRMM`.
+            Only their configuration is used: no weights are shared with them.
+        input_shape: shape (H, W, C) of an image, (C, H, W) for channels_first levels.
         num_classes: number of classes.
-        input_shape: (H, W, C) of an image, (C, H, W) for channels_first levels.
         noise: standard deviation of the noise.
         denoising: λ, weight of the denoising cost.
         **kwargs: `name`, `dtype` of `keras.Model`.
@@ -80,7 +83,7 @@ class Ladder(Peer):
     Example:
 
     >>> levels = [Level(8, 3, pool_size=2, batch_norm=True)]
-    >>> model = Ladder(levels, num_classes=3, input_shape=(8, 8, 1))
+    >>> model = Ladder(levels, input_shape=(8, 8, 1), num_classes=3)
     >>> model.compile("adam")
     >>> images, labels = np.random.rand(6, 8, 8, 1), np.array([0, 1, 2, -1, -1, -1])
     >>> history = model.fit(images, labels, verbose=0)
@@ -88,13 +91,13 @@ class Ladder(Peer):
     (6, 3)
 
     Source: Rasmus, Valpola, Honkala, Berglund, Raiko (2015), "Semi-Supervised Learning
-    with Ladder Networks", arXiv:1507.02672, Algorithm 1 and section 4.2.2; the defaults
-    are those of its Conv-Small Γ-model of MNIST. There labelled and unlabelled rows are
-    normalised apart.
+    with Ladder Networks", arXiv:1507.02672, Algorithm 1 and section 4.2.2. The defaults
+    are those of its Conv-Small Γ-model for MNIST, which normalises labelled and
+    unlabelled rows separately.
     """
 
     def __init__(
-        self, levels, num_classes, input_shape, noise=0.3, denoising=1.0, **kwargs
+        self, levels, input_shape, num_classes, noise=0.3, denoising=1.0, **kwargs
     ):
         denoising = standardize_amount(denoising, "denoising")
         super().__init__({"cross_entropy": 1.0, "denoising": denoising}, **kwargs)
@@ -103,7 +106,7 @@ class Ladder(Peer):
         self.image_shape = tuple(input_shape)
         self.noise = standardize_amount(noise, "noise")
         self.denoising = denoising
-        # Of the levels only the convolutions are used.
+        # Only the convolutions of the levels are used.
         self.level_configs = serialize_levels(levels)
         self.seed_generator = keras.random.SeedGenerator()
         self.stages = []
@@ -147,7 +150,7 @@ class Ladder(Peer):
         return self.dense(h)
 
     def corrupt(self, x):
-        """Return x with noise of its own on each value."""
+        """Return x with independent noise added to each value."""
         return x + keras.random.normal(
             ops.shape(x), 0.0, self.noise, dtype=x.dtype, seed=self.seed_generator
         )
@@ -182,8 +185,8 @@ class Ladder(Peer):
         return {
             **super().get_config(),
             "levels": self.level_configs,
-            "num_classes": self.num_classes,
             "input_shape": self.image_shape,
+            "num_classes": self.num_classes,
             "noise": self.noise,
             "denoising": self.denoising,
         }

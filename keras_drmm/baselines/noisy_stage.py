@@ -11,20 +11,21 @@ EPSILON = 1e-5
 
 
 class NoisyStage(keras.layers.Layer):
-    r"""An operation f, a normalisation N over the batch and, with noise, n ~ N(0, σ²).
+    r"""An operation f and a normalisation N over the batch, with or without noise n.
 
     $$h' = \phi(\mathrm{N}(f(h)) + n + \beta)$$
 
-    φ is the ReLU and β learned with `rectify`; else φ is the identity and β is 0.
+    φ is the ReLU and β is learned if `rectify`; otherwise φ is the identity and β is 0.
+    The noise is n ~ N(0, σ²).
 
     Args:
         operation: f, a Keras layer without bias.
-        channel_axis: axis of f(h) whose entries are normalised each by itself.
-        rectify: whether there are β and φ.
+        channel_axis: axis of f(h) whose entries are normalised separately.
+        rectify: whether the stage has β and φ.
         **kwargs: `name`, `dtype` of `keras.layers.Layer`.
 
     Shapes:
-        those of `operation`.
+        as those of `operation`.
 
     Example:
 
@@ -52,7 +53,7 @@ class NoisyStage(keras.layers.Layer):
     def noisy(self, h, corrupt):
         """Return h' of a training batch, with noise.
 
-        The running statistics, which are those of the clean pass, are left alone.
+        The running statistics are left alone, because they are those of the clean pass.
 
         Args:
             h: input of the stage.
@@ -67,7 +68,7 @@ class NoisyStage(keras.layers.Layer):
 
 
 def normalisation(channel_axis, center, dtype):
-    """Return N as a layer that keeps running statistics, as the published code does."""
+    """Return N as a layer that keeps running statistics, as in the published code."""
     return FusedBatchNormalization(
         channel_axis,
         momentum=0.9,
@@ -80,6 +81,6 @@ def normalisation(channel_axis, center, dtype):
 
 
 def normalise(u):
-    """Return N(u) of (B, K): mean 0 and variance 1 over the batch."""
+    """Return N(u), (B, K): u with mean 0 and variance 1 over the batch."""
     mean, variance = ops.moments(u, axes=[0], keepdims=True)
     return (u - mean) / ops.sqrt(variance + EPSILON)

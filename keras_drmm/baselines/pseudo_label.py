@@ -1,40 +1,40 @@
-"""PseudoLabel: a network that takes its own guesses for labels."""
+"""PseudoLabel: a network that takes its own predictions as labels."""
 
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
-from keras_drmm.baselines.peer import Peer, standardize_amount
+from keras_drmm.baselines.baseline import Baseline, standardize_amount
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.learning import terms
 
 
 class Guesses(NamedTuple):
-    """What the objective of `PseudoLabel` looks at: logits (B, num_classes)."""
+    """What the objective of `PseudoLabel` needs: logits (B, num_classes)."""
 
     logits: Any
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class PseudoLabel(Peer):
-    r"""A classifier that learns unlabelled rows by their most probable class.
+class PseudoLabel(Baseline):
+    r"""A classifier that takes the likeliest class of an unlabelled row as its label.
 
     $$\mathcal{L} = \frac{1}{n} \sum_{i\ \mathrm{labelled}} H(y_i, f_i) + \alpha(t)
     \frac{1}{n'} \sum_{i\ \mathrm{unlabelled}} H(\arg\max_c f_{ic}, f_i)$$
 
     $$\alpha(t) = \alpha \min(\max(\tfrac{t - t_1}{t_2 - t_1}, 0), 1)$$
 
-    H is the cross entropy, f the network's softmax, n and n' the labelled and the
-    unlabelled rows of a batch, t the training steps taken. The logged term
-    `pseudo_label` includes the ramp α(t) / α.
+    H is the cross entropy, f the softmax of the network's logits, n and n' are the
+    numbers of labelled and unlabelled rows in a batch, and t is the number of training
+    steps so far. The logged term `pseudo_label` includes the ramp α(t) / α.
 
     Args:
-        network: a Keras model of one input that returns logits; it is trained itself,
-            not a copy.
-        alpha: weight of the unlabelled rows in the end.
-        t1: steps after which their weight starts to rise.
-        t2: steps after which it is `alpha`.
+        network: a Keras model with one input that returns logits. It is not copied:
+            training changes its weights.
+        alpha: final weight of the unlabelled rows.
+        t1: number of steps after which their weight starts to rise.
+        t2: number of steps after which it has reached `alpha`.
         **kwargs: `name`, `dtype` of `keras.Model`.
 
     Shapes:
@@ -42,7 +42,7 @@ class PseudoLabel(Peer):
 
     Raises:
         ValueError: `network` does not map images to rows of logits, `alpha` is
-            negative, or not 0 <= t1 < t2.
+            negative, or 0 <= t1 < t2 does not hold.
 
     Example:
 
@@ -55,8 +55,8 @@ class PseudoLabel(Peer):
     (6, 3)
 
     Source: Lee (2013), "Pseudo-Label: The Simple and Efficient Semi-Supervised
-    Learning Method for Deep Neural Networks", equations (15), (16), whose settings
-    α = 3, t1 = 100, t2 = 600 are the defaults.
+    Learning Method for Deep Neural Networks", equations (15), (16). The defaults are
+    its settings α = 3, t1 = 100, t2 = 600.
     """
 
     def __init__(self, network, alpha=3.0, t1=100, t2=600, **kwargs):
@@ -86,7 +86,7 @@ class PseudoLabel(Peer):
         """Return the terms of the objective."""
         guesses = ops.argmax(outputs.logits, axis=-1)
         if labels is not None:
-            # A term leaves out the rows of label -1: here those that have a label.
+            # Terms leave out rows with the label -1: here, those that have a label.
             labels = ops.cast(labels, guesses.dtype)
             guesses = ops.where(labels >= 0, -ops.ones_like(guesses), guesses)
         return {
@@ -123,4 +123,4 @@ def _check_network(network):
         raise ValueError(f"`network` must be a built `keras.Model`, got {network!r}.")
     output = getattr(network, "output_shape", None)
     if not isinstance(output, tuple) or len(output) != 2 or output[1] is None:
-        raise ValueError(f"`network` must map {shapes}, but it returns {output}.")
+        raise ValueError(f"`network` must map {shapes}, but its output is {output}.")

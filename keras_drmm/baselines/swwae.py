@@ -5,26 +5,26 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers, ops
 
-from keras_drmm.baselines.peer import (
-    Peer,
+from keras_drmm.baselines.baseline import Baseline, standardize_amount
+from keras_drmm.baselines.levels import (
     copy_levels,
     deserialize_levels,
     serialize_levels,
-    standardize_amount,
 )
 from keras_drmm.layers import RenderingConv2D, TopDownRender
 from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.learning import terms
 
 
 class WhatWhere(NamedTuple):
-    """What a SWWAE encodes and decodes, lists by level, the finest first.
+    """What a SWWAE encodes and decodes, as lists over the levels, the finest first.
 
     Attributes:
         logits: (B, num_classes).
         messages: x_0..x_M, the "what" that the encoder passes on; x_0 is the image.
-        switches: the "where" of each level, int8, None of a level without pooling.
-        rendered: x̃_0..x̃_(M-1), what the decoder makes of x_M and the switches.
+        switches: the "where" of each level, int8, or None if a level has no pooling.
+        rendered: x̃_0..x̃_(M-1), which the decoder makes from x_M and the switches.
     """
 
     logits: Any
@@ -38,12 +38,13 @@ class WhatWhere(NamedTuple):
         return self.rendered[0]
 
 
+@reordered_arguments("levels", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class SWWAE(Peer):
-    r"""The Stacked What-Where Auto-Encoder of a DRMM's configuration.
+class SWWAE(Baseline):
+    r"""The Stacked What-Where Auto-Encoder, in a DRMM's configuration.
 
-    The encoder is the convnet; max-pooling passes the maxima ("what") up and their
-    positions ("where", the switches) across to the decoder, which unpools by them:
+    The encoder is the convnet. Max-pooling passes the maxima ("what") up, and their
+    positions ("where", the switches) across to the decoder, which uses them to unpool:
 
     $$x_m, s_m = \mathrm{MaxPool}(\mathrm{ReLU}(\mathrm{BN}(\mathrm{conv}(x_{m-1}))))$$
 
@@ -53,23 +54,22 @@ class SWWAE(Peer):
     $$\mathcal{L} = H(y, f(x)) + \lambda_{rec} \|x - \tilde x_0\|^2 + \lambda_M
     \sum_{m=1}^{M-1} \|x_m - \tilde x_m\|^2$$
 
-    The image x̃_0 has no ReLU. Unlike a DRMM, the decoder starts from x_M and not from
-    a class, has weights of its own, and a level without pooling has no switches. f is
-    the mean of x_L over positions and a linear top; the levels above M are f's alone,
-    as the classifier's fully connected layer is the authors'.
-    ‖·‖² is the mean over rows and elements, H the mean over labelled rows. Where a
-    whole cell of the encoder is off, the switch is too and nothing is unpooled.
+    The image x̃_0 has no ReLU. Unlike in a DRMM, the decoder starts from x_M instead of
+    a class and has weights of its own, and levels without pooling have no switches. f
+    averages x_L over positions and ends in a linear layer. The levels above M belong to
+    f alone, like the fully connected layer of the authors' classifier.
+    ‖·‖² is the mean over rows and elements, H the mean over labelled rows. Where all of
+    a cell is off in the encoder, its switch is off as well and nothing is unpooled.
 
     Args:
-        levels: list of `Level`, the finest first, as for a `DRMM`. They are copied as
-            configurations; no weight is shared with them. Without
-            `top_down_batch_norm`.
+        levels: list of `Level`s without `top_down_batch_norm`, the finest first, as for
+            a `DRMM`. Only their configuration is used: no weights are shared with them.
+        input_shape: shape (H, W, C) of an image, (C, H, W) for channels_first levels.
         num_classes: number of classes.
-        input_shape: (H, W, C) of an image, (C, H, W) for channels_first levels.
         reconstruction: λ_rec.
         intermediate: λ_M.
-        dropout: fraction of x_M that the classifier does not see in training.
-        classifier_levels: L - M, how many levels on top are not decoded.
+        dropout: fraction of x_M that is hidden from the classifier in training.
+        classifier_levels: L - M, the number of top levels that are not decoded.
         **kwargs: `name`, `dtype` of `keras.Model`.
 
     Shapes:
@@ -81,7 +81,7 @@ class SWWAE(Peer):
     Example:
 
     >>> levels = [Level(8, 3, pool_size=2, batch_norm=True), Level(3, 1)]
-    >>> model = SWWAE(levels, num_classes=3, input_shape=(8, 8, 1))
+    >>> model = SWWAE(levels, input_shape=(8, 8, 1), num_classes=3)
     >>> model.compile("adam")
     >>> images, labels = np.random.rand(6, 8, 8, 1), np.array([0, 1, 2, -1, -1, -1])
     >>> history = model.fit(images, labels, verbose=0)
@@ -95,8 +95,8 @@ class SWWAE(Peer):
     def __init__(
         self,
         levels,
-        num_classes,
         input_shape,
+        num_classes,
         reconstruction=1.0,
         intermediate=0.1,
         dropout=0.0,
@@ -118,8 +118,8 @@ class SWWAE(Peer):
         decoded = len(self.levels) - self.classifier_levels
         if decoded < 1:
             raise ValueError(
-                f"`classifier_levels` leaves no level to decode: give less than "
-                f"{len(self.levels)}, got {classifier_levels!r}."
+                f"`classifier_levels` must be less than {len(self.levels)}, so that "
+                f"there is a level to decode, got {classifier_levels!r}."
             )
         shape = (None, *self.image_shape)
         self.decoders = []
@@ -133,7 +133,7 @@ class SWWAE(Peer):
             if number <= decoded:
                 self.decoders.append(_decoder(level, shape, f"decoder_{number}"))
             else:
-                # It is added top-down, where this level is not.
+                # α is added top-down, and this level is not decoded.
                 level.alpha.trainable = False
             shape = level.compute_output_shape(shape)
         self.dropout = layers.Dropout(dropout, dtype=self.dtype_policy)
@@ -141,7 +141,8 @@ class SWWAE(Peer):
             data_format=self.levels[0].data_format, dtype=self.dtype_policy
         )
         pooled = self.pooling.compute_output_shape(shape)
-        # As a DRMM's class templates: with a channel a class, each starts as its own.
+        # Like a DRMM's class templates: with one channel for each class, each channel
+        # starts as its class' logit.
         is_square = pooled[-1] == self.num_classes
         self.head = layers.Dense(
             self.num_classes,
@@ -172,12 +173,12 @@ class SWWAE(Peer):
         return messages, switches
 
     def decode(self, message, switches):
-        """Return x̃_0..x̃_(M-1) of x_M and the switches."""
+        """Return x̃_0..x̃_(M-1), decoded from x_M and the switches."""
         rendered: list[Any] = []
         for decoder, level, where in reversed(
             list(zip(self.decoders, self._decoded_levels, switches, strict=True))
         ):
-            # The bias α that a level adds top-down; its templates are the decoder's.
+            # The templates are the decoder's own; the level gives its top-down bias α.
             message = decoder(message, where) + level.alpha
             rendered.insert(0, message)
             message = ops.relu(message)
@@ -206,8 +207,8 @@ class SWWAE(Peer):
         return {
             **super().get_config(),
             "levels": serialize_levels(self.levels),
-            "num_classes": self.num_classes,
             "input_shape": self.image_shape,
+            "num_classes": self.num_classes,
             **self.amounts,
             "dropout": self.dropout.rate,
             "classifier_levels": self.classifier_levels,
@@ -222,7 +223,7 @@ class SWWAE(Peer):
         return self.levels[: len(self.decoders)]
 
     def _logits(self, message, training):
-        # (B, H, W, C) of x_M, of x_L -> (B, C) -> (B, num_classes)
+        # (B, H, W, C) of x_M, then of x_L -> (B, C) -> (B, num_classes)
         message = self.dropout(message, training=training)
         for level in self.levels[len(self.decoders) :]:
             message = level(message, training=training)
@@ -234,7 +235,7 @@ def _pools(level):
 
 
 def _decoder(level, input_shape, name):
-    """Return a built decoder of a level: its convolution's shape, other weights."""
+    """Return a built decoder of a level: the same shapes with weights of its own."""
     conv = level.conv
     templates = RenderingConv2D(
         conv.filters,

@@ -1,10 +1,10 @@
 """Image data sets, and the batches for training with few labels."""
 
 from keras_drmm.data.autotuner import without_autotuner
+from keras_drmm.data.images import to_unit_range
 from keras_drmm.data.loading import load
 from keras_drmm.data.semi_supervised_dataset import SemiSupervisedDataset
 from keras_drmm.data.semi_supervision import semi_supervised
-from keras_drmm.data.unit_range import to_unit_range
 
 __all__ = [
     "SemiSupervisedDataset",

@@ -1,20 +1,20 @@
-"""How labelled and unlabelled rows share the batches of an epoch."""
+"""Numbers of labelled and unlabelled rows in the batches of an epoch."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_drmm.data.integers import is_integer
+from keras_drmm.layers.arguments import is_integer
 
 
 class BatchPlan(NamedTuple):
-    """The composition that all batches of a data set have.
+    """The composition of every batch of a data set.
 
     Attributes:
-        is_labelled: Which places of a batch hold labelled rows, boolean, of shape
+        is_labelled: whether each place of a batch holds a labelled row, of shape
             (batch size,).
-        num_batches: Number of batches of an epoch.
+        num_batches: number of batches in an epoch.
     """
 
     is_labelled: np.ndarray
@@ -30,32 +30,32 @@ def plan_batches(
     """Choose the composition of the batches.
 
     Args:
-        num_labelled: Number of labelled rows, at least 1.
-        num_unlabelled: Number of unlabelled rows.
-        batch_size: Number of rows of a batch. If there are fewer rows in all, the
-            batch is as small as that.
-        labelled_per_batch: Number of labelled rows of a batch. By default a quarter
-            of the batch or the share that labelled rows have in the data, whichever
-            is more, but never all of it if there are unlabelled rows.
+        num_labelled: number of labelled rows, at least 1.
+        num_unlabelled: number of unlabelled rows.
+        batch_size: number of rows in a batch. If there are fewer rows in total, the
+            batch has all of them.
+        labelled_per_batch: number of labelled rows in a batch. By default this is a
+            quarter of the batch or the share of labelled rows in the data, whichever is
+            larger, but never the whole batch if there are unlabelled rows.
 
     Returns:
         The plan. Its labelled places are spread so evenly that every contiguous part
-        of the batch holds its share of them, rounded down or up. A batch that is
-        split over several devices therefore gives each of them labelled rows.
+        of the batch holds its share of them, rounded down or up. When a batch is split
+        over several devices, each of them therefore gets labelled rows.
 
     Raises:
-        ValueError: If `batch_size` or `labelled_per_batch` is out of range.
+        ValueError: `batch_size` or `labelled_per_batch` is out of range.
     """
     smallest = 2 if num_unlabelled else 1
     if not is_integer(batch_size) or batch_size < smallest:
         raise ValueError(
-            f"batch_size must be an integer from {smallest} on, but it is "
+            f"`batch_size` must be an integer of at least {smallest}, got "
             f"{batch_size!r}. A batch holds at least one labelled row, and one "
             "unlabelled row if there are any."
         )
     num_rows = num_labelled + num_unlabelled
     size = min(batch_size, num_rows)
-    # An epoch is one pass over the unlabelled rows, so that they fill a batch at least.
+    # An epoch is one pass over the unlabelled rows, so they must fill at least a batch.
     fewest = max(1, size - num_unlabelled)
     most = size - 1 if num_unlabelled else size
     if labelled_per_batch is None:
@@ -65,9 +65,9 @@ def plan_batches(
         fewest <= labelled_per_batch <= most
     ):
         raise ValueError(
-            f"labelled_per_batch must be an integer from {fewest} to {most}, but it is "
-            f"{labelled_per_batch!r}: a batch of {size} rows is made of {num_labelled} "
-            f"labelled and {num_unlabelled} unlabelled rows."
+            f"`labelled_per_batch` must be an integer from {fewest} to {most}, got "
+            f"{labelled_per_batch!r}: batches of {size} rows are made from "
+            f"{num_labelled} labelled and {num_unlabelled} unlabelled rows."
         )
     labelled_before = np.arange(size + 1) * labelled_per_batch // size
     if num_unlabelled:

@@ -19,17 +19,17 @@ def load(
        and y_test;
     2. the copy of MNIST that comes with the library, for `"mnist"`;
     3. a data set of TensorFlow Datasets with the features `image` and `label` and
-       the splits `train` and `test`. It is downloaded and prepared in `data_dir`,
-       unless it is already prepared there.
+       the splits `train` and `test`. It is downloaded and prepared in `data_dir`
+       unless it is already there.
 
-    On the JAX and PyTorch backends the third is read without TensorFlow, which
-    takes data prepared in the array_record format.
+    On the JAX and PyTorch backends, data sets of TensorFlow Datasets are read without
+    TensorFlow. They must be prepared in the array_record format.
 
     Args:
-        name: Name of the data set, such as `"mnist"` or `"cifar10"`.
-        data_dir: Folder of the file, or of the data that TensorFlow Datasets
-            prepared. By default there is no such file, and TensorFlow Datasets uses
-            its own folder.
+        name: name of the data set, such as `"mnist"` or `"cifar10"`.
+        data_dir: folder of the file, or of the data that TensorFlow Datasets prepares.
+            None means that there is no such file and that TensorFlow Datasets uses its
+            own folder.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`, as the functions of `keras.datasets`
@@ -37,16 +37,16 @@ def load(
         (n, height, width, channels), and integer labels of shape (n,) or (n, 1).
 
     Raises:
-        ValueError: If there is no data set of that name, or if it is not as
-            described above, or if its file is damaged.
-        ImportError: If TensorFlow Datasets is needed and not installed.
-        RuntimeError: If TensorFlow Datasets could not download or prepare it.
+        ValueError: there is no data set of that name, it is not as described above, or
+            its file is damaged.
+        ImportError: TensorFlow Datasets is needed but not installed.
+        RuntimeError: TensorFlow Datasets could not download or prepare the data set.
 
     Example:
-        >>> from keras_drmm.data import load
-        >>> (x_train, y_train), (x_test, y_test) = load("mnist")
-        >>> x_train.shape, y_test.shape
-        ((60000, 28, 28), (10000,))
+
+    >>> (x_train, y_train), (x_test, y_test) = keras_drmm.data.load("mnist")
+    >>> x_train.shape, y_test.shape
+    ((60000, 28, 28), (10000,))
     """
     if data_dir is not None:
         path = Path(data_dir) / f"{name}.npz"

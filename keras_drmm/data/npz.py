@@ -1,4 +1,4 @@
-"""Reading of data sets kept as one NumPy file."""
+"""Reading of data sets that are stored as one NumPy file."""
 
 import zipfile
 import zlib
@@ -8,8 +8,9 @@ import numpy as np
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
-# What NumPy and zipfile raise for truncated files, changed bytes (RuntimeError if the
-# archive then looks encrypted, say), pickled arrays and (TypeError) .npy files.
+# What NumPy and zipfile raise for truncated files, changed bytes (RuntimeError, for
+# example, if the archive then looks encrypted), pickled arrays, and .npy files
+# (TypeError).
 READ_ERRORS = (
     OSError,
     EOFError,
@@ -27,7 +28,7 @@ def read_npz(path: Path) -> tuple[Split, Split]:
     """Read and check the four arrays of an image data set.
 
     Args:
-        path: A file written by `numpy.savez` or `numpy.savez_compressed` with the
+        path: a file written by `numpy.savez` or `numpy.savez_compressed` with the
             keys x_train, y_train, x_test and y_test. Other keys are ignored.
 
     Returns:
@@ -36,17 +37,17 @@ def read_npz(path: Path) -> tuple[Split, Split]:
         shape (n,) or (n, 1).
 
     Raises:
-        ValueError: If the file is damaged, lacks a key, or holds arrays that are
-            not such images and labels.
+        ValueError: the file is damaged, lacks a key, or holds arrays that are not such
+            images and labels.
     """
     try:
-        # A file can run code when it is unpickled, so pickled arrays are refused.
+        # Unpickling a file can run code, so pickled arrays are refused.
         with np.load(path, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in KEYS if key in archive}
     except READ_ERRORS as error:
         raise ValueError(
-            f"{path} cannot be read as a NumPy .npz file ({error}). It is damaged or "
-            "not such a file: copy or write it again."
+            f"{path} cannot be read as a NumPy .npz file ({error}). It is damaged, or "
+            "it is another kind of file: copy or write it again."
         ) from error
     missing = [key for key in KEYS if key not in arrays]
     if missing:
@@ -60,8 +61,8 @@ def read_npz(path: Path) -> tuple[Split, Split]:
     _check_split(path, "test", *test)
     if train[0].shape[1:] != test[0].shape[1:]:
         raise ValueError(
-            f"{path}: the training images are of shape {train[0].shape[1:]}, the test "
-            f"images of shape {test[0].shape[1:]}. Write them in one shape."
+            f"{path}: the training images have shape {train[0].shape[1:]}, the test "
+            f"images {test[0].shape[1:]}. Write them with the same shape."
         )
     return train, test
 

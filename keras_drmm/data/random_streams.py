@@ -1,4 +1,4 @@
-"""Independent random streams of one seed."""
+"""Independent random streams from one seed."""
 
 import enum
 
@@ -8,8 +8,8 @@ import numpy as np
 class Stream(enum.IntEnum):
     """What a random stream decides.
 
-    Each decision has a stream of its own, so that none of them shifts another: the
-    labelled rows, for example, do not depend on how many epochs have run.
+    Each decision has a stream of its own, so that they do not influence each other: the
+    choice of labelled rows, for example, does not depend on how many epochs have run.
     """
 
     VALIDATION = 0
@@ -22,12 +22,12 @@ def random_stream(seed: int, stream: Stream, index: int = 0) -> np.random.Genera
     """Create the generator for one decision.
 
     Args:
-        seed: Seed of the data set, 0 or larger.
-        stream: The decision.
-        index: Number of the epoch or the pass that the decision is for.
+        seed: seed of the data set, 0 or larger.
+        stream: the decision.
+        index: number of the epoch or pass that the decision is for.
 
     Returns:
-        A generator that is always in the same state for the same arguments.
+        A generator, always in the same state for the same arguments.
     """
     sequence = np.random.SeedSequence(seed, spawn_key=(int(stream), index))
     return np.random.default_rng(sequence)

@@ -17,42 +17,42 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
     (batch size,), which are -1 at unlabelled rows. All batches are of the same size
     and hold labelled rows at the same places, spread evenly over the batch.
 
-    An epoch is one pass over the unlabelled rows in a new order. Those that do not
-    fill a batch are left out, different ones in each epoch. The labelled rows are
-    repeated in shuffled passes that go on from batch to batch and from epoch to epoch.
-    Without unlabelled rows, an epoch is one pass over the labelled rows.
+    An epoch is one pass over the unlabelled rows in a new order. Rows that do not fill
+    a batch are left out; they differ from epoch to epoch. The labelled rows are
+    repeated in shuffled passes that continue from batch to batch and from epoch to
+    epoch. Without unlabelled rows, an epoch is one pass over the labelled rows.
 
-    The batches are a function of the seed and of `epoch` alone. `on_epoch_end()`, which
-    `fit()` and `evaluate()` call, goes on to the next epoch. To resume training at
-    epoch k, set `dataset.epoch = k` and call `fit(dataset, initial_epoch=k, ...)`.
+    The batches depend on the seed and on `epoch` alone. `on_epoch_end()`, which `fit()`
+    and `evaluate()` call, moves on to the next epoch. To resume training at epoch k,
+    set `dataset.epoch = k` and call `fit(dataset, initial_epoch=k, ...)`.
 
-    `fit()` takes the batches of an epoch in an order of its own unless it is given
-    `shuffle=False`, which the exact order needs. Leave out `steps_per_epoch`: with it,
-    Keras goes on with the batches of one epoch in the next. Leave `workers` at 1, too:
-    with more, Keras may deliver batches of one epoch in the next, and a batch takes so
-    much less than a millisecond that nothing is gained.
+    `fit()` shuffles the batches of an epoch itself unless it is given `shuffle=False`,
+    which is needed for the exact order. Do not use `steps_per_epoch`: Keras would then
+    carry batches of one epoch over to the next. Leave `workers` at 1 as well: with more
+    workers Keras may deliver batches of one epoch in the next, and nothing is gained,
+    because a batch takes much less than a millisecond.
 
     Args:
-        x: Images that passed `check_images`. They are kept, not copied.
-        labels: int32 class of each row, of shape (n,). The labels of rows that are
-            not labelled are not read.
-        labelled_indices: Rows of `x` whose labels are shown, at least 1.
-        unlabelled_indices: Rows of `x` shown without their labels.
-        validation_indices: Rows of `x` kept for validation.
-        num_classes: Number of classes.
-        batch_size: Number of rows of a batch.
-        labelled_per_batch: Number of labelled rows of a batch, see `plan_batches`.
-        seed: Seed of the order, 0 or larger.
+        x: images that `check_raw_images` accepts. They are kept, not copied.
+        labels: int32 class of each row, of shape (n,). Only the labels of labelled and
+            validation rows are used.
+        labelled_indices: rows of `x` whose labels are shown, at least 1.
+        unlabelled_indices: rows of `x` that are shown without their labels.
+        validation_indices: rows of `x` that are kept for validation.
+        num_classes: number of classes.
+        batch_size: number of rows in a batch.
+        labelled_per_batch: number of labelled rows in a batch, see `plan_batches`.
+        seed: seed of the order, 0 or larger.
 
     Attributes:
-        epoch: Number of the epoch that the batches are from, starting with 0.
-        labelled_indices: As given.
-        unlabelled_indices: As given.
-        validation_indices: As given.
-        num_classes: As given.
+        epoch: number of the epoch that the batches are from, starting with 0.
+        labelled_indices: as given.
+        unlabelled_indices: as given.
+        validation_indices: as given.
+        num_classes: as given.
 
     Raises:
-        ValueError: If `batch_size` or `labelled_per_batch` is out of range.
+        ValueError: `batch_size` or `labelled_per_batch` is out of range.
     """
 
     def __init__(
@@ -88,12 +88,12 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
 
     @property
     def validation(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The validation set as `fit(validation_data=...)` takes it.
+        """The validation set, in the form of `fit(validation_data=...)`.
 
         Returns:
             float32 images of shape (n, height, width, channels) within [0, 1] and
-            int32 labels of shape (n,), converted anew by each access, or `None` if
-            there are no validation rows.
+            int32 labels of shape (n,), converted again at each access, or None if there
+            are no validation rows.
         """
         rows = self.validation_indices
         if len(rows) == 0:
@@ -102,10 +102,10 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
 
     @property
     def shown_labels(self) -> np.ndarray:
-        """Labels of all rows of `x` as training sees them.
+        """The labels of all rows of `x`, as training sees them.
 
         Returns:
-            int32 labels of shape (n,), -1 at the rows whose label is hidden.
+            int32 labels of shape (n,), with -1 for rows whose label is hidden.
         """
         shown = np.full_like(self._labels, -1)
         shown[self.labelled_indices] = self._labels[self.labelled_indices]
@@ -115,10 +115,10 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         """Return batches of the labelled rows alone, with the same validation rows.
 
         Args:
-            batch_size: Number of rows of a batch.
+            batch_size: number of rows in a batch.
 
         Returns:
-            A data set of the same seed, without unlabelled rows.
+            A data set with the same seed and without unlabelled rows.
         """
         return SemiSupervisedDataset(
             self._x,
@@ -133,20 +133,20 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         )
 
     def __len__(self) -> int:
-        """Return the number of batches of an epoch."""
+        """Return the number of batches in an epoch."""
         return self._plan.num_batches
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Make a batch of the current epoch.
 
         Args:
-            index: Position of the batch in the epoch.
+            index: position of the batch in the epoch.
 
         Returns:
             The images and the labels of the batch.
 
         Raises:
-            IndexError: If the epoch has no such batch.
+            IndexError: the epoch has no such batch.
         """
         rows = self._current_rows()[index]
         labels = np.where(self._plan.is_labelled, self._labels[rows], np.int32(-1))
@@ -155,18 +155,19 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
     @keras.utils.PyDataset.workers.getter
     def workers(self) -> int:
         """Number of threads that make the batches for `fit()`."""
-        # Keras reads this once, when fit(), evaluate() or predict() takes the data
-        # set. Before the first epoch fit() calls on_epoch_end() once to reset it,
-        # sometimes after on_epoch_begin() and a batch to build the model from. No
-        # other trace tells this call from the end of an epoch.
+        # Keras reads this once, when fit(), evaluate() or predict() is given the data
+        # set. Before the first epoch, fit() calls on_epoch_end() once to reset the data
+        # set, sometimes after on_epoch_begin() and a batch that builds the model.
+        # Nothing else distinguishes this call from the end of an epoch.
         self._keras_resets_next = True
         return self._workers
 
     def as_tf_dataset(self):
-        """Return the same batches as a `tf.data.Dataset` that is not waited for.
+        """Return the same batches as a `tf.data.Dataset` without an autotuner.
 
-        Keras turns any data set into one whose autotuner the end of an epoch waits for,
-        see `without_autotuner`. Each pass over this one is an epoch, from `epoch` on.
+        Keras turns any other data set into one with an autotuner, for which the end of
+        each epoch waits; see `without_autotuner`. Each pass over this one is an epoch,
+        starting with `epoch`.
 
         Returns:
             A `tf.data.Dataset` of `(images, labels)` batches, for the TensorFlow
@@ -180,7 +181,8 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         def batches():
             for index in range(len(self)):
                 batch = self[index]
-                # Keras knows the number of batches and asks for no more.
+                # Here and not after the loop: Keras knows the number of batches and
+                # asks for no more.
                 if index == len(self) - 1:
                     self.epoch += 1
                 yield batch
@@ -197,15 +199,15 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         return without_autotuner(dataset)
 
     def on_epoch_end(self) -> None:
-        """Go on to the next epoch."""
+        """Move on to the next epoch."""
         if self._keras_resets_next:
             self._keras_resets_next = False
         else:
             self.epoch += 1
 
     def _current_rows(self) -> np.ndarray:
-        # Several threads may find the order missing and make it, but each makes the
-        # same one, and one assignment replaces epoch and rows together.
+        # Several threads may find the order missing and make it. All of them make the
+        # same one, and a single assignment replaces epoch and rows together.
         epoch, cached = self.epoch, self._epoch_and_rows
         if cached is None or cached[0] != epoch:
             cached = self._epoch_and_rows = epoch, self._rows_of(epoch)
@@ -228,8 +230,8 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         return rows
 
     def _labelled_run(self, start: int, length: int) -> np.ndarray:
-        # The labelled rows are one endless row of shuffled passes; this cuts out the
-        # part from `start`, so that an epoch can be made without those before it.
+        # The labelled rows form an endless sequence of shuffled passes. This returns
+        # the part from `start` on, so that an epoch does not need the ones before it.
         size = len(self.labelled_indices)
         passes = range(start // size, (start + length - 1) // size + 1)
         run = np.concatenate(

@@ -1,13 +1,12 @@
-"""Choice of the rows whose labels a model is shown."""
+"""Choice of the rows whose labels are shown to a model."""
 
 import numpy as np
 
-from keras_drmm.data.draw import draw_rows, equal_counts, stratified_counts
-from keras_drmm.data.images import check_images
-from keras_drmm.data.integers import is_integer
-from keras_drmm.data.labels import check_labels
+from keras_drmm.data.images import check_raw_images
 from keras_drmm.data.random_streams import Stream, random_stream
+from keras_drmm.data.sampling import choose_rows, equal_counts, stratified_counts
 from keras_drmm.data.semi_supervised_dataset import SemiSupervisedDataset
+from keras_drmm.layers.arguments import check_labels, is_integer
 
 
 def semi_supervised(
@@ -23,71 +22,72 @@ def semi_supervised(
 ) -> SemiSupervisedDataset:
     """Make a data set in which only some of the images are labelled.
 
-    First the validation rows are drawn, then the labelled rows from the others. Both
-    draws depend on `y`, `num_labels`, `validation` and `seed` only, and data sets that
-    differ in `num_labels` alone have the same validation rows.
+    First the validation rows are chosen at random, then the labelled rows from the
+    remaining ones. Both choices depend only on `y`, `num_labels`, `validation` and
+    `seed`. Data sets that differ in `num_labels` alone have the same validation rows.
 
     Args:
-        x: Images of shape (n, height, width) or (n, height, width, channels), either
-            uint8, or float32 or float64 within [0, 1]. The array is kept and not
-            copied; batches are scaled to [0, 1] when they are made.
-        y: Integer labels of shape (n,) or (n, 1), from 0 on, -1 for unlabelled rows.
-        num_labels: Number of labelled rows, drawn equally from all classes (if it is
-            not divisible, some classes get 1 more). The labels of all other rows are
-            hidden. `None` keeps all labels as they are in `y`.
-        batch_size: Number of rows of a batch. If there are fewer training rows, the
-            only batch is that small.
-        labelled_per_batch: Number of labelled rows of a batch. By default a quarter
-            of the batch or the share that labelled rows have in the data, whichever
-            is more, but never all of it if there are unlabelled rows.
-        validation: Number of rows kept for validation, or their fraction of all
-            rows if it is a float below 1. They are drawn from the rows with a label,
+        x: images of shape (n, height, width) or (n, height, width, channels), either
+            uint8, or float32 or float64 within [0, 1]. The array is kept, not copied;
+            batches are scaled to [0, 1] when they are made.
+        y: integer labels of shape (n,) or (n, 1), numbered from 0, with -1 for
+            unlabelled rows.
+        num_labels: number of labelled rows, with equally many from each class; if that
+            leaves a remainder, some classes get one more. The labels of all other rows
+            are hidden. None keeps all labels of `y`.
+        batch_size: number of rows in a batch. If there are fewer training rows, there
+            is one batch with all of them.
+        labelled_per_batch: number of labelled rows in a batch. By default this is a
+            quarter of the batch or the share of labelled rows in the data, whichever is
+            larger, but never the whole batch if there are unlabelled rows.
+        validation: number of rows that are kept for validation or, as a float below 1,
+            their fraction of all rows. They are chosen from the rows that have a label,
             from each class in proportion to its size.
-        validation_images_unlabelled: Whether training also gets the images of the
+        validation_images_unlabelled: whether training also uses the images of the
             validation rows, without their labels.
-        seed: Seed of the draws and of the order of the batches, 0 or larger.
+        seed: seed of the choices and of the order of the batches, 0 or larger.
 
     Returns:
-        The data set, to be used as `model.fit(dataset, shuffle=False,
+        A `SemiSupervisedDataset`, for `model.fit(dataset, shuffle=False,
         validation_data=dataset.validation)`.
 
     Raises:
-        ValueError: If the images or labels are not as described, if no row would be
-            labelled, if a class has fewer images than asked for, if `num_labels` is
-            smaller than the number of classes, or if another argument is out of
-            range.
+        ValueError: the images or labels are not as described, no row would be labelled,
+            a class has fewer images than are asked for, `num_labels` is smaller than
+            the number of classes, or another argument is out of range.
 
     Example:
-        >>> from keras_drmm.data import load, semi_supervised
-        >>> (x_train, y_train), _ = load("mnist")
-        >>> dataset = semi_supervised(x_train, y_train, num_labels=100)
-        >>> images, labels = dataset[0]
-        >>> images.shape, int((labels >= 0).sum()), len(dataset)
-        ((100, 28, 28, 1), 25, 798)
+
+    >>> (x_train, y_train), _ = keras_drmm.data.load("mnist")
+    >>> dataset = keras_drmm.data.semi_supervised(x_train, y_train, num_labels=100)
+    >>> images, labels = dataset[0]
+    >>> images.shape, int((labels >= 0).sum()), len(dataset)
+    ((100, 28, 28, 1), 25, 798)
     """
-    x = np.asarray(x)
-    check_images(x)
-    labels = check_labels(y, len(x))
+    x, labels = np.asarray(x), np.asarray(y)
+    check_raw_images(x)
+    check_labels(labels, len(x))
+    labels = labels.reshape(-1).astype("int32")
     if not is_integer(seed) or seed < 0:
-        raise ValueError(f"seed must be an integer from 0 on, but it is {seed!r}.")
+        raise ValueError(f"`seed` must be an integer of at least 0, got {seed!r}.")
     known = np.flatnonzero(labels >= 0)
     if len(known) == 0:
         raise ValueError(
-            "No row is labelled: every label in y is -1. Give the labels of some rows."
+            "No row is labelled: every label in `y` is -1. Label some rows."
         )
     sizes = np.bincount(labels[known])
 
     rng = random_stream(seed, Stream.VALIDATION)
     num_validation = _validation_count(validation, len(x), len(known))
     counts = stratified_counts(num_validation, sizes, rng)
-    validation_rows = draw_rows(labels, known, counts, rng)
+    validation_rows = choose_rows(labels, known, counts, rng)
 
     labelled = np.setdiff1d(known, validation_rows)
     if num_labels is not None:
         _check_num_labels(num_labels, len(sizes))
         rng = random_stream(seed, Stream.LABELLED_DRAW)
         counts = equal_counts(num_labels, len(sizes), rng)
-        labelled = draw_rows(labels, labelled, counts, rng)
+        labelled = choose_rows(labels, labelled, counts, rng)
 
     is_unlabelled = np.ones(len(x), dtype=bool)
     is_unlabelled[labelled] = False
@@ -113,13 +113,13 @@ def _validation_count(validation: int | float, num_rows: int, num_known: int) ->
         count = round(validation * num_rows)
     else:
         raise ValueError(
-            f"validation={validation} is neither an integer number of rows nor a "
-            "fraction from 0 to below 1. Pass one of them."
+            "`validation` must be an integer number of rows, or a fraction that is at "
+            f"least 0 and below 1, got {validation!r}."
         )
     if not 0 <= count < num_known:
         raise ValueError(
-            f"validation={validation} asks for {count} of the {num_known} rows with a "
-            "label, but at least 1 must be left for training. Ask for fewer."
+            f"`validation` must leave at least 1 of the {num_known} rows with a label "
+            f"for training, but {validation!r} asks for {count}. Ask for fewer."
         )
     return count
 
@@ -127,15 +127,10 @@ def _validation_count(validation: int | float, num_rows: int, num_known: int) ->
 def _check_num_labels(num_labels: int, num_classes: int) -> None:
     if not is_integer(num_labels):
         raise ValueError(
-            f"num_labels must be an integer or None, but it is {num_labels!r}."
-        )
-    if num_labels < 1:
-        raise ValueError(
-            f"No row would be labelled with num_labels={num_labels}. Ask for at least "
-            f"one label for each of the {num_classes} classes."
+            f"`num_labels` must be an integer or None, got {num_labels!r}."
         )
     if num_labels < num_classes:
         raise ValueError(
-            f"num_labels={num_labels} is smaller than the number of classes, "
-            f"{num_classes}. Ask for at least one label for each class."
+            f"`num_labels` must be at least {num_classes}, one label for each class, "
+            f"got {num_labels}."
         )

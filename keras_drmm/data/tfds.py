@@ -1,4 +1,4 @@
-"""Reading of data sets through TensorFlow Datasets."""
+"""Reading of data sets with TensorFlow Datasets."""
 
 import os
 from pathlib import Path
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 def read_tfds(
     name: str, data_dir: str | os.PathLike[str] | None
 ) -> tuple[Split, Split]:
-    """Read a data set of images and labels, preparing it first if needed.
+    """Read a data set of images and labels, and prepare it first if needed.
 
     Args:
-        name: Name of the data set in TensorFlow Datasets.
-        data_dir: Folder of the prepared data, or `None` for the folder that
-            TensorFlow Datasets uses by default.
+        name: name of the data set in TensorFlow Datasets.
+        data_dir: folder of the prepared data; None means the folder that TensorFlow
+            Datasets uses by default.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: uint8 images of shape
         (n, height, width, channels) and int64 labels of shape (n,).
 
     Raises:
-        ValueError: If no data set has that name, if it is not one of uint8 images of
-            one size with one label each and the splits train and test, or if it is
-            prepared in a format that the backend cannot read.
-        ImportError: If TensorFlow Datasets is not installed.
-        RuntimeError: If the data set could not be downloaded or prepared.
+        ValueError: no data set has that name; or it does not have the splits train and
+            test, with uint8 images of one size and one label each; or it is prepared in
+            a format that the backend cannot read.
+        ImportError: TensorFlow Datasets is not installed.
+        RuntimeError: the data set could not be downloaded or prepared.
     """
     try:
         # Imported here because it is an optional dependency.
@@ -45,19 +45,19 @@ def read_tfds(
     try:
         builder = tfds.builder(name, data_dir=data_dir)
         if not builder.is_prepared() and keras.backend.backend() != "tensorflow":
-            # Its default format, TFRecord, can be read by TensorFlow only.
+            # Only TensorFlow can read the default format, TFRecord.
             builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
     except tfds.core.DatasetNotFoundError as error:
         raise ValueError(
             f"The data set {name!r} is {_possible(data_dir)}, nor is it a data set "
             "of TensorFlow Datasets. Use one of the names that "
-            "`tensorflow_datasets.list_builders()` gives, or write the data to "
+            "`tensorflow_datasets.list_builders()` returns, or write the data to "
             f"<data_dir>/{name}.npz with the keys x_train, y_train, x_test and y_test."
         ) from error
     if not builder.is_prepared():
         try:
             builder.download_and_prepare()
-        except Exception as error:  # The types of its errors are not documented.
+        except Exception as error:  # The types of the errors are not documented.
             raise RuntimeError(
                 f"TensorFlow Datasets could not download or prepare {name!r} "
                 f"({error}). Without a network, write the data to "
@@ -105,8 +105,8 @@ def _check_builder(name: str, builder: "DatasetBuilder") -> None:
 def _read_split(builder: "DatasetBuilder", split: str) -> Split:
     import tensorflow_datasets as tfds
 
-    # The format decides, not the backend alone: only TensorFlow reads TFRecord, and
-    # even TensorFlow reads array_record as a data source only.
+    # The format decides, not only the backend: just TensorFlow reads TFRecord, and even
+    # TensorFlow reads array_record only as a data source.
     if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
         rows = list(builder.as_data_source(split))
         return (
@@ -121,7 +121,7 @@ def _read_split(builder: "DatasetBuilder", split: str) -> Split:
             "another data_dir, where the format will be array_record, or use the "
             "TensorFlow backend."
         )
-    # Files are read one after another, so that the rows keep one order.
+    # Files are read one after another, so that the rows keep their order.
     config = tfds.ReadConfig(interleave_cycle_length=1)
     rows = tfds.as_numpy(
         builder.as_dataset(split=split, batch_size=-1, read_config=config)

@@ -1,4 +1,4 @@
-"""Search for settings by keras-tuner, which the extra `tuner` installs."""
+"""Search for settings with keras-tuner, which the extra `tuner` installs."""
 
 try:
     from keras_drmm.tuning.eg_hypermodel import EGHyperModel

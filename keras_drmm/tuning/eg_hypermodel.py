@@ -5,14 +5,14 @@ import dataclasses
 import keras
 from keras import ops
 
-from keras_drmm import zoo
 from keras_drmm.learning import EG
 from keras_drmm.learning.schedule import cosine_decay
 from keras_drmm.models import DRFM
 from keras_drmm.tuning.semi_supervised_hypermodel import SemiSupervisedHyperModel
+from keras_drmm.zoo.functions import FUNCTIONS
 
-# (least, greatest) of each, sampled evenly in the logarithm. The weight of the cross
-# entropy stays as it is: only ratios of weights matter to Adam.
+# The range (least, greatest) of each weight, sampled uniformly in its logarithm. The
+# weight of the cross-entropy is not tuned: only ratios of weights matter to Adam.
 _WEIGHTS = {
     "reconstruction": (1e-3, 1.0),
     "entropy": (1e-2, 10.0),
@@ -25,9 +25,9 @@ _LEARNING_RATE = (2e-4, 2e-2)
 
 
 class EGHyperModel(SemiSupervisedHyperModel):
-    """A model that learns by `EG`, whose weights keras-tuner chooses.
+    """A model that learns by `EG`, with settings that keras-tuner chooses.
 
-    The hyperparameters, each sampled evenly in its logarithm:
+    These are the hyperparameters, each sampled uniformly in its logarithm:
 
     | name | from | to |
     |---|---|---|
@@ -35,59 +35,63 @@ class EGHyperModel(SemiSupervisedHyperModel):
     | `entropy` | 0.01 | 10 |
     | `marginal_kl` | 0.1 | 10 |
     | `class_kl` | 0.0001 | 0.1 |
-    | `nonnegativity`, not of an `RFM` or `DRFM`, whose z has both signs | 0.001 | 1 |
-    | `consistency`, of a model that learns a nuisance | 0.1 | 10 |
+    | `nonnegativity`, except for `RFM` and `DRFM`, whose z has both signs | 0.001 | 1 |
+    | `consistency`, for models that learn with an augmentation | 0.1 | 10 |
     | `warmup_steps` | `training_steps` / 100 | `training_steps` |
-    | `learning_rate`, of Adam, at the start | 0.0002 | 0.02 |
+    | `learning_rate`, Adam's rate at the start | 0.0002 | 0.02 |
 
-    All else is as the model was compiled, and so are, by default, the hyperparameters
-    that a tuner is told not to tune.
+    All other settings are those that the model was compiled with. The same holds, by
+    default, for hyperparameters that the tuner is told not to tune.
 
-    A trial is trained and scored as a `SemiSupervisedHyperModel` is.
+    Trials are trained and scored as in a `SemiSupervisedHyperModel`.
 
     Args:
         model: name of a function of `keras_drmm.zoo`, or a function, that returns a
             model compiled with `EG`.
-        training_steps: steps of the longest training, over which the learning rate
-            falls to 0 along a cosine.
-        seed: of the initial weights, the same in each trial, so that trials differ by
-            their hyperparameters alone. None draws them anew, as is needed for
-            `executions_per_trial` above 1.
+        training_steps: number of steps of the longest training, over which the learning
+            rate falls to 0 along a cosine.
+        seed: seed of the initial weights. They are the same in each trial, so that
+            trials differ only in their hyperparameters. None gives each trial new
+            weights, which is needed if `executions_per_trial` is above 1.
         **arguments: keyword arguments of the function.
 
     Raises:
-        ValueError: the zoo has no such model, `training_steps` is below 1, or (by
-            `build`) the model does not learn by `EG`.
+        ValueError: the zoo has no such model, `training_steps` is below 1, or the model
+            that `build` makes does not learn by `EG`.
 
     Example:
 
+    This search is short. A real one takes the whole training set, two epochs or more,
+    and 20 trials.
+
+    >>> (x_train, y_train), _ = keras_drmm.data.load("mnist")
     >>> dataset = keras_drmm.data.semi_supervised(
-    ...     x_train, y_train, num_labels=100, validation=5000,
-    ...     validation_images_unlabelled=True,
+    ...     x_train[:300], y_train[:300], num_labels=50, validation=100
     ... )
     >>> tuner = keras_tuner.RandomSearch(
-    ...     EGHyperModel("drmm_lenet", training_steps=2 * len(dataset)),
+    ...     EGHyperModel("rfm", training_steps=len(dataset)),
     ...     objective=keras_tuner.Objective("validation_error", "min"),
-    ...     max_trials=20,
-    ...     seed=1,  # not 0, for which keras-tuner draws one
+    ...     max_trials=1,
+    ...     seed=1,  # keras-tuner would replace 0 by a random seed
     ... )
-    >>> tuner.search(dataset, epochs=2)
-    >>> best = tuner.get_best_hyperparameters()[0].values
+    >>> tuner.search(dataset, epochs=1, verbose=0)
+    >>> sorted(tuner.get_best_hyperparameters()[0].values)[:3]
+    ['class_kl', 'consistency', 'entropy']
     """
 
     def __init__(self, model, training_steps, seed=0, **arguments):
         super().__init__()
-        if isinstance(model, str) and model not in zoo.__all__:
+        if isinstance(model, str) and model not in FUNCTIONS:
             raise ValueError(
-                f"The zoo has no model {model!r}. Give one of {zoo.__all__} that "
-                "learns by `EG`, or a function that returns a compiled model."
+                f"The zoo has no model {model!r}. Give one of {', '.join(FUNCTIONS)} "
+                "that learns by `EG`, or a function that returns a compiled model."
             )
         if training_steps < 1:
             raise ValueError(
-                f"`training_steps` must be at least 1, got {training_steps!r}. Give "
-                "epochs times `len(dataset)`."
+                f"`training_steps` must be at least 1, got {training_steps!r}: it is "
+                "the number of epochs times `len(dataset)`."
             )
-        self.function = getattr(zoo, model) if isinstance(model, str) else model
+        self.function = FUNCTIONS[model] if isinstance(model, str) else model
         self.training_steps = training_steps
         self.seed = seed
         self.arguments = arguments
@@ -131,7 +135,7 @@ class EGHyperModel(SemiSupervisedHyperModel):
             "learning_rate",
             *_LEARNING_RATE,
             sampling="log",
-            # Of step 0, where a schedule starts.
+            # At step 0, where a schedule starts.
             default=float(ops.convert_to_numpy(model.optimizer.learning_rate)),
         )
         model.compile(
@@ -140,13 +144,13 @@ class EGHyperModel(SemiSupervisedHyperModel):
                 algorithm, warmup_steps=warmup_steps, **weights
             ),
         )
-        # A trial that Hyperband goes on with loads its steps and moments, too.
+        # When Hyperband continues a trial, it also loads the optimizer's state.
         model.optimizer.build(model.trainable_variables)
         return model
 
 
 def _has(model, name):
-    """Whether a term is one of the model's objective."""
+    """Return whether the model's objective has a term."""
     if name == "nonnegativity":
         return not isinstance(model, DRFM)
     return name != "consistency" or model.algorithm.augmentation is not None

@@ -4,29 +4,20 @@ from keras_drmm.models import DRFM
 from keras_drmm.zoo.lenet import lenet_levels
 from keras_drmm.zoo.preset import load_preset
 from keras_drmm.zoo.settings import compile_factor_model
+from keras_drmm.zoo.zoo_model import zoo_model
 
 
+@zoo_model
 def drfm_lenet(
     input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=None
 ):
     """Return the 2-level Deep Rendering Factor Model, compiled for EG.
 
-    The levels of `drmm_lenet`, with 32 factors on top.
-
-    Args:
-        input_shape: (H, W, C) of an image, at least 14x14.
-        num_classes: number of classes.
-        training_steps: steps of the whole training, over which the learning rate falls
-            to 0; None keeps it constant.
-        preset: name or path of a preset whose weights it gets, see `from_preset`; None
-            for initial weights.
+    It has the levels of `drmm_lenet`, with 32 factors on top. Images must be at least
+    14x14.
 
     Returns:
         A compiled `DRFM`.
-
-    Raises:
-        FileNotFoundError: there is no such preset, or one of its files is missing.
-        ValueError: the preset is damaged, or of another function or other arguments.
 
     Example:
 

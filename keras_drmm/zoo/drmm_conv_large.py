@@ -4,32 +4,23 @@ from keras_drmm.layers import Level
 from keras_drmm.models import DRMM
 from keras_drmm.zoo.preset import load_preset
 from keras_drmm.zoo.settings import compile_drmm
+from keras_drmm.zoo.zoo_model import zoo_model
 
 
+@zoo_model
 def drmm_conv_large(
     input_shape=(32, 32, 3), num_classes=10, training_steps=None, preset=None
 ):
     """Return the 9-level DRMM of the paper's CIFAR-10 table, compiled for EG.
 
-    The Conv-Large configuration of Appendix I (Rasmus et al. 2015), with batch
+    It is the Conv-Large configuration of Appendix I (Rasmus et al. 2015), with batch
     normalisation bottom-up: three levels of 96 templates of 3x3, the last pooling by 2,
     three of 192 of 3x3, the last pooling by 2, then 192 of 3x3 "valid", 192 of 1x1,
-    `num_classes` of 1x1, and class templates over their means.
-
-    Args:
-        input_shape: (H, W, C) of an image, at least 12x12.
-        num_classes: number of classes.
-        training_steps: steps of the whole training, over which the learning rate falls
-            to 0; None keeps it constant.
-        preset: name or path of a preset whose weights it gets, see `from_preset`; None
-            for initial weights.
+    `num_classes` of 1x1, and class templates over their means. Images must be at least
+    12x12.
 
     Returns:
         A compiled `DRMM`.
-
-    Raises:
-        FileNotFoundError: there is no such preset, or one of its files is missing.
-        ValueError: the preset is damaged, or of another function or other arguments.
 
     Example:
 
@@ -51,7 +42,8 @@ def drmm_conv_large(
         levels,
         input_shape,
         num_classes,
-        # The top level has a channel a class: each starts as its class' template.
+        # The top level has one channel for each class: it starts as that class'
+        # template.
         templates_initializer="identity",
         name="drmm_conv_large",
     )

@@ -4,41 +4,30 @@ from keras_drmm.layers import Level
 from keras_drmm.models import DRMM
 from keras_drmm.zoo.preset import load_preset
 from keras_drmm.zoo.settings import compile_drmm
+from keras_drmm.zoo.zoo_model import zoo_model
 
 
+@zoo_model
 def drmm_conv_small(
     input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=None
 ):
     """Return the 5-level DRMM of the paper's MNIST tables, compiled for EG.
 
-    The Conv-Small configuration of Appendix I (Rasmus et al. 2015), with batch
+    It is the Conv-Small configuration of Appendix I (Rasmus et al. 2015), with batch
     normalisation bottom-up: 32 templates of 5x5 "full" and pooling by 2, 64 of 3x3
     "valid", 64 of 3x3 "full" and pooling by 2, 128 of 3x3 "valid", `num_classes` of
     1x1, and class templates over their means.
 
-    Args:
-        input_shape: (H, W, C) of an image.
-        num_classes: number of classes.
-        training_steps: steps of the whole training, over which the learning rate
-            falls to 0 along a cosine; None keeps it constant.
-        preset: name or path of a preset whose weights it gets, see `from_preset`; None
-            for initial weights.
-
     Returns:
         A compiled `DRMM`, ready for `fit` on a semi-supervised data set.
-
-    Raises:
-        FileNotFoundError: there is no such preset, or one of its files is missing.
-        ValueError: the preset is damaged, or of another function or other arguments.
 
     Example:
 
     >>> (x_train, y_train), _ = keras_drmm.data.load("mnist")
     >>> dataset = keras_drmm.data.semi_supervised(x_train, y_train, num_labels=100)
-    >>> model = keras_drmm.zoo.drmm_conv_small()
-    >>> model.fit(dataset)
+    >>> model = keras_drmm.zoo.drmm_conv_small(training_steps=8 * len(dataset))
 
-    Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I; the settings are
+    Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I. The settings are
     those of `recipes/ablation.py`, chosen on validation images.
     """
     levels = [
@@ -52,7 +41,8 @@ def drmm_conv_small(
         levels,
         input_shape,
         num_classes,
-        # The top level has a channel a class: each starts as its class' template.
+        # The top level has one channel for each class: it starts as that class'
+        # template.
         templates_initializer="identity",
         name="drmm_conv_small",
     )

@@ -4,31 +4,22 @@ from keras_drmm.models import DRMM
 from keras_drmm.zoo.lenet import lenet_levels
 from keras_drmm.zoo.preset import load_preset
 from keras_drmm.zoo.settings import compile_drmm
+from keras_drmm.zoo.zoo_model import zoo_model
 
 
+@zoo_model
 def drmm_lenet(
     input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=None
 ):
     """Return the 2-level DRMM, compiled for EG.
 
-    The LeNet-like configuration of Appendix I, with batch normalisation bottom-up: 20
-    templates of 5x5 "valid" and pooling by 2, 50 of 5x5 "valid" and pooling by 2, and
-    class templates with a value for each position and channel.
-
-    Args:
-        input_shape: (H, W, C) of an image, at least 14x14.
-        num_classes: number of classes.
-        training_steps: steps of the whole training, over which the learning rate falls
-            to 0; None keeps it constant.
-        preset: name or path of a preset whose weights it gets, see `from_preset`; None
-            for initial weights.
+    It is the LeNet-like configuration of Appendix I, with batch normalisation
+    bottom-up: 20 templates of 5x5 "valid" and pooling by 2, 50 of 5x5 "valid" and
+    pooling by 2, and class templates with a value for each position and channel. Images
+    must be at least 14x14.
 
     Returns:
         A compiled `DRMM`.
-
-    Raises:
-        FileNotFoundError: there is no such preset, or one of its files is missing.
-        ValueError: the preset is damaged, or of another function or other arguments.
 
     Example:
 

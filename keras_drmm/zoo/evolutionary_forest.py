@@ -2,8 +2,10 @@
 
 from keras_drmm.trees.evolutionary_forest import EvolutionaryForest
 from keras_drmm.zoo.preset import load_preset
+from keras_drmm.zoo.zoo_model import zoo_model
 
 
+@zoo_model
 def evolutionary_forest(
     input_shape=(28, 28, 1),
     num_classes=10,
@@ -17,28 +19,21 @@ def evolutionary_forest(
     The paper gives no configuration: the trees are those of `evolutionary_tree`.
 
     Args:
-        input_shape: (H, W, C) of an image.
-        num_classes: number of classes.
         num_trees: number of trees.
-        depth: levels of a tree below its root.
-        branching: children of a node.
-        preset: name or path of a preset whose weights it gets, see `from_preset`; None
-            for initial weights.
+        depth: number of levels of a tree below its root.
+        branching: number of children of a node.
 
     Returns:
         An `EvolutionaryForest`.
 
-    Raises:
-        FileNotFoundError: there is no such preset, or one of its files is missing.
-        ValueError: the preset is damaged, or of another function or other arguments.
-
     Example:
 
     >>> (x_train, y_train), _ = keras_drmm.data.load("mnist")
-    >>> model = keras_drmm.zoo.evolutionary_forest()
-    >>> model.fit(keras_drmm.data.to_unit_range(x_train), y_train)
+    >>> images = keras_drmm.data.to_unit_range(x_train[:500])
+    >>> model = keras_drmm.zoo.evolutionary_forest(num_trees=2, depth=2)
+    >>> history = model.fit(images, y_train[:500], verbose=0)
 
-    Source: Patel, Nguyen, Baraniuk (2016), Appendix F; the settings are those of
+    Source: Patel, Nguyen, Baraniuk (2016), Appendix F. The settings are those of
     `recipes/evolutionary_mnist.py`, chosen on validation images.
     """
     model = EvolutionaryForest(

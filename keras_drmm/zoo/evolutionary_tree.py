@@ -2,8 +2,10 @@
 
 from keras_drmm.trees.evolutionary_drmm import EvolutionaryDRMM
 from keras_drmm.zoo.preset import load_preset
+from keras_drmm.zoo.zoo_model import zoo_model
 
 
+@zoo_model
 def evolutionary_tree(
     input_shape=(28, 28, 1),
     num_classes=10,
@@ -15,32 +17,25 @@ def evolutionary_tree(
     """Return the Evolutionary DRMM of Appendix F, a decision tree, ready for `fit`.
 
     The paper gives no configuration. This one has 4,096 leaves, as many as a binary
-    tree of depth 12, and grows with labels of 0.14 times the images' variance.
+    tree of depth 12, and labels weigh 0.14 times the images' variance as it grows.
 
     Args:
-        input_shape: (H, W, C) of an image.
-        num_classes: number of classes.
-        depth: levels of the tree below its root.
-        branching: children of a node.
-        shared_mutations: whether the nodes of a level share their mutations, to the
-            paper's letter; see `EvolutionaryDRMM`.
-        preset: name or path of a preset whose weights it gets, see `from_preset`; None
-            for initial weights.
+        depth: number of levels of the tree below its root.
+        branching: number of children of a node.
+        shared_mutations: whether the nodes of a level share their mutations, as the
+            paper has it literally; see `EvolutionaryDRMM`.
 
     Returns:
         An `EvolutionaryDRMM`.
 
-    Raises:
-        FileNotFoundError: there is no such preset, or one of its files is missing.
-        ValueError: the preset is damaged, or of another function or other arguments.
-
     Example:
 
     >>> (x_train, y_train), _ = keras_drmm.data.load("mnist")
-    >>> model = keras_drmm.zoo.evolutionary_tree()
-    >>> model.fit(keras_drmm.data.to_unit_range(x_train), y_train)
+    >>> images = keras_drmm.data.to_unit_range(x_train[:500])
+    >>> model = keras_drmm.zoo.evolutionary_tree(depth=2)
+    >>> history = model.fit(images, y_train[:500], verbose=0)
 
-    Source: Patel, Nguyen, Baraniuk (2016), Appendix F; the settings are those of
+    Source: Patel, Nguyen, Baraniuk (2016), Appendix F. The settings are those of
     `recipes/evolutionary_mnist.py`, chosen on validation images.
     """
     model = EvolutionaryDRMM(

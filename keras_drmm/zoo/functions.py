@@ -1,4 +1,4 @@
-"""The functions of the zoo by name, and the arguments that shape their models."""
+"""The functions of the zoo by name, and the arguments that determine the model."""
 
 import inspect
 
@@ -27,6 +27,6 @@ FUNCTIONS = {
 
 
 def shape_arguments(function):
-    """Return the names of the arguments that shape the model, as a tuple."""
+    """Return the names of the arguments that a preset stores, as a tuple."""
     names = inspect.signature(function).parameters
     return tuple(name for name in names if name not in ("training_steps", "preset"))

@@ -7,13 +7,12 @@ import re
 from pathlib import Path
 
 CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
-CARD = "README.md"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def _shipped():
-    """Return the folder of presets: within an installed package, or the checkout's."""
+    """Return the folder of shipped presets, in the package or in the checkout."""
     installed = _PACKAGE / "presets"
     return installed if installed.is_dir() else _PACKAGE.parent / "zoo"
 
@@ -22,16 +21,16 @@ SHIPPED = _shipped()
 
 
 class Preset:
-    """The content of a preset folder, after its check sums were found right.
+    """The content of a preset folder whose check sums are right.
 
     Args:
-        name_or_path: name of a shipped preset, or path of a folder like it.
+        name_or_path: name of a shipped preset, or path of a preset folder.
 
     Attributes:
         folder: `Path` of the folder.
-        function: name of the zoo's function.
-        arguments: {name: value}, what the function takes.
-        metadata: what `metadata.json` holds.
+        function: name of the zoo's function that makes the model.
+        arguments: {name: value}, the function's arguments.
+        metadata: content of `metadata.json`.
 
     Raises:
         FileNotFoundError: there is no such preset, or one of its files is missing.
@@ -48,26 +47,26 @@ class Preset:
         self.function = self.arguments.pop("function", None)
 
     def load_into(self, model):
-        """Give `model`, which is built and not compiled, the preset's weights.
+        """Load the preset's weights into `model`, which is built but not compiled.
 
         Raises:
-            ValueError: the weights are those of another function or other arguments.
+            ValueError: the weights are for another function or other arguments.
         """
         config = model.get_config()
         given = {name: config.get(name) for name in self.arguments}
-        # Through JSON tuples become the lists that the preset's file has.
+        # JSON turns tuples into lists, as in the preset's file.
         given = json.loads(json.dumps(given, default=str))
         if (model.name, given) != (self.function, self.arguments):
             raise ValueError(
                 f"The preset {self.folder.name!r} fits {self.call()}, not "
-                f"{_call(model.name, given)}. Give these arguments, or load it by "
+                f"{format_call(model.name, given)}. Give it these arguments, or use "
                 "`keras_drmm.zoo.from_preset`."
             )
         model.load_weights(self.folder / WEIGHTS)
 
     def call(self):
-        """Return the call of the zoo that the weights fit, as text."""
-        return _call(self.function, self.arguments)
+        """Return the call of the zoo's function that the weights fit, as text."""
+        return format_call(self.function, self.arguments)
 
     def _read(self, file):
         try:
@@ -85,13 +84,13 @@ class Preset:
         if found != expected:
             raise ValueError(
                 f"{self.folder / file} is damaged or was changed: its SHA-256 is "
-                f"{found}, {METADATA} says {expected}. Copy the folder again, or "
+                f"{found}, but {METADATA} says {expected}. Copy the folder again, or "
                 f"reinstall keras-drmm. {_available()}"
             )
 
 
 def load_preset(model, preset):
-    """Give `model` the weights of a preset; None leaves it as it is."""
+    """Load a preset's weights into `model`, or leave it as it is if that is None."""
     if preset is not None:
         Preset(preset).load_into(model)
 
@@ -107,19 +106,26 @@ def sha256(content):
 
 
 def is_name(text):
-    """Whether `text` may name a preset: no path, nothing hidden."""
+    """Return whether `text` may name a preset: no path and no hidden file may."""
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text) is not None
+
+
+def format_call(function, arguments):
+    """Return the call of a function as text."""
+    listed = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return f"{function}({listed})"
 
 
 def _find(name_or_path):
     text = os.fspath(name_or_path)
-    # Only a plain name is looked up among the shipped ones: `../x` cannot leave them.
+    # Only plain names are looked up in the folder of shipped presets, so that `../x`
+    # cannot lead out of it.
     if isinstance(name_or_path, str) and is_name(text) and text in names():
         return SHIPPED / text
     folder = Path(text)
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"There is no preset {text!r}, nor a folder of that path. {_available()}"
+            f"There is no preset {text!r}, nor a folder at that path. {_available()}"
         )
     return folder.resolve()
 
@@ -128,18 +134,15 @@ def _available():
     return f"Available presets: {', '.join(names()) or 'none'}."
 
 
-def _call(function, arguments):
-    listed = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    return f"{function}({listed})"
-
-
 def _parse(file, content):
     try:
         parsed = json.loads(content)
     except ValueError as error:
         raise ValueError(
-            f"{file} of the preset is not JSON: {error}. Copy the folder again."
+            f"The preset's {file} is not JSON: {error}. Copy the folder again."
         ) from None
     if not isinstance(parsed, dict):
-        raise ValueError(f"{file} must hold a JSON object. Copy the folder again.")
+        raise ValueError(
+            f"The preset's {file} must hold a JSON object. Copy the folder again."
+        )
     return parsed

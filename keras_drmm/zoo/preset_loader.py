@@ -12,37 +12,41 @@ def presets():
 
     Example:
 
-    >>> for name in keras_drmm.zoo.presets():
-    ...     model = keras_drmm.zoo.from_preset(name)
+    >>> "rfm_mnist_100" in keras_drmm.zoo.presets()
+    True
     """
     return names()
 
 
-def from_preset(name_or_path):
-    """Return a trained model of the zoo, compiled as its function compiles it.
+def from_preset(name_or_path, load_weights=True):
+    """Return a model of the zoo with the weights of a preset.
 
     Nothing is downloaded and no code of the preset is run: its `config.json` names a
-    function of the zoo and the arguments, `model.weights.h5` holds arrays. Their
-    SHA-256 is checked first.
+    function of the zoo and the arguments, and `model.weights.h5` holds arrays. The
+    SHA-256 of both files is checked first. The model is compiled as the function of the
+    zoo compiles it.
 
     Args:
-        name_or_path: a name of `presets()`, or the path of a folder that
-            `save_preset` wrote. A name goes before a folder of the same name.
+        name_or_path: a name from `presets()`, or the path of a folder that
+            `save_to_preset` wrote. If there are both, the name is used.
+        load_weights: whether to load the preset's weights; otherwise the model has the
+            same architecture and initial weights.
 
     Returns:
-        A compiled model. Fit it further, or `predict` at once.
+        A compiled model.
 
     Raises:
         FileNotFoundError: there is no such preset, or one of its files is missing.
-        ValueError: a file is damaged, or names no function of the zoo.
+        ValueError: a file is damaged, or the preset is not of a function of the zoo.
 
     Example:
 
-    >>> (name, *_) = keras_drmm.zoo.presets()
-    >>> model = keras_drmm.zoo.from_preset(name)
+    >>> model = keras_drmm.zoo.from_preset("rfm_mnist_100")
+    >>> model.predict(np.zeros((1, 28, 28, 1)), verbose=0).shape
+    (1, 10)
     """
     preset = Preset(name_or_path)
-    # A list, since what the file asks for may be anything, hashable or not.
+    # A list, because what the file asks for may be anything, even unhashable.
     if preset.function not in list(FUNCTIONS):
         raise ValueError(
             f"The preset at {preset.folder} asks for {preset.function!r}, which is no "
@@ -54,4 +58,21 @@ def from_preset(name_or_path):
             f"The preset at {preset.folder} must give {preset.function} the arguments "
             f"{', '.join(shape_arguments(function))}; it has {preset.call()}."
         )
-    return function(**preset.arguments, preset=preset.folder)
+    weights = preset.folder if load_weights else None
+    return function(**preset.arguments, preset=weights)
+
+
+def from_preset_as(model_class, name_or_path, load_weights=True):
+    """Return what `from_preset` does, if it is an instance of `model_class`.
+
+    Raises:
+        ValueError: the preset is of another class, or as in `from_preset`.
+    """
+    model = from_preset(name_or_path, load_weights)
+    if not isinstance(model, model_class):
+        name, found = model_class.__name__, type(model).__name__
+        raise ValueError(
+            f"The preset {str(name_or_path)!r} is a `{found}`, not a `{name}`: load it "
+            f"by `{found}.from_preset` or `keras_drmm.zoo.from_preset`."
+        )
+    return model

@@ -2,104 +2,71 @@
 
 import json
 import tempfile
-from numbers import Real
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers.deprecation import warn_renamed
 from keras_drmm.zoo.functions import FUNCTIONS, shape_arguments
 from keras_drmm.zoo.preset import (
-    CARD,
     CONFIG,
     METADATA,
     WEIGHTS,
     Preset,
+    format_call,
     is_name,
     sha256,
 )
-from keras_drmm.zoo.preset_card import card
 from keras_drmm.zoo.preset_loader import from_preset
 
-FIELDS = (
-    "data",
-    "data_licence",
-    "setting",
-    "objective",
-    "labels",
-    "draw",
-    "seed",
-    "seconds",
-    "machine",
-    "backend",
-    "commit",
-    "command",
-    "validation_error",
-    "test_error",
-    "mean_test_error",
-    "std_test_error",
-    "draws",
-    "chosen",
-)
-
-# What the writer knows itself.
-ADDED = ("name", "keras", "sha256")
-
-# Text, as a CSV file gives, is refused: these are formatted and compared.
-NUMBERS = (
-    "seconds",
-    "validation_error",
-    "test_error",
-    "mean_test_error",
-    "std_test_error",
-    "draws",
-)
+README = "README.md"
+# The writer's own entries of `metadata.json`.
+OWN = ("name", "keras", "sha256")
 
 
-def save_preset(folder, model, metadata, overwrite=False):
-    """Write a trained model of the zoo as a preset, with its model card.
+def save_to_preset(preset_dir, model, card=None, overwrite=False):
+    """Save a model of the zoo as a preset, which `from_preset` loads.
 
-    The folder is written beside its place and checked there: what `from_preset` loads
-    predicts what `model` does. Then it is moved, so that no half of it can stay.
+    The folder holds `config.json`, `model.weights.h5`, `metadata.json` and a
+    `README.md`. It is written next to its destination and checked there: the model that
+    `from_preset` loads must predict what `model` does. Only then is it moved, so that
+    no half-written folder can remain.
 
     Args:
-        folder: where to; its last part is the preset's name.
-        model: a model that a function of the zoo returned, trained.
-        metadata: a dictionary of how it was trained and what came out. `data` (a name
-            of `keras_drmm.data.load`), `data_licence`, `setting` (what it learned
-            from: "semi-supervised", say), `objective` (the terms, in words), `labels`,
-            `draw`, `seed`, `seconds`, `machine`, `backend`, `commit`, `command`; in
-            percent `validation_error` (None where all labels were learned) and
-            `test_error` of this model, `mean_test_error` and `std_test_error` (None of
-            one draw) over `draws` draws of labels; `chosen`: which of these draws
-            it is, in words. The name, the version of Keras and the check sums are
-            added.
-        overwrite: whether a preset that is there may be replaced. Another folder never
-            is.
+        preset_dir: path of the folder; its last part is the preset's name.
+        model: a model made by a function of the zoo, usually trained.
+        card: dictionary of JSON values that describe the model, such as its data, its
+            error and the command that trained it. They are added to `metadata.json` and
+            `README.md`. NumPy scalars are converted.
+        overwrite: whether to replace a preset that already exists. A folder that is not
+            a preset is never replaced.
 
     Returns:
         The `Path` of the folder.
 
     Raises:
-        FileExistsError: the folder is there, and `overwrite` is False or it is no
-            preset.
-        ValueError: the folder's name, the metadata or the model is not as above.
+        FileExistsError: the folder exists, and either `overwrite` is False or the
+            folder is not a preset.
+        ValueError: the folder's name is not a plain name, the model is not as a
+            function of the zoo makes it, or `card` cannot be written as JSON.
 
     Example:
 
     >>> model = keras_drmm.zoo.rfm()
-    >>> keras_drmm.zoo.save_preset("my_rfm", model, metadata)
-    >>> model = keras_drmm.zoo.from_preset("my_rfm")
+    >>> folder = keras_drmm.zoo.save_to_preset("my_rfm", model, {"data": "mnist"})
+    >>> model = keras_drmm.zoo.from_preset(folder)
     """
-    folder = Path(folder).resolve()
-    _check(folder, model, metadata, overwrite)
+    folder = Path(preset_dir).resolve()
+    _check(folder, model, overwrite)
+    card = _as_json(card or {})
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".preset_", dir=folder.parent) as scratch:
-        # Of the same name, and not the temporary folder itself: that one is private.
+        # Not the temporary folder itself, which only its owner may read.
         new = Path(scratch) / folder.name
         new.mkdir()
-        _write(new, model, metadata)
+        _write(new, model, card)
         _check_copy(new, model)
         old = Path(scratch) / "old"
         if folder.exists():
@@ -113,93 +80,121 @@ def save_preset(folder, model, metadata, overwrite=False):
     return folder
 
 
-def rewrite_card(folder, changes):
-    """Change a preset's metadata, and its model card with it.
+def save_preset(folder, model, metadata, overwrite=False):
+    """Do what `save_to_preset` does; this is its old name."""
+    warn_renamed("`save_preset`", "`save_to_preset`")
+    return save_to_preset(folder, model, metadata, overwrite)
 
-    Weights, `config.json` and their check sums stay as they are.
+
+def rewrite_card(preset_dir, card):
+    """Replace the card of a preset, in its metadata and README.
+
+    The weights, `config.json` and their check sums stay as they are.
 
     Args:
-        folder: the preset's.
-        changes: {field of `save_preset`'s metadata: its new value}.
+        preset_dir: path of the preset's folder.
+        card: the new card, as for `save_to_preset`.
 
     Raises:
         FileNotFoundError: there is no preset, or one of its files is missing.
-        ValueError: a file is damaged, or the metadata would not be as `save_preset`
-            takes it.
+        ValueError: a file is damaged, or `card` cannot be written as JSON.
     """
-    preset = Preset(folder)
-    others = set(changes) - set(FIELDS)
-    if others:
-        raise ValueError(
-            f"Fields of `metadata` can be changed, not {', '.join(sorted(others))}."
-        )
-    metadata = preset.metadata | changes
-    _check_metadata({v: metadata[v] for v in metadata if v not in ADDED})
-    config = {"function": preset.function, **preset.arguments}
-    _write_card(preset.folder, config, metadata)
+    preset = Preset(preset_dir)
+    own = {name: preset.metadata[name] for name in OWN}
+    _write_card(preset.folder, own, _as_json(card))
 
 
-def _check(folder, model, metadata, overwrite):
+def _check(folder, model, overwrite):
     if not is_name(folder.name):
         raise ValueError(
             f"A preset's name has letters, digits, _ and -, got {folder.name!r}."
         )
-    # It would be lost, whatever it holds.
+    # Whatever such a folder holds would be lost.
     lacking = [v for v in (METADATA, CONFIG, WEIGHTS) if not (folder / v).is_file()]
     if folder.exists() and lacking:
         raise FileExistsError(
-            f"{folder} is there and is no preset: it has no {', '.join(lacking)}. "
+            f"{folder} exists and is no preset: it has no {', '.join(lacking)}. "
             "Choose another name, or move it away first."
         )
     if folder.exists() and not overwrite:
         raise FileExistsError(
-            f"{folder} is there. Choose another name, or give `overwrite=True`."
+            f"{folder} exists. Choose another name, or give `overwrite=True`."
         )
-    _check_metadata(metadata)
     if model.name not in FUNCTIONS:
         raise ValueError(
-            f"The model {model.name!r} is not of the zoo: it must come from one of "
+            f"The model {model.name!r} is not from the zoo: it must come from one of "
             f"{', '.join(FUNCTIONS)}."
         )
 
 
-def _check_metadata(metadata):
-    if set(metadata) != set(FIELDS):
+def _as_json(card):
+    """Return a card as JSON gives it back: plain values, lists and dictionaries."""
+    if not isinstance(card, dict) or not all(isinstance(v, str) for v in card):
         raise ValueError(
-            f"`metadata` has the fields {', '.join(FIELDS)}; these differ: "
-            f"{', '.join(sorted(set(metadata) ^ set(FIELDS)))}."
+            f"`card` must be a dictionary with names as keys, got {card!r}."
         )
-    absent = {"std_test_error"} if metadata["draws"] == 1 else set()
-    if metadata["validation_error"] is None:
-        absent.add("validation_error")
-    for name in NUMBERS:
-        if name in absent:
-            continue
-        if not isinstance(metadata[name], Real):
-            raise ValueError(f"{name!r} must be a number, got {metadata[name]!r}.")
+    own = [name for name in OWN if name in card]
+    if own:
+        raise ValueError(
+            f"`card` must not have the entries {', '.join(own)}, which describe the "
+            "preset's files."
+        )
+    try:
+        return json.loads(json.dumps(card, default=_plain, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`card` cannot be written as JSON: {error}.") from None
 
 
-def _write(folder, model, metadata):
+def _plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} is not a JSON value")
+
+
+def _write(folder, model, card):
     arguments = model.get_config()
     config = {"function": model.name}
     for name in shape_arguments(FUNCTIONS[model.name]):
         config[name] = arguments[name]
     _write_json(folder / CONFIG, config)
-    # A twin that was never compiled: the file holds no optimizer's state.
-    twin = type(model).from_config(arguments)
-    twin.set_weights(model.get_weights())
-    twin.save_weights(folder / WEIGHTS)
+    # A copy that was never compiled, so that the file holds no optimizer's state.
+    copy = type(model).from_config(arguments)
+    copy.set_weights(model.get_weights())
+    copy.save_weights(folder / WEIGHTS)
     sums = {file: sha256((folder / file).read_bytes()) for file in (CONFIG, WEIGHTS)}
-    added = {"name": folder.name, "keras": keras.__version__, "sha256": sums}
-    _write_card(folder, config, {**metadata, **added})
+    own = {"name": folder.name, "keras": keras.__version__, "sha256": sums}
+    _write_card(folder, own, card)
 
 
-def _write_card(folder, config, metadata):
-    # In one order, whichever way the fields came.
-    name, *others = ADDED
-    ordered = {field: metadata[field] for field in (name, *FIELDS, *others)}
-    _write_json(folder / METADATA, ordered)
-    _write_text(folder / CARD, card(config, ordered))
+def _write_card(folder, own, card):
+    first, *others = OWN
+    metadata = {first: own[first], **card, **{v: own[v] for v in others}}
+    _write_json(folder / METADATA, metadata)
+    _write_text(folder / README, _readme(folder, own["name"], card))
+
+
+def _readme(folder, name, card):
+    config = json.loads((folder / CONFIG).read_bytes())
+    call = format_call(config.pop("function"), config)
+    rows = [f"| {field} | {_cell(value)} |" for field, value in card.items()]
+    table = "\n".join(["", "| | |", "|---|---|", *rows, ""]) if rows else ""
+    return f"""# {name}
+
+Weights of `keras_drmm.zoo.{call}`.
+{table}
+```python
+import keras_drmm
+
+model = keras_drmm.zoo.from_preset("{name}")
+```
+
+A preset that is not shipped with the library is loaded by the path of its folder.
+"""
+
+
+def _cell(value):
+    """Return a value as text that stays within its cell of a Markdown table."""
+    return str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def _write_json(path, content):
@@ -208,14 +203,14 @@ def _write_json(path, content):
 
 
 def _write_text(path, text):
-    # The same bytes on every system: they have a check sum.
+    # The same bytes on every system, because they have a check sum.
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _check_copy(folder, model):
     """Raise unless the preset predicts what the model does."""
     images = np.random.default_rng(0).random((4, *model.image_shape), "float32")
-    # Not `predict`, which compiles for seconds.
+    # Not by `predict`, which takes seconds to compile.
     ours, loaded = (
         ops.convert_to_numpy(v(images, training=False))
         for v in (model, from_preset(folder))

@@ -1,4 +1,4 @@
-"""The learning settings that models of the zoo share."""
+"""Learning settings that models of the zoo share."""
 
 import keras
 from keras import layers

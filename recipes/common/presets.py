@@ -43,7 +43,8 @@ def load(preset, fields):
         if missing:
             sys.exit(
                 f"{found.folder / METADATA} has no {', '.join(missing)}. Write the "
-                "preset by `keras_drmm.zoo.save_preset`, which asks for all fields."
+                "preset by `python -m recipes.publish_preset`, or give "
+                "`keras_drmm.zoo.save_to_preset` a `card` with these entries."
             )
         return found.metadata, zoo.from_preset(preset)
     except (FileNotFoundError, ValueError) as problem:
@@ -51,7 +52,7 @@ def load(preset, fields):
 
 
 def load_data(metadata, data_dir):
-    """Return the data set that a preset learned from, as `keras_drmm.data.load` does.
+    """Return the data set that a preset was trained on, from `keras_drmm.data.load`.
 
     Raises:
         SystemExit: the data set is missing or damaged, or its download failed.

@@ -1,4 +1,4 @@
-"""Grids hold what they say, where they say it."""
+"""Grids show what they say, where they say it."""
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ LABELS = np.array([2, 0, 1, 0, 1, 2])
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """What is drawn instead of a file: {path: rows}."""
+def plotted(monkeypatch):
+    """The pictures that would be written to a file, {path: rows}."""
     rows = {}
 
     def keep(pictures, pixel_range, path):
@@ -25,15 +25,15 @@ def drawn(monkeypatch):
 
 
 def build():
-    model = DRMM([Level(4, 3, pool_size=2), Level(5, 3)], 3, (8, 8, 1))
+    model = DRMM([Level(4, 3, pool_size=2), Level(5, 3)], (8, 8, 1), 3)
     model.noise_variance.assign(0.01)
     return model
 
 
-def test_transfer_has_the_image_s_switches_in_rows_and_classes_in_columns(drawn):
+def test_transfer_has_the_image_s_switches_in_rows_and_classes_in_columns(plotted):
     model = build()
     analysis.plot_nuisance_transfer(model, X, LABELS, "path")
-    rows = list(drawn["path"].values())
+    rows = list(plotted["path"].values())
     for row, index in zip(rows, (1, 2, 0), strict=True):
         np.testing.assert_array_equal(row[0], X[index])
         switches = model.infer(X[index : index + 1]).switches
@@ -42,11 +42,11 @@ def test_transfer_has_the_image_s_switches_in_rows_and_classes_in_columns(drawn)
             np.testing.assert_allclose(row[1 + c], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_samples_are_shown_without_and_with_noise(drawn):
+def test_samples_are_shown_without_and_with_noise(plotted):
     model = build()
     analysis.plot_samples(model, "path", columns=4, seed=1)
     images, classes = model.sample(12, np.arange(3).repeat(4), seed=1)
-    for c, row in enumerate(drawn["path"].values()):
+    for c, row in enumerate(plotted["path"].values()):
         np.testing.assert_array_equal(row[4:], images[classes == c])
         noise = row[4:] - row[:4]
         assert noise.std() == pytest.approx(0.1, rel=0.15)
@@ -54,10 +54,10 @@ def test_samples_are_shown_without_and_with_noise(drawn):
     assert float(model.noise_variance) == pytest.approx(0.01)
 
 
-def test_filters_are_drawn_on_a_scale_of_their_own(drawn):
+def test_filters_have_a_scale_of_their_own(plotted):
     model = build()
     analysis.plot_filters(model, "path", columns=3)
-    first, second = drawn["path"].values()
+    first, second = plotted["path"].values()
     kernel = ops.convert_to_numpy(model.levels[0].conv.kernel)
     for number in range(4):
         picture = first[number] if number < 3 else second[0]

@@ -10,7 +10,7 @@ X = np.random.default_rng(0).random((6, 8, 8, 1)).astype("float32")
 
 
 def build():
-    return DRMM([Level(4, 3, pool_size=2)], 3, (8, 8, 1))
+    return DRMM([Level(4, 3, pool_size=2)], (8, 8, 1), 3)
 
 
 def test_rows_show_images_and_reconstructions(tmp_path):

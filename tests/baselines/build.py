@@ -1,4 +1,4 @@
-"""The peers, tiny, and their formulas in NumPy."""
+"""Tiny baselines, and their formulas in NumPy."""
 
 import keras
 import numpy as np
@@ -26,9 +26,9 @@ def network():
     return keras.Model(image, keras.layers.Dense(3)(hidden))
 
 
-PEERS = {
-    "SWWAE": lambda: SWWAE(levels(), 3, (5, 5, 1), dropout=0.1, classifier_levels=1),
-    "Ladder": lambda: Ladder(levels(), 3, (5, 5, 1), noise=0.2),
+BASELINES = {
+    "SWWAE": lambda: SWWAE(levels(), (5, 5, 1), 3, dropout=0.1, classifier_levels=1),
+    "Ladder": lambda: Ladder(levels(), (5, 5, 1), 3, noise=0.2),
     "PseudoLabel": lambda: PseudoLabel(network(), alpha=0.5, t1=1, t2=3),
 }
 

@@ -15,7 +15,7 @@ INPUT = ops.convert_to_tensor(X)
 
 
 def build(noise=0.3):
-    return randomise(Ladder(levels(), 3, (5, 5, 1), noise, denoising=0.4))
+    return randomise(Ladder(levels(), (5, 5, 1), 3, noise, denoising=0.4))
 
 
 def g(noisy, u, a):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.baselines.build import PEERS, X, Y, cross_entropy, randomise
+from tests.baselines.build import BASELINES, X, Y, cross_entropy, randomise
 
 
 @pytest.mark.smoke
 def test_loss_is_lees_over_the_ramp():
     """α = 0.5 from 1 to 3 steps: weights 0, 0, 0.25, 0.5, 0.5."""
-    model = randomise(PEERS["PseudoLabel"]())
+    model = randomise(BASELINES["PseudoLabel"]())
     # Without a learning rate the logits stay.
     model.compile("sgd")
     model.optimizer.learning_rate = 0.0
@@ -28,7 +28,7 @@ def test_loss_is_lees_over_the_ramp():
 
 
 def test_without_labels_all_rows_are_guessed_and_with_all_none():
-    model = randomise(PEERS["PseudoLabel"]())
+    model = randomise(BASELINES["PseudoLabel"]())
     model.steps.assign(10)
     outputs = model.passes(ops.convert_to_tensor(X))
     logits = ops.convert_to_numpy(outputs.logits)

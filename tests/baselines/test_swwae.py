@@ -62,7 +62,7 @@ def unpool(z, where, rows, columns):
 
 @pytest.fixture
 def model():
-    return randomise(SWWAE(levels(), 3, (5, 5, 1), 0.7, 0.3))
+    return randomise(SWWAE(levels(), (5, 5, 1), 3, 0.7, 0.3))
 
 
 @pytest.mark.smoke
@@ -111,7 +111,7 @@ def test_levels_of_the_classifier_are_not_decoded(model):
 
     The other model's weights are this one's but those of the third level's decoder.
     """
-    shorter = SWWAE(levels(), 3, (5, 5, 1), 0.7, 0.3, classifier_levels=1)
+    shorter = SWWAE(levels(), (5, 5, 1), 3, 0.7, 0.3, classifier_levels=1)
     assert len(shorter.decoders) == 2
     for ours, theirs in [
         *zip(shorter.levels, model.levels, strict=True),
@@ -135,12 +135,12 @@ def test_levels_of_the_classifier_are_not_decoded(model):
     for given in (found.logits, shorter(x)):
         np.testing.assert_allclose(ops.convert_to_numpy(given), logits, rtol=1e-5)
     assert shorter.from_config(shorter.get_config()).classifier_levels == 1
-    with pytest.raises(ValueError, match="no level to decode"):
-        SWWAE(levels(), 3, (5, 5, 1), classifier_levels=3)
+    with pytest.raises(ValueError, match="`classifier_levels` must be less than 3"):
+        SWWAE(levels(), (5, 5, 1), 3, classifier_levels=3)
 
 
 def test_a_channel_a_class_starts_as_its_own_class():
-    model = SWWAE([*levels()[:2], Level(3, 1)], 3, (5, 5, 1))
+    model = SWWAE([*levels()[:2], Level(3, 1)], (5, 5, 1), 3)
     np.testing.assert_array_equal(ops.convert_to_numpy(model.head.kernel), np.eye(3))
 
 
@@ -159,7 +159,7 @@ def test_decoder_is_untied(model):
 
 
 def test_dropout_hides_the_top_from_the_classifier():
-    model = randomise(SWWAE(levels(), 3, (5, 5, 1), dropout=0.9))
+    model = randomise(SWWAE(levels(), (5, 5, 1), 3, dropout=0.9))
     x = ops.convert_to_tensor(X)
     one, other = (model.passes(x, training=True) for _ in range(2))
     assert np.any(

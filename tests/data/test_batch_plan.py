@@ -55,7 +55,7 @@ def test_every_part_of_a_batch_holds_its_share(sizes):
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1, 2.0])
 def test_batch_size_out_of_range(batch_size):
-    with pytest.raises(ValueError, match="batch_size must be an integer from 2 on"):
+    with pytest.raises(ValueError, match="must be an integer of at least 2, got"):
         plan_batches(10, 10, batch_size, None)
 
 
@@ -76,6 +76,6 @@ def test_batch_of_one_without_unlabelled_rows():
     ],
 )
 def test_labelled_per_batch_out_of_range(num_unlabelled, labelled_per_batch, limits):
-    message = f"must be an integer {limits}, but it is {labelled_per_batch}"
+    message = f"must be an integer {limits}, got {labelled_per_batch}"
     with pytest.raises(ValueError, match=re.escape(message)):
         plan_batches(50, num_unlabelled, 20, labelled_per_batch)

@@ -150,7 +150,7 @@ def test_missing_key_is_named(key, arrays, tmp_path):
         ({"y_test": np.zeros((3, 2), "uint8")}, r"y_test must hold .*\(3, 2\)"),
         ({"y_train": np.zeros(5, "uint8")}, "6 images, but y_train has 5 labels"),
         ({"y_test": np.zeros(4, "uint8")}, "3 images, but y_test has 4 labels"),
-        ({"x_test": np.zeros((3, 5, 4, 3), "uint8")}, "Write them in one shape"),
+        ({"x_test": np.zeros((3, 5, 4, 3), "uint8")}, "Write them with the same shape"),
     ],
 )
 def test_wrong_arrays_are_named_with_their_file(changes, message, arrays, tmp_path):

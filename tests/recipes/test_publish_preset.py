@@ -129,16 +129,61 @@ def test_the_card_says_which_run_was_chosen(ours, others, words):
     assert recipe.choice(draws[0], draws) == words
 
 
+def test_the_readme_has_the_figures(tmp_path):
+    card = METADATA | {"command": "python recipes/table.py --draw 3"}
+    folder = zoo.save_to_preset(tmp_path / "tiny", zoo.rfm((16, 16, 1), 3), card)
+    preset = Preset(folder)
+    text = recipe.readme(preset)
+    for figure in ("| 1.21 % |", "1.31 ± 0.09 %, 7 draws", "| 2.50 % |", "| 1234 s |"):
+        assert figure in text
+    for field in ("commit", "machine", "backend", "data_licence"):
+        assert METADATA[field] in text
+    for field in ("setting", "objective", "chosen"):
+        assert f"| {field} | {METADATA[field]} |" in text
+    # As commands are called today; the metadata have the one that ran.
+    assert "| command | `python -m recipes.table --draw 3` |" in text
+    assert preset.metadata["command"] == card["command"]
+    assert 'from_preset("tiny")' in text
+    assert "python -m recipes.evaluate --preset tiny" in text
+    assert "16x16x1 floats" in text
+    assert "It knows 3 classes" in text
+    preset.metadata |= {"draws": 1, "std_test_error": None, "validation_error": None}
+    text = recipe.readme(preset)
+    assert "1.31 %, 1 draw |" in text
+    assert "| none: all labels were learned |" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 5}, "these differ: epochs"),
+        ({"test_error": "1.21"}, "'test_error' must be a number"),
+        ({"std_test_error": None}, "'std_test_error' must be a number"),
+        ({"mean_test_error": None}, "'mean_test_error' must be a number"),
+    ],
+)
+def test_a_card_has_all_its_entries(changes, message):
+    recipe.check(METADATA)
+    recipe.check(METADATA | {"draws": 1, "std_test_error": None})
+    recipe.check(METADATA | {"validation_error": None})
+    with pytest.raises(ValueError, match=message):
+        recipe.check(METADATA | changes)
+    with pytest.raises(ValueError, match="these differ: chosen"):
+        recipe.check({k: v for k, v in METADATA.items() if k != "chosen"})
+
+
 def test_refresh_writes_what_the_rows_say(record, tmp_path, monkeypatch, capsys):
     shipped = tmp_path / "zoo"
     monkeypatch.setattr(preset_module, "SHIPPED", shipped)
-    stale = METADATA | {"objective": "", "validation_error": None}
-    folder = zoo.save_preset(shipped / "tiny", zoo.rfm((16, 16, 1), 3), stale)
+    # The entries of a card may come in any order.
+    stale = dict(reversed(METADATA.items()))
+    stale |= {"objective": "", "validation_error": None}
+    folder = zoo.save_to_preset(shipped / "tiny", zoo.rfm((16, 16, 1), 3), stale)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     # CSV has no None.
     record(validation_error="", draw=0, test_error=1.0)
     record(validation_error="")
-    unknown = zoo.save_preset(shipped / "unknown", zoo.rfm((16, 16, 1), 3), METADATA)
+    unknown = zoo.save_to_preset(shipped / "unknown", zoo.rfm((16, 16, 1), 3), METADATA)
     with pytest.raises(SystemExit, match="no row"):
         recipe.main(["--refresh"])
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -149,6 +194,8 @@ def test_refresh_writes_what_the_rows_say(record, tmp_path, monkeypatch, capsys)
     changed = recipe.entries(recipe.recorded("rfm", stale))
     assert changed["draws"] == 2
     assert preset.metadata == json.loads(before["metadata.json"]) | changed
+    # In the order that a published one has.
+    assert [*preset.metadata] == ["name", *recipe.FIELDS, "keras", "sha256"]
     for file in ("config.json", "model.weights.h5"):
         assert (folder / file).read_bytes() == before[file]
     assert "1.10 ± 0.15 %, 2 draws" in (folder / "README.md").read_text("utf-8")
@@ -160,3 +207,5 @@ def test_shipped_cards_say_what_the_rows_say(name):
     preset = Preset(name)
     expected = recipe.entries(recipe.recorded(preset.function, preset.metadata))
     assert {field: preset.metadata[field] for field in expected} == expected
+    text = (preset.folder / "README.md").read_text(encoding="utf-8")
+    assert text == recipe.readme(preset)

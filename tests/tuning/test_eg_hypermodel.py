@@ -1,6 +1,7 @@
 """A search chooses by hidden labels of the training set, and the same each time."""
 
 import dataclasses
+import doctest
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_drmm
 from keras_drmm import DRMM, EG, HardEM, Level, data
 from keras_drmm.baselines import PseudoLabel
 
@@ -30,8 +32,8 @@ SEED = 6
 
 
 def small(algorithm=None):
-    model = DRMM([Level(8, 3, pool_size=2)], 3, (8, 8, 1), pooling=None)
-    model.compile(algorithm=algorithm or EG(rows_per_render=2))
+    model = DRMM([Level(8, 3, pool_size=2)], (8, 8, 1), 3, pooling=None)
+    model.compile(algorithm=algorithm or EG(render_divisor=2))
     return model
 
 
@@ -85,7 +87,7 @@ def test_builds_a_model_of_the_zoo_with_the_hyperparameters(name):
         expected["nonnegativity"] = 0
     for key, value in expected.items():
         assert getattr(model.algorithm, key) == value
-    assert model.algorithm.rows_per_render == own.rows_per_render > 1
+    assert model.algorithm.render_divisor == own.render_divisor > 1
     rate = model.optimizer._learning_rate
     assert float(rate(0)) == pytest.approx(VALUES["learning_rate"])
     assert float(rate(STEPS)) == pytest.approx(0, abs=1e-9)
@@ -219,9 +221,9 @@ def test_any_classifier_can_be_searched_for(tmp_path):
                     keras.layers.Dense(3),
                 ]
             )
-            peer = PseudoLabel(network, alpha=0.1)
-            peer.compile(keras.optimizers.Adam(1e-2))
-            return peer
+            baseline = PseudoLabel(network, alpha=0.1)
+            baseline.compile(keras.optimizers.Adam(1e-2))
+            return baseline
 
     tuner = keras_tuner.GridSearch(
         Width(),
@@ -248,6 +250,17 @@ def test_seed_none_draws_other_weights():
         assert same == is_same
 
 
+@pytest.mark.parametrize("kind", [EGHyperModel, SemiSupervisedHyperModel])
+def test_examples_are_true(kind, tmp_path, monkeypatch):
+    # keras-tuner writes its trials to the working directory.
+    monkeypatch.chdir(tmp_path)
+    names = {"keras_drmm": keras_drmm, "keras_tuner": keras_tuner, kind.__name__: kind}
+    finder = doctest.DocTestFinder(recurse=False)
+    (test,) = finder.find(kind, kind.__name__, globs=names)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
 def test_search_without_validation_rows_stops_at_once(tmp_path):
     with pytest.raises(ValueError, match="no validation rows"):
         make_tuner(tmp_path).search(make_dataset(validation=0), verbose=0)
@@ -264,7 +277,7 @@ def test_validation_rows_must_be_hidden():
     dataset = make_dataset()
     dataset.labelled_indices = dataset.validation_indices[:1]
     hypermodel = EGHyperModel(small, STEPS)
-    with pytest.raises(ValueError, match="with their labels"):
+    with pytest.raises(ValueError, match="sees the labels of some validation rows"):
         hypermodel.fit(None, None, dataset)
 
 

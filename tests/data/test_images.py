@@ -42,7 +42,7 @@ def test_a_single_bad_float_is_found(value, row):
 
 @pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint16", "bool"])
 def test_other_types_are_refused(dtype):
-    with pytest.raises(ValueError, match=rf"{dtype}\. Convert them with"):
+    with pytest.raises(ValueError, match=rf"{dtype}\. Convert integers"):
         to_unit_range(np.zeros((1, 2, 2), dtype=dtype))
 
 

@@ -1,4 +1,4 @@
-"""What all peers share: labels, metrics, learning, saving, errors."""
+"""What all baselines share: labels, metrics, learning, saving, errors."""
 
 import doctest
 
@@ -10,12 +10,20 @@ from keras import ops
 import keras_drmm
 from keras_drmm import DRMM, Level, baselines, data
 from keras_drmm.baselines import SWWAE, Ladder, PseudoLabel
-from tests.baselines.build import PEERS, X, Y, cross_entropy, levels, network, randomise
+from tests.baselines.build import (
+    BASELINES,
+    X,
+    Y,
+    cross_entropy,
+    levels,
+    network,
+    randomise,
+)
 
 
-@pytest.fixture(params=PEERS)
+@pytest.fixture(params=BASELINES)
 def model(request):
-    model = PEERS[request.param]()
+    model = BASELINES[request.param]()
     # Compiling takes longer than the few steps of these tests.
     model.compile(keras.optimizers.Adam(0.03), run_eagerly=True)
     return model
@@ -58,8 +66,8 @@ def test_all_weights_learn_and_are_saved(model, tmp_path):
     for old, variable in zip(before, model.trainable_variables, strict=True):
         assert np.any(ops.convert_to_numpy(variable) != old), variable.path
 
-    model.save(tmp_path / "peer.keras")
-    loaded = keras.models.load_model(tmp_path / "peer.keras")
+    model.save(tmp_path / "baseline.keras")
+    loaded = keras.models.load_model(tmp_path / "baseline.keras")
     assert type(loaded) is type(model)
     assert loaded.weights_of_terms == model.weights_of_terms
     one, other = (v.get_config() for v in (model, loaded))
@@ -86,7 +94,7 @@ def test_all_weights_learn_and_are_saved(model, tmp_path):
     ],
 )
 def test_wrong_data_is_refused(x, y, message):
-    model = PEERS["PseudoLabel"]()
+    model = BASELINES["PseudoLabel"]()
     model.compile()
     with pytest.raises(ValueError, match=message):
         model.fit(x, y, verbose=0)
@@ -102,19 +110,19 @@ def test_own_objective_and_equal_rows(model):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SWWAE([], 3, (5, 5, 1)), "one or more `Level`s"),
-        (lambda: Ladder([keras.layers.ReLU()], 3, (5, 5, 1)), "one or more `Level`s"),
-        (lambda: SWWAE(levels(), 1, (5, 5, 1)), "num_classes"),
-        (lambda: SWWAE(levels(), 3, (5, 5, 1), intermediate=-1), "intermediate"),
-        (lambda: SWWAE(levels(), 3, (5, 5, 1), reconstruction="1"), "reconstruction"),
-        (lambda: SWWAE(levels(), 3, (5, 5, 1), dropout=2), "rate"),
+        (lambda: SWWAE([], (5, 5, 1), 3), "one or more `Level`s"),
+        (lambda: Ladder([keras.layers.ReLU()], (5, 5, 1), 3), "one or more `Level`s"),
+        (lambda: SWWAE(levels(), (5, 5, 1), 1), "num_classes"),
+        (lambda: SWWAE(levels(), (5, 5, 1), 3, intermediate=-1), "intermediate"),
+        (lambda: SWWAE(levels(), (5, 5, 1), 3, reconstruction="1"), "reconstruction"),
+        (lambda: SWWAE(levels(), (5, 5, 1), 3, dropout=2), "rate"),
         (
-            lambda: SWWAE([Level(2, 3, top_down_batch_norm=True)], 3, (5, 5, 1)),
+            lambda: SWWAE([Level(2, 3, top_down_batch_norm=True)], (5, 5, 1), 3),
             "without `top_down_batch_norm`",
         ),
-        (lambda: Ladder(levels(), 3, (5, 5, 1), noise=-0.1), "noise"),
-        (lambda: Ladder(levels(), 3, (5, 5, 1), denoising=np.nan), "denoising"),
-        (lambda: Ladder([Level(2, 3)], 3, (5, 5, 1)), "batch_norm=True"),
+        (lambda: Ladder(levels(), (5, 5, 1), 3, noise=-0.1), "noise"),
+        (lambda: Ladder(levels(), (5, 5, 1), 3, denoising=np.nan), "denoising"),
+        (lambda: Ladder([Level(2, 3)], (5, 5, 1), 3), "batch_norm=True"),
         (lambda: PseudoLabel(network, alpha=1.0), "built `keras.Model`"),
         (lambda: PseudoLabel(keras.Sequential([keras.layers.ReLU()])), "built"),
         (
@@ -132,18 +140,29 @@ def test_wrong_arguments_are_refused(make, message):
         make()
 
 
-@pytest.mark.parametrize("peer", [SWWAE, Ladder])
-def test_takes_the_levels_of_a_drmm_and_shares_no_weight(peer):
-    drmm = DRMM(levels(), 3, (5, 5, 1))
-    model = peer(drmm.levels, 3, (5, 5, 1))
+@pytest.mark.parametrize("kind", [SWWAE, Ladder])
+def test_takes_the_levels_of_a_drmm_and_shares_no_weight(kind):
+    drmm = DRMM(levels(), (5, 5, 1), 3)
+    model = kind(drmm.levels, (5, 5, 1), 3)
     shared = {id(v) for v in model.weights} & {id(v) for v in drmm.weights}
     assert not shared
 
 
-@pytest.mark.parametrize("name", ["SWWAE", "Ladder", "PseudoLabel"])
+@pytest.mark.parametrize("kind", [SWWAE, Ladder])
+def test_the_old_order_of_arguments_still_works(kind):
+    with pytest.warns(DeprecationWarning, match="input_shape, num_classes") as seen:
+        old = kind(levels(), 3, (5, 5, 1), 0.2)
+    assert seen[0].filename == __file__
+    new = kind(levels(), (5, 5, 1), 3, 0.2).get_config()
+    old = old.get_config()
+    for name in new.keys() - {"levels", "name"}:
+        assert old[name] == new[name]
+
+
+@pytest.mark.parametrize("name", baselines.__all__)
 def test_examples_are_true(name):
     names = {"np": np, "keras_drmm": keras_drmm, "Level": Level, **vars(baselines)}
-    peer = getattr(baselines, name)
-    (test,) = doctest.DocTestFinder(recurse=False).find(peer, name, globs=names)
+    baseline = getattr(baselines, name)
+    (test,) = doctest.DocTestFinder(recurse=False).find(baseline, name, globs=names)
     assert test.examples
     assert doctest.DocTestRunner().run(test).failed == 0

@@ -1,29 +1,29 @@
-"""Peer: how a peer meets Keras' fit, evaluate and predict."""
+"""Baseline: what the baselines share, so that fit, evaluate and predict work."""
 
 import math
 
-import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers import Level
 from keras_drmm.models import checks
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.trainer import Trainer
 
 
-class Peer(Learner):
-    """Base of the peers: a classifier that also learns from unlabelled rows.
+class Baseline(Learner):
+    """Base of the baselines: a classifier that also learns from unlabelled rows.
 
-    A subclass gives itself `image_shape` and `num_classes` and defines
+    A subclass sets `image_shape` and `num_classes` and defines
 
     - `classify(images, training)`, which returns logits,
-    - `passes(images, training)`, what the objective looks at, with its `logits`,
-    - `terms(outputs, labels)`, the unweighted terms of the objective by name.
+    - `passes(images, training)`, which returns what the objective needs, including
+      `logits`,
+    - `terms(outputs, labels)`, which returns the unweighted terms of the objective by
+      name.
 
     Args:
-        weights_of_terms: {name of a term: its weight}. Terms of weight 0 are left out,
-            each of the others is logged under its name.
+        weights_of_terms: {name of a term: its weight}. Terms with weight 0 are left
+            out; each of the others is logged under its name.
         **kwargs: `name`, `dtype` of `keras.Model`.
     """
 
@@ -47,37 +47,39 @@ class Peer(Learner):
             **kwargs: further arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: a `loss` is given.
+            ValueError: a `loss` was given.
         """
         if kwargs.get("loss") is not None:
             raise ValueError(
-                f"{type(self).__name__} has an objective of its own: compile it "
-                "without `loss`, and give its weights when you make the model."
+                f"{type(self).__name__} has an objective of its own. Compile it "
+                "without `loss`; the weights of its terms are arguments of the model."
             )
         self._compile(
             BaselineTrainer(self), optimizer, metrics, jit_compile, {}, **kwargs
         )
 
     def count_step(self):
-        """Take note of a training step, where terms depend on how many there were."""
+        """Count a training step, in models whose terms depend on their number."""
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """Learn; see `keras.Model.fit`.
+        """Train the model as `keras.Model.fit` does.
 
         Args:
-            x: images, floats, or a data set of (images, labels) batches.
-            y: integer labels, -1 for an unlabelled row; None with a data set.
+            x: float images, or a data set of (images, labels) batches.
+            y: integer labels, -1 for unlabelled rows; None with a data set.
             *args: further arguments of `keras.Model.fit`.
             **kwargs: further arguments of `keras.Model.fit`.
 
         Raises:
             ValueError: images or labels are not what the model takes, or no row is
-                labelled. Arrays are checked whole, data sets by their first batch.
+                labelled. Of a data set only the first batch is checked.
         """
         any_value = (-math.inf, math.inf)
         checks.check_data(x, y, self.image_shape, any_value, self.num_classes)
         if hasattr(x, "shape") and (y is None or np.max(ops.convert_to_numpy(y)) < 0):
-            raise ValueError("No row is labelled: give some rows a label from 0 on.")
+            raise ValueError(
+                "No row is labelled: give at least one row a label of 0 or more."
+            )
         return super().fit(x, y, *args, **kwargs)
 
 
@@ -105,31 +107,8 @@ class BaselineTrainer(Trainer):
 
     def train_step(self, *args):
         if args[-1][2] is not None:
-            raise ValueError("Rows have no weights here: leave `sample_weight` out.")
+            raise ValueError("Rows have no weights here: leave out `sample_weight`.")
         return super().train_step(*args)
-
-
-def copy_levels(levels):
-    """Return new levels of the same configuration, with weights of their own.
-
-    Raises:
-        ValueError: `levels` is empty or holds something else than a `Level`.
-    """
-    levels = list(levels)
-    if not levels or not all(isinstance(level, Level) for level in levels):
-        raise ValueError(f"`levels` must be one or more `Level`s, got {levels!r}.")
-    return [Level.from_config(level.get_config()) for level in levels]
-
-
-def serialize_levels(levels):
-    """Return what `deserialize_levels` makes levels of."""
-    return [keras.saving.serialize_keras_object(level) for level in levels]
-
-
-def deserialize_levels(config):
-    """Return a model's configuration with its levels instead of theirs."""
-    levels = [keras.saving.deserialize_keras_object(v) for v in config["levels"]]
-    return {**config, "levels": levels}
 
 
 def standardize_amount(value, name):

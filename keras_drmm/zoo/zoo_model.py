@@ -1,0 +1,23 @@
+"""Arguments that all functions of the zoo have in common.
+
+- `input_shape`: shape (H, W, C) of an image.
+- `num_classes`: number of classes.
+- `training_steps`, of models that learn by `EG`: number of steps of the whole training,
+  over which the learning rate falls to 0 along a cosine. None keeps the rate constant.
+- `preset`: name or folder of a preset whose weights the model gets, see `from_preset`.
+  None gives initial weights.
+
+Raises:
+    FileNotFoundError: there is no such preset, or one of its files is missing.
+    ValueError: the preset is damaged, or it is for another model or other arguments.
+"""
+
+import inspect
+
+_COMMON = __doc__
+
+
+def zoo_model(function):
+    """Append this module's docstring to that of a function of the zoo, for `help`."""
+    function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{_COMMON}"
+    return function
