@@ -186,6 +186,23 @@ class RenderingModel(Learner):
         images = keras.Input(self.image_shape, name="images")
         keras.Model(images, self(images)).export(filepath, format, **kwargs)
 
+    @classmethod
+    def from_preset(cls, name_or_path, load_weights=True):
+        """Return a trained model of the zoo; see `keras_drmm.zoo.from_preset`.
+
+        Raises:
+            ValueError: the preset is of another kind of model.
+        """
+        from keras_drmm.zoo.preset_loader import from_preset_as
+
+        return from_preset_as(cls, name_or_path, load_weights)
+
+    def save_to_preset(self, preset_dir, card=None, overwrite=False):
+        """Write a preset of the zoo; see `keras_drmm.zoo.save_to_preset`."""
+        from keras_drmm.zoo import save_to_preset
+
+        return save_to_preset(preset_dir, self, card, overwrite)
+
     @property
     def initialized(self):
         """Whether EM can start: after `initialize`, or after any training step."""

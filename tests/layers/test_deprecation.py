@@ -3,9 +3,23 @@
 import inspect
 import warnings
 
+import keras
 import numpy as np
 import pytest
 
+from keras_drmm import (
+    DRFM,
+    EG,
+    HardEM,
+    Level,
+    SoftEM,
+    convert,
+    em,
+    layers,
+    learning,
+    models,
+    trees,
+)
 from keras_drmm.layers.deprecation import reordered_arguments
 
 SHAPE = (28, 28, 1)
@@ -88,3 +102,63 @@ def test_signature_is_the_one_of_today():
 def test_a_missing_argument_is_an_error():
     with pytest.warns(DeprecationWarning, match="Swapped"), pytest.raises(TypeError):
         Swapped([], 3)
+
+
+@pytest.mark.smoke
+def test_older_names_of_arguments_and_attributes():
+    """Each gives what the new name gives, with a warning that names the new one."""
+    noise = keras.layers.GaussianNoise(0.1)
+    with pytest.warns(DeprecationWarning, match="augmentation"):
+        eg = EG(consistency=1.0, nuisance=noise, rows_per_render=3)
+    assert eg == EG(consistency=1.0, augmentation=noise, render_divisor=3)
+    with pytest.warns(DeprecationWarning, match="render_divisor"):
+        assert eg.rows_per_render == 3
+    for algorithm in (HardEM, SoftEM):
+        with pytest.warns(DeprecationWarning, match="gram_divisor"):
+            assert algorithm(rows_per_gram=2) == algorithm(gram_divisor=2)
+    levels = [Level(2, 3, data_format="channels_last")]
+    with pytest.warns(DeprecationWarning, match="num_factors"):
+        model = DRFM(levels, (4, 4, 1), 3, factors=5)
+    assert model.num_factors == 5
+    with pytest.warns(DeprecationWarning, match="factor_templates.templates"):
+        assert model.loadings is model.factor_templates.templates
+    with pytest.warns(DeprecationWarning, match="as a keyword"):
+        model.compile("sgd", EG())
+    assert model.algorithm == EG()
+    images = np.zeros((2, 4, 4, 1), "float32")
+    with pytest.warns(DeprecationWarning, match="render_divisor"):
+        assert model.e_step(images, rows_per_render=0).rendered == []
+    with pytest.warns(DeprecationWarning, match="augmented_logits"):
+        assert model.infer(images).disturbed_logits is None
+
+
+@pytest.mark.smoke
+def test_an_argument_under_both_names_is_refused():
+    with pytest.raises(TypeError, match="leave out `rows_per_gram`"):
+        HardEM(rows_per_gram=2, gram_divisor=2)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("old", "name", "new"),
+    [
+        (models, "EvolutionaryDRMM", trees),
+        (models, "EvolutionaryForest", trees),
+        (models, "Level", layers),
+        (models, "from_convnet", convert),
+        (models, "to_inference_model", convert),
+        (learning, "HardEM", em),
+        (learning, "SoftEM", em),
+    ],
+)
+def test_older_places_of_names(old, name, new):
+    with pytest.warns(DeprecationWarning, match=new.__name__):
+        assert getattr(old, name) is getattr(new, name)
+
+
+@pytest.mark.smoke
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        models.Nothing  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        HardEM().nothing  # noqa: B018
