@@ -14,6 +14,7 @@ from keras_drmm.zoo.functions import FUNCTIONS
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.once
 def test_named_tests_exist():
     """Each `file::function` of the table of properties."""
     text = (ROOT / "docs" / "guides" / "properties.md").read_text()
@@ -25,6 +26,7 @@ def test_named_tests_exist():
         assert function in names, f"{file}::{function}"
 
 
+@pytest.mark.once
 @pytest.mark.smoke
 def test_no_cell_is_empty():
     text = (ROOT / "docs" / "guides" / "properties.md").read_text()
@@ -34,6 +36,7 @@ def test_no_cell_is_empty():
         assert all(cell.strip() for cell in row.strip("|").split("|")), row
 
 
+@pytest.mark.once
 @pytest.mark.smoke
 def test_pages_of_the_site_exist():
     pages = set(re.findall(r": (\S+\.md)", (ROOT / "mkdocs.yml").read_text()))
@@ -41,6 +44,7 @@ def test_pages_of_the_site_exist():
     assert pages == on_disk
 
 
+@pytest.mark.once
 @pytest.mark.smoke
 def test_files_that_readme_names_exist():
     text = (ROOT / "README.md").read_text()
@@ -52,6 +56,7 @@ def test_files_that_readme_names_exist():
         assert (ROOT / name).exists(), name
 
 
+@pytest.mark.once
 @pytest.mark.smoke
 def test_names_of_the_zoo_in_readme_are_its_models():
     text = (ROOT / "README.md").read_text()

@@ -75,8 +75,9 @@ class EGHyperModel(SemiSupervisedHyperModel):
     ...     seed=1,  # keras-tuner would replace 0 by a random seed
     ... )
     >>> tuner.search(dataset, epochs=1, verbose=0)
-    >>> sorted(tuner.get_best_hyperparameters()[0].values)[:3]
-    ['class_kl', 'consistency', 'entropy']
+    >>> best = tuner.get_best_hyperparameters()[0]
+    >>> 0.01 <= best.get("entropy") <= 10
+    True
     """
 
     def __init__(self, model, training_steps, seed=0, **arguments):
