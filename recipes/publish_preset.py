@@ -142,12 +142,12 @@ def recorded(model, run):
     Raises:
         ValueError: the run has no row.
     """
-    from recipes.reporting import page as report
+    from recipes.reporting import records
 
     wanted = {"model": model}
     for name in OF_RUN:
         wanted[name] = "" if run[name] is None else str(run[name])
-    for row in report.rows("tables"):
+    for row in records.rows("tables"):
         if wanted.items() <= row.items():
             return row
     raise ValueError(
@@ -163,11 +163,12 @@ def entries(row):
     Args:
         row: the run's row of `tables.csv`.
     """
-    from recipes.reporting import grouping
-    from recipes.reporting import page as report
+    from recipes.reporting.records import cell_of, grouped, rows, settings_of
 
-    ((key, _),) = grouping.grouped([row], report.CELL)
-    draws = dict(grouping.grouped(report.rows("tables"), report.CELL))[key]
+    def experiment(row):
+        return cell_of(row), settings_of(row)
+
+    draws = dict(grouped(rows("tables"), experiment))[experiment(row)]
     errors = [float(v["test_error"]) for v in draws]
     return {
         "setting": row["setting"],

@@ -1,9 +1,27 @@
-"""Write the tables and pictures of README.md and docs/results.md from recorded rows.
+"""Write the results of README.md and the site from the recorded rows.
 
-python -m recipes.report
+    python -m recipes.report
+
+Reads `recipes/results/*.csv` and writes the table of README.md, docs/results.md,
+docs/results_log.md and their pictures in docs/images. Seconds on one core.
 """
 
-from recipes.reporting.page import main
+from recipes.common.results import PROJECT
+from recipes.reporting import figures, log, page, readme
+from recipes.reporting.records import last_settings, rows
+
+
+def main():
+    """Write README's results, both pages and the pictures."""
+    docs = PROJECT / "docs"
+    readme.write(PROJECT / "README.md")
+    (docs / "results.md").write_text(page.page())
+    (docs / "results_log.md").write_text(log.page())
+    found = rows("tables"), rows("paper")
+    table = readme.table(*found)
+    runs = last_settings(found[0])
+    figures.write(runs, found[1], rows("epochs"), table, docs / "images")
+
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,7 @@
-"""Shared by all tests: fixed seeds, and Hypothesis without deadlines."""
+"""Shared by all tests: fixed seeds, Hypothesis without deadlines, what runs where."""
 
 import os
+from pathlib import Path
 
 import keras
 import pytest
@@ -10,6 +11,39 @@ from hypothesis import settings
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+# What does not depend on the backend runs in PyTorch's run alone, which compiles
+# nothing: these folders and what is marked `once`, but for what is marked
+# `every_backend`.
+ONE_BACKEND = "torch"
+ONCE = {"recipes", "tuning", "analysis"}
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what another backend's run has."""
+    if keras.config.backend() == ONE_BACKEND or config.getoption("--everything"):
+        return
+    tests = Path(__file__).parent
+    once = [
+        item
+        for item in items
+        if (item.path.relative_to(tests).parts[0] in ONCE or has_mark(item, "once"))
+        and not has_mark(item, "every_backend")
+    ]
+    config.hook.pytest_deselected(items=once)
+    items[:] = [item for item in items if item not in set(once)]
+
+
+def has_mark(item, name):
+    return item.get_closest_marker(name) is not None
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--everything",
+        action="store_true",
+        help="run on this backend also what PyTorch's run alone has otherwise",
+    )
 
 
 @pytest.fixture(autouse=True)

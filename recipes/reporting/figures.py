@@ -1,10 +1,14 @@
-"""Pictures of the recorded rows: the tables, the errors and Figure 2."""
+"""Pictures made from the recorded rows: README's table, the errors and Figure 2."""
 
 from math import nan
 from statistics import mean, stdev
 
-from recipes.reporting import grouping
-from recipes.reporting import page as report
+from recipes.reporting.records import (
+    grouped_by_settings,
+    learning_curves,
+    published,
+)
+from recipes.reporting.speed_tables import THRESHOLDS
 from recipes.tables import cells
 from recipes.tables.training import default_epochs
 
@@ -13,43 +17,39 @@ def write(rows, paper, epochs, table, folder):
     """Write table.png, errors.png and figure2.png.
 
     Args:
-        rows: last rows of the cells of Table 1, dictionaries.
-        paper: the paper's tables, dictionaries.
-        epochs: rows of `epochs.csv`, dictionaries.
+        rows: rows of `tables.csv` with the last settings of each cell.
+        paper: rows of `paper.csv`.
+        epochs: rows of `epochs.csv`.
         table: a Markdown table.
-        folder: where to.
+        folder: the folder to write to.
     """
-    draw_table(table, folder / "table.png")
-    draw_errors(error_curves(rows), paper_curves(paper), folder / "errors.png")
-    draw_speed(speed_curves(epochs), folder / "figure2.png")
+    plot_table(table, folder / "table.png")
+    plot_errors(error_curves(rows), paper_curves(paper), folder / "errors.png")
+    plot_speed(speed_curves(epochs), folder / "figure2.png")
 
 
 def error_curves(rows):
-    """Return {model: [(labels, mean test error, its deviation over draws)]}.
+    """Return {model: [(labels, mean test error, standard deviation over runs)]}.
 
-    The deviation of one draw is NaN, of which no bar is drawn.
+    The standard deviation of one run is NaN, for which matplotlib draws no bar.
 
     Args:
-        rows: rows of `tables.csv`, of which a draw's last one counts.
+        rows: rows of `tables.csv` with one settings for each cell.
     """
-    of_table_1 = [
-        row
-        for row in rows
-        if (row["table"], row["setting"]) == ("1", cells.SEMI_SUPERVISED)
-    ]
     curves = {}
-    for (_, labels), group in grouping.grouped(of_table_1):
-        errors = [float(row["test_error"]) for row in group]
-        deviation = stdev(errors) if len(errors) > 1 else nan
-        point = int(labels), mean(errors), deviation
-        curves.setdefault(group[0]["model"], []).append(point)
+    for (table, setting, model, labels), runs in grouped_by_settings(rows):
+        if (table, setting) == ("1", cells.SEMI_SUPERVISED):
+            errors = [float(run["test_error"]) for run in runs]
+            deviation = stdev(errors) if len(errors) > 1 else nan
+            point = int(labels), mean(errors), deviation
+            curves.setdefault(model, []).append(point)
     return {model: sorted(points) for model, points in sorted(curves.items())}
 
 
 def paper_curves(paper):
-    """Return {(model of the recipes, the paper's name): [(labels, test error)]}."""
+    """Return {(our model, the paper's name for it): [(labels, test error)]}."""
     curves = {}
-    for (table, setting, model, labels), errors in report.published(paper).items():
+    for (table, setting, model, labels), errors in published(paper).items():
         if (table, setting) == ("1", cells.SEMI_SUPERVISED):
             for name, error in errors.items():
                 curves.setdefault((model, name), []).append((int(labels), float(error)))
@@ -57,11 +57,12 @@ def paper_curves(paper):
 
 
 def speed_curves(epochs):
-    """Return {model: [(epoch, seconds, validation error)]} of Figure 2, draw 0, seed 0.
+    """Return {model: [(epoch, seconds, validation error)]} for Figure 2.
 
-    The runs are as long as `table.py` makes them by default.
+    The runs are those of draw 0 and seed 0 with the epochs that `python -m
+    recipes.table` gives them by default.
     """
-    runs, curves = report.learning_curves(epochs), {}
+    runs, curves = learning_curves(epochs), {}
     for model in (name for pair in cells.FIGURE_2.items() for name in pair):
         cell = cells.Cell(3, cells.SUPERVISED, model, cells.ALL_BUT_VALIDATION)
         key = cell.setting, model, cell.labels, default_epochs(cell)
@@ -72,8 +73,8 @@ def speed_curves(epochs):
     return curves
 
 
-def draw_errors(ours, paper, path):
-    """Draw test errors against labels, the paper's dashed."""
+def plot_errors(ours, paper, path):
+    """Plot test errors against labels, those of the paper dashed."""
     figure, axes = _figure(7, 4.5)
     models = sorted({*ours, *(model for model, _ in paper)})
     colours = {model: f"C{n}" for n, model in enumerate(models)}
@@ -101,8 +102,8 @@ def draw_errors(ours, paper, path):
     figure.savefig(path, dpi=120)
 
 
-def draw_speed(curves, path):
-    """Draw validation errors against epochs and seconds, a line of axes for a pair."""
+def plot_speed(curves, path):
+    """Plot validation errors against epochs and seconds, one row of axes per pair."""
     pairs = cells.FIGURE_2.items()
     figure, grid = _figure(9, 3 * len(pairs), columns=2, lines=len(pairs))
     for pair, (by_epoch, by_second) in zip(pairs, grid, strict=True):
@@ -111,7 +112,7 @@ def draw_speed(curves, path):
             by_epoch.plot(epochs, errors, style, marker=".", label=model)
             by_second.plot(seconds, errors, style, marker=".", label=model)
         for axes in (by_epoch, by_second):
-            axes.axhline(min(report.THRESHOLDS), color="grey", linestyle=":")
+            axes.axhline(min(THRESHOLDS), color="grey", linestyle=":")
             axes.set(yscale="log", ylabel="validation error, percent")
         by_epoch.set(xlabel="epochs")
         by_second.set(xlabel="seconds, one core")
@@ -120,7 +121,7 @@ def draw_speed(curves, path):
 
 
 def cells_of(table):
-    """Return a Markdown table's titles and lines, lists of strings."""
+    """Return the titles and the lines of a Markdown table as lists of strings."""
     titles, _, *lines = (
         [cell.strip().strip("`*") for cell in line.strip("|").split("|")]
         for line in table.strip().splitlines()
@@ -128,10 +129,10 @@ def cells_of(table):
     return titles, lines
 
 
-def draw_table(table, path):
-    """Draw a Markdown table."""
+def plot_table(table, path):
+    """Plot a Markdown table."""
     titles, lines = cells_of(table)
-    figure, axes = _figure(22, 0.25 * (len(lines) + 2))
+    figure, axes = _figure(11, 0.25 * (len(lines) + 2))
     axes.axis("off")
     drawn = axes.table(
         lines, colLabels=titles, cellLoc="left", colLoc="left", loc="center"
@@ -143,7 +144,7 @@ def draw_table(table, path):
 
 
 def _figure(width, height, columns=1, lines=1):
-    """Return a figure without a window, and its axes: one, or lines of columns."""
+    """Return a figure without a window, and its axes: one, or a grid."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

@@ -1,127 +1,105 @@
-"""Tables of the results page that are not the paper's: EM, RMM, trees, signed."""
+"""Tables of trees, signed inference, the objective's terms and the presets."""
 
-from statistics import mean, median, stdev
+from statistics import mean
 
-from recipes.reporting.grouping import grouped, spread
+from recipes.reporting import markdown
+from recipes.reporting.records import grouped, spread
+
+# Variants of this name change the zoo's objective. The others change the objective
+# that the search for it began with.
+ZOO = "zoo, "
 
 
-def table(rows):
-    """Return a Markdown table: a line a run, then a mean for each model.
+def evolutionary(rows):
+    """Return a table with a line for each model: means over seeds.
 
     Args:
-        rows: dictionaries with the columns of `recipes.common.results.COLUMNS`.
+        rows: rows of `evolutionary_mnist.csv`.
     """
-    lines = [
-        "| model | labels | draw | test error | seconds, one core | command |",
-        "|---|---|---|---|---|---|",
-    ]
-    for (name, labels), group in grouped(rows):
-        for row in group:
-            lines.append(
-                f"| {name} | {labels} | {row['draw']} | {row['test_error']} | "
-                f"{row['seconds']} | `{row['command']}` |"
-            )
-        if len(group) > 1:
-            lines.append(
-                f"| **{name}** | {labels} | mean of {len(group)} | "
-                f"**{spread(group, 'test_error')}** | | |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def seconds_table(rows):
-    """Return a Markdown table of EM's sweeps and its solver: medians over runs."""
-    lines = ["| measured | seconds | runs |", "|---|---|---|"]
-    groups = {}
-    for row in rows:
-        if row["measure"] in ("sweep", "solve"):
-            groups.setdefault((row["measure"], row["method"]), []).append(row)
-    for (measure, method), group in sorted(groups.items()):
-        seconds = median(float(row["seconds"]) for row in group)
-        lines.append(f"| {measure}: {method} | {seconds:.3g} | {len(group)} |")
-    return "\n".join(lines) + "\n"
-
-
-def growth_table(rows):
-    """Return a Markdown table: a line for each size of a level, or of its data."""
-    lines = ["| images | templates | size of one | seconds |", "|---|---|---|---|"]
-    for row in rows:
-        if row["measure"] == "growth":
-            size = row["kernel_size"]
-            lines.append(
-                f"| {row['images']} | {row['channels']} | {size}x{size} | "
-                f"{float(row['seconds']):.4f} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def learning_table(rows):
-    """Return a Markdown table: the last error of each method and seed, as a mean."""
-    last = {}
-    for row in rows:
-        if row["measure"] == "learn":
-            last.setdefault(row["method"], {})[row["seed"]] = row
-    lines = ["| method | error | epochs | seconds | seeds |", "|---|---|---|---|---|"]
-    for method, seeds in last.items():
-        group = list(seeds.values())
-        errors = [float(row["error"]) for row in group]
-        off = f" ± {stdev(errors):.4f}" if len(errors) > 1 else ""
-        epochs, seconds = (
-            mean(float(row[column]) for row in group) for column in ("epoch", "seconds")
-        )
-        lines.append(
-            f"| {method} | {mean(errors):.4f}{off} | {epochs:.0f} | {seconds:.0f} | "
-            f"{len(group)} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def rmm_table(rows):
-    """Return a Markdown table: a line a number of labels, its mean over runs."""
-    lines = [
-        "| labels | test error | ln p(I), nats | rises | seconds | runs |",
-        "|---|---|---|---|---|---|",
-    ]
-    for (_, labels), group in grouped(rows):
-        rises = sum(int(row["rises"]) for row in group)
-        seconds = mean(float(row["seconds"]) for row in group)
-        lines.append(
-            f"| {labels} | {spread(group, 'test_error')} | "
-            f"{spread(group, 'test_log_prob')} | {rises} | {seconds:.0f} | "
-            f"{len(group)} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def evolutionary_table(rows):
-    """Return a Markdown table: a line a model, its mean over seeds."""
-    lines = [
-        "| model | labels | test error | leaves | seconds | of predict | runs |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for (name, labels), group in grouped(rows):
+    lines = []
+    names = "model", "setting", "labels"
+    for key, runs in grouped(rows, lambda row: tuple(row[name] for name in names)):
         leaves, seconds, predict = (
-            mean(float(row[column]) for row in group)
+            mean(float(run[column]) for run in runs)
             for column in ("leaves", "seconds", "predict_seconds")
         )
-        lines.append(
-            f"| {name} | {labels} | {spread(group, 'test_error')} | {leaves:.0f} | "
-            f"{seconds:.3g} | {predict:.2g} | {len(group)} |"
-        )
-    return "\n".join(lines) + "\n"
+        line = [*key, spread(runs, "test_error"), f"{leaves:.0f}"]
+        lines.append([*line, f"{seconds:.3g}", f"{predict:.2g}", len(runs)])
+    figures = "test error", "leaves", "fit, seconds", "predict, seconds", "runs"
+    return markdown.table([*names, *figures], lines)
 
 
-def signed_table(rows):
-    """Return a Markdown table: a line an architecture."""
-    found = [name for name in rows[0] if name.startswith("best_found_percent_")]
-    numbers = [name.rpartition("_")[2] for name in found]
-    lines = [
-        "| architecture | models | falls | " + " | ".join(numbers) + " |",
-        "|" + "---|" * (3 + len(found)),
-    ]
-    for row in rows:
-        shares = " | ".join(row[name] for name in found)
-        lines.append(
-            f"| {row['architecture']} | {row['models']} | {row['falls']} | {shares} |"
-        )
-    return "\n".join(lines) + "\n"
+def signed(rows):
+    """Return a table with a line for each architecture.
+
+    Args:
+        rows: rows of `signed_inference.csv`.
+    """
+    shares = [name for name in rows[0] if name.startswith("best_found_percent_")]
+    names = ["architecture", "models", "falls", *shares]
+    titles = [name.removeprefix("best_found_percent_") for name in names]
+    return markdown.table(titles, ([row[name] for name in names] for row in rows))
+
+
+def zoo_variants(rows):
+    """Return a table of what changes of the zoo's objective do, the best first.
+
+    Args:
+        rows: rows of `ablation.csv`.
+    """
+    return _variants([row for row in rows if row["variant"].startswith(ZOO)])
+
+
+def early_variants(rows):
+    """Return the same table for the objective that the search began with."""
+    return _variants([row for row in rows if not row["variant"].startswith(ZOO)])
+
+
+def _variants(rows):
+    groups, numbers = [], ("labels", "epochs", "validation_images")
+    for (model, *own, variant), runs in grouped(
+        rows,
+        lambda row: (row["model"], *(int(row[v]) for v in numbers), row["variant"]),
+    ):
+        best = mean(float(run["validation_error"]) for run in runs)
+        line = [model, *own, spread(runs, "validation_error"), len(runs)]
+        line += [variant.removeprefix(ZOO), runs[-1]["meaning"]]
+        groups.append((model, *own, best, line))
+    titles = ["model", "labels", "epochs", "images", "validation error", "runs"]
+    titles += ["variant", "meaning"]
+    return markdown.table(titles, (line for *_, line in sorted(groups)))
+
+
+def presets(cards):
+    """Return a table with a line for each preset.
+
+    Args:
+        cards: the presets' metadata.
+    """
+    lines = []
+    for card in cards:
+        runs = f"{card['mean_test_error']:.2f}"
+        if card["draws"] > 1:
+            runs += f" ± {card['std_test_error']:.2f}"
+        error = f"{card['test_error']:.2f}"
+        line = [f"`{card['name']}`", card["labels"], card["setting"], error, runs]
+        lines.append([*line, card["chosen"]])
+    titles = ["preset", "labels", "setting", "test error", "all runs", "chosen as"]
+    return markdown.table(titles, lines)
+
+
+def remaining(rows):
+    """Return a table with a line for each preset, its last row.
+
+    Args:
+        rows: rows of `remaining_errors.csv`.
+    """
+    lines = []
+    for preset, row in sorted({row["preset"]: row for row in rows}.items()):
+        names = "images", "wrong", "sure", "sure_and_wrong"
+        images, wrong, sure, both = (int(row[name]) for name in names)
+        of_sure = f"{100 * both / sure:.2f}" if sure else "-"
+        shares = f"{100 * wrong / images:.2f}", f"{100 * sure / images:.1f}", of_sure
+        lines.append([f"`{preset}`", *shares, row["confusions"]])
+    titles = ["preset", "wrong, %", "sure, %", "sure but wrong, %"]
+    return markdown.table([*titles, "most frequent confusions"], lines)

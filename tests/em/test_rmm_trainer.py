@@ -19,6 +19,7 @@ from keras_drmm.em.soft_em import SoftEM
 from keras_drmm.models.natural_parameters import NaturalParameters
 from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.rmm import RMM
+from tests.em.test_drmm_trainer import EXAMPLES
 
 SHAPE = (3, 3, 1)
 ALGORITHMS = {"soft": SoftEM(), "tempered": SoftEM(0.3), "hard": HardEM()}
@@ -164,7 +165,7 @@ def test_recovers_the_templates_that_made_the_data(name, seed):
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-@settings(max_examples=10)
+@settings(max_examples=EXAMPLES)
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(["blobs", "noise", "few"]))
 def test_objective_never_rises(name, seed, kind):
     """Random data, partly labelled, with clusters, without, and of equal rows."""
@@ -181,7 +182,7 @@ def test_objective_never_rises(name, seed, kind):
     model.initialize(x, y, seed=seed)
     trainer = ALGORITHMS[name].bind(model)
     losses = []
-    for _ in range(8):
+    for _ in range(5):
         e_step = trainer.e_step(x, y)
         losses.append(-float(ops.mean(e_step.evidence)))
         trainer.accumulate(e_step.statistics)

@@ -11,7 +11,7 @@ from keras_drmm.zoo import preset as preset_module
 from keras_drmm.zoo.preset import Preset
 from recipes import publish_preset as recipe
 from recipes.common import results
-from recipes.reporting import page as report
+from recipes.reporting import records
 from tests.zoo.test_presets import METADATA
 
 pytestmark = pytest.mark.smoke
@@ -27,7 +27,7 @@ ROW = {
 @pytest.fixture
 def record(tmp_path, monkeypatch):
     """Return a function that appends ROW, with changes, to a table of the test."""
-    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    monkeypatch.setattr(records, "RESULTS", tmp_path)
     path = tmp_path / "tables.csv"
 
     def append(**changes):
@@ -95,12 +95,12 @@ def test_a_baseline_is_refused_before_its_weights_are_read(
 
 
 def test_entries_are_of_the_cell_s_last_runs(record):
-    """Without other epochs, objectives or models, and without a run's repetitions."""
+    """Without other settings or models, and without a run's repetitions."""
     record()
     record(draw=0, test_error=9.0)
     record(draw=1, test_error=2.0, validation_error=2.6)
     record(draw=0, test_error=3.0, validation_error=2.7)
-    for other in ({"epochs": 5}, {"objective": ""}, {"model": "drmm_lenet"}):
+    for other in ({"settings": '{"epochs": 5}'}, {"model": "drmm_lenet"}):
         record(draw=5, test_error=50.0, validation_error=0.1, **other)
     row = recipe.recorded("rfm", METADATA)
     assert row["draw"] == "3"

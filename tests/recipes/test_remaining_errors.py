@@ -11,7 +11,6 @@ from keras_drmm import data, zoo
 from keras_drmm.learning.pseudo_labels import CONFIDENCE
 from recipes import remaining_errors as recipe
 from recipes.common import measure, results
-from recipes.reporting import page as report
 from tests.zoo.test_presets import METADATA
 
 
@@ -187,15 +186,3 @@ def test_an_unknown_preset_or_damaged_data_ends_with_what_is_wrong(tiny, backend
     arguments = ["--preset", str(tiny.preset), "--data-dir", str(tiny.folder)]
     with pytest.raises(SystemExit, match=r"mnist\.npz cannot be read"):
         recipe.main([*arguments, "--backend", backend])
-
-
-@pytest.mark.smoke
-def test_table_has_a_preset_s_last_row_in_percent():
-    row = {"preset": "a", "images": "200", "wrong": "9", "sure": "100"}
-    row |= {"sure_and_wrong": "1", "confusions": "1 for 2: 4, 1"}
-    unsure = row | {"preset": "b", "sure": "0", "sure_and_wrong": "0"}
-    table = report.remaining_table([row | {"wrong": "99"}, unsure, row])
-    assert table.splitlines()[2:] == [
-        "| a | 4.50 | 50.0 | 1.00 | 1 for 2: 4, 1 |",
-        "| b | 4.50 | 0.0 | - | 1 for 2: 4, 1 |",
-    ]

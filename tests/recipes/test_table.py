@@ -12,7 +12,7 @@ from keras_drmm import EG, HardEM, data, learning, zoo
 from keras_drmm.zoo import settings
 from recipes import publish_preset, table
 from recipes.common import measure, results
-from recipes.reporting import page as report
+from recipes.reporting import records
 from recipes.tables import training
 from recipes.tables.cells import Cell
 from tests.recipes.tables.command_line import options
@@ -137,7 +137,7 @@ def test_a_finished_run_becomes_a_preset(finished, monkeypatch, tmp_path):
     folder, *_ = finished
     _, row = rows_of(folder / "tables.csv")
     other = row | {"draw": "1", "test_error": str(float(row["test_error"]) - 5)}
-    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    monkeypatch.setattr(records, "RESULTS", tmp_path)
     for recorded in (other, row):
         path = tmp_path / "tables.csv"
         results.append_row(path, recorded, results.TABLE_COLUMNS)
@@ -405,7 +405,7 @@ def test_a_second_network_learns_what_the_first_would_label(
 def test_a_run_of_all_labels_becomes_a_preset(small, monkeypatch, tmp_path):
     """It has no validation rows, and its card says so."""
     monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
-    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    monkeypatch.setattr(records, "RESULTS", tmp_path)
     given = ["--model", "rfm", "--labels", str(len(X)), "--epochs", "1"]
     chosen = options(*given, "--output", str(tmp_path / "run"))
     table.run(Cell.of(vars(chosen)), chosen)

@@ -1,31 +1,25 @@
-"""Pictures are drawn of the rows: each point is one of theirs."""
+"""The pictures show the rows: each point is one of theirs."""
 
 import math
 import statistics
 
 import pytest
 
-from recipes.reporting import figures
-from recipes.reporting import page as report
+from recipes.reporting import figures, readme, records
 from recipes.tables import cells
-
-CELL = {"table": "1", "setting": "semi-supervised", "model": "rfm", "labels": "100"}
-
-
-def row(error, draw, **changes):
-    return {**CELL, "draw": draw, "seed": "0", "test_error": error, **changes}
+from tests.recipes.reporting.rows import row
 
 
 @pytest.mark.smoke
 def test_errors_are_means_over_the_last_runs_of_draws():
     rows = [
-        row("9.0", "0"),
-        row("2.0", "0"),
-        row("5.0", "1"),
-        row("1.0", "0", labels="600"),
-        row("0.5", "0", setting="supervised"),
-        row("0.5", "0", table="3"),
-        row("4.0", "0", model="swwae"),
+        row("rfm", "9.0", "0"),
+        row("rfm", "2.0", "0"),
+        row("rfm", "5.0", "1"),
+        row("rfm", "1.0", "0", labels="600"),
+        row("rfm", "0.5", "0", setting="supervised"),
+        row("rfm", "0.5", "0", table="3"),
+        row("swwae", "4.0", "0"),
     ]
     curves = figures.error_curves(rows)
     assert list(curves) == ["rfm", "swwae"]
@@ -39,7 +33,7 @@ def test_errors_are_means_over_the_last_runs_of_draws():
 
 @pytest.mark.smoke
 def test_the_paper_s_curves_are_those_of_its_table():
-    curves = figures.paper_curves(report.rows("paper"))
+    curves = figures.paper_curves(records.rows("paper"))
     rfm = [(100, 14.47), (600, 5.61), (1000, 4.67), (3000, 2.96)]
     assert curves["rfm", "RFM"] == rfm
     assert curves["ladder", "LadderNetwork"] == [(100, 1.06), (1000, 0.84)]
@@ -89,9 +83,9 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
         "matplotlib.figure.Figure.savefig",
         lambda figure, path, **_: drawn.setdefault(path.name, figure),
     )
-    rows, paper, epochs = (report.rows(v) for v in ("tables", "paper", "epochs"))
-    table = report.readme_table(rows, paper)
-    figures.write(report.last_settings(rows), paper, epochs, table, tmp_path)
+    rows, paper, epochs = (records.rows(v) for v in ("tables", "paper", "epochs"))
+    table = readme.table(rows, paper)
+    figures.write(records.last_settings(rows), paper, epochs, table, tmp_path)
     assert sorted(drawn) == ["errors.png", "figure2.png", "table.png"]
     handles = drawn["errors.png"].axes[0].get_legend_handles_labels()
     shown = {
@@ -99,7 +93,7 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
         text: [tuple(v) for v in getattr(line, "lines", [line])[0].get_xydata()]
         for line, text in zip(*handles, strict=True)
     }
-    ours = figures.error_curves(report.last_settings(rows))
+    ours = figures.error_curves(records.last_settings(rows))
     assert shown == {
         **{
             f"paper: {name}": points

@@ -1,0 +1,90 @@
+"""The tables of trees, signed inference, the objective's terms and the presets."""
+
+import statistics
+
+import pytest
+
+from keras_drmm import zoo
+from recipes.reporting import other_tables, records
+from tests.recipes.reporting.rows import cells_of
+
+pytestmark = pytest.mark.smoke
+
+
+def test_evolutionary_table_has_means_over_seeds():
+    rows = [
+        {"model": "tree", "setting": setting, "labels": "9", "draw": "0", "seed": seed}
+        | {"test_error": error, "leaves": leaves}
+        | {"seconds": "2", "predict_seconds": "1"}
+        for setting, seed, error, leaves in (
+            ("a", "0", "1.0", "10"),
+            ("b", "0", "7.0", "30"),
+            ("a", "1", "3.0", "20"),
+        )
+    ]
+    spread = f"2.00 ± {statistics.stdev([1, 3]):.2f}"
+    assert cells_of(other_tables.evolutionary(rows)) == [
+        ["tree", "a", "9", spread, "15", "2", "1", "2"],
+        ["tree", "b", "9", "7.00", "30", "2", "1", "1"],
+    ]
+
+
+def test_signed_table_has_a_column_for_each_number_of_alternations():
+    rows = [
+        {"architecture": "a", "models": "9", "seed": "0", "falls": "0"}
+        | {"best_found_percent_0": "10.0", "best_found_percent_3": "90.0"}
+    ]
+    table = other_tables.signed(rows)
+    assert table.splitlines()[0] == "| architecture | models | falls | 0 | 3 |"
+    assert cells_of(table) == [["a", "9", "0", "10.0", "90.0"]]
+
+
+def test_variants_are_ranked_within_equal_runs():
+    rows = [
+        {"variant": name, "epochs": epochs, "draw": draw, "seed": "0", "model": "m"}
+        | {"labels": "100", "validation_images": images, "validation_error": error}
+        | {"meaning": f"what {name} is"}
+        for name, epochs, images, draw, error in (
+            ("zoo, as it is", "3", "50", "0", "2.0"),
+            ("baseline", "3", "50", "0", "0.5"),
+            ("zoo, no noise", "3", "50", "0", "1.0"),
+            ("zoo, no noise", "3", "50", "1", "2.0"),
+            ("zoo, no noise", "3", "90", "1", "3.0"),
+            ("zoo, as it is", "1", "50", "0", "5.0"),
+        )
+    ]
+    spread = f"1.50 ± {statistics.stdev([1, 2]):.2f}"
+    own, noise = (
+        ("as it is", "what zoo, as it is is"),
+        ("no noise", "what zoo, no noise is"),
+    )
+    assert cells_of(other_tables.zoo_variants(rows)) == [
+        ["m", "100", "1", "50", "5.00", "1", *own],
+        ["m", "100", "3", "50", spread, "2", *noise],
+        ["m", "100", "3", "50", "2.00", "1", *own],
+        ["m", "100", "3", "90", "3.00", "1", *noise],
+    ]
+    assert cells_of(other_tables.early_variants(rows)) == [
+        ["m", "100", "3", "50", "0.50", "1", "baseline", "what baseline is"]
+    ]
+
+
+def test_presets_stand_with_the_runs_that_they_were_chosen_from():
+    card = {"name": "a", "labels": 100, "setting": "b", "test_error": 0.691}
+    card |= {"mean_test_error": 0.742, "std_test_error": 0.078, "draws": 5}
+    card |= {"chosen": "the best"}
+    assert cells_of(other_tables.presets([card, card | {"draws": 1}])) == [
+        ["`a`", "100", "b", "0.69", "0.74 ± 0.08", "the best"],
+        ["`a`", "100", "b", "0.69", "0.74", "the best"],
+    ]
+    assert {card["name"] for card in records.cards()} == set(zoo.presets())
+
+
+def test_remaining_errors_are_shares_of_the_last_row():
+    row = {"preset": "a", "images": "200", "wrong": "5", "sure": "100"}
+    row |= {"sure_and_wrong": "2", "confusions": "1 for 2: 3, 1"}
+    rows = [row | {"wrong": "9"}, row, row | {"preset": "b", "sure": "0"}]
+    assert cells_of(other_tables.remaining(rows)) == [
+        ["`a`", "2.50", "50.0", "2.00", "1 for 2: 3, 1"],
+        ["`b`", "2.50", "0.0", "-", "1 for 2: 3, 1"],
+    ]
