@@ -32,7 +32,7 @@ def test_status_says_whether_the_card_holds(
 ):
     model, data_dir = tiny
     metadata = METADATA | {"test_error": card_error}
-    folder = zoo.save_preset(tmp_path / "tiny", model, metadata)
+    folder = zoo.save_to_preset(tmp_path / "tiny", model, metadata)
     arguments = ["--preset", str(folder), "--data-dir", str(data_dir)]
     assert evaluate.main([*arguments, "--backend", backend]) == status
     text = capsys.readouterr().out
@@ -49,7 +49,7 @@ def test_an_unknown_preset_ends_with_the_known_ones(backend):
 @pytest.mark.smoke
 @pytest.mark.parametrize("field", ["name", "data", "test_error"])
 def test_a_card_without_a_field_ends_with_its_name(field, tiny, tmp_path, backend):
-    folder = zoo.save_preset(tmp_path / "tiny", tiny[0], METADATA)
+    folder = zoo.save_to_preset(tmp_path / "tiny", tiny[0], METADATA)
     path = folder / "metadata.json"
     metadata = json.loads(path.read_text())
     del metadata[field]
@@ -69,6 +69,6 @@ def test_data_that_is_not_there_ends_with_what_is_wrong(
         raise kind("no such data set")
 
     monkeypatch.setattr(data, "load", fail)
-    folder = zoo.save_preset(tmp_path / "tiny", tiny[0], METADATA)
+    folder = zoo.save_to_preset(tmp_path / "tiny", tiny[0], METADATA)
     with pytest.raises(SystemExit, match="no such data set"):
         evaluate.main(["--preset", str(folder), "--backend", backend])

@@ -22,7 +22,7 @@ def arguments(tmp_path, monkeypatch, backend):
     monkeypatch.setattr(measure, "VALIDATION_IMAGES", 60)
     model = zoo.drmm_lenet((16, 16, 1), 3)
     card = METADATA | {"labels": 30, "draw": 1}
-    folder = zoo.save_preset(tmp_path / "tiny", model, card)
+    folder = zoo.save_to_preset(tmp_path / "tiny", model, card)
     command = ["--preset", str(folder), "--data-dir", str(tmp_path)]
     return [*command, "--backend", backend]
 

@@ -49,7 +49,7 @@ class Tiny:
         self.save(CARD)
 
     def save(self, card):
-        self.preset = zoo.save_preset(
+        self.preset = zoo.save_to_preset(
             self.folder / "tiny", self.model, card, overwrite=True
         )
 
