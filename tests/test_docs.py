@@ -11,6 +11,8 @@ import pytest
 import keras_drmm
 from keras_drmm.zoo.functions import FUNCTIONS
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

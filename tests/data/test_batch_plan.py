@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from keras_drmm.data.batch_plan import plan_batches
 
+pytestmark = pytest.mark.once
+
 
 @given(
     num_labelled=st.integers(1, 300),

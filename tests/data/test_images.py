@@ -3,6 +3,8 @@ import pytest
 
 from keras_drmm.data import to_unit_range
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("shape", "expected"), [((3, 4, 5), (3, 4, 5, 1)), ((3, 4, 5, 2), (3, 4, 5, 2))]

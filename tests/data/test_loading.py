@@ -9,6 +9,8 @@ import pytest
 
 from keras_drmm.data import load
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def mnist():

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from keras_drmm.data import semi_supervised
 
+pytestmark = pytest.mark.once
+
 
 def make_y(*sizes):
     """Shuffled labels: `sizes[c]` rows of class c."""

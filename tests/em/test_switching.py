@@ -82,13 +82,14 @@ def test_moments_are_those_of_all_switches(case):
     variance = array(switching.variance(level, *soft, sizes[:2]))
     gram = 0
     for n in range(len(images)):
-        image, square = 0, 0
-        for switches, probability in configurations(shares[n]):
-            placed = level.pool.unpool(z[n : n + 1], switches[None])
-            rendered = np.float64(array(level.conv.render(placed)))[0]
-            image = image + probability * rendered
-            square += probability * np.sum(rendered**2)
-            design = design_matrix(level, array(placed))
+        switches, p = map(np.stack, zip(*configurations(shares[n]), strict=True))
+        # All configurations at once: (configurations, H', W', filters)
+        placed = level.pool.unpool(np.repeat(z[n : n + 1], len(p), axis=0), switches)
+        rendered = np.float64(array(level.conv.render(placed)))
+        image = np.tensordot(p, rendered, axes=1)
+        square = p @ np.square(rendered).sum(axis=(1, 2, 3))
+        for one, probability in zip(array(placed), p, strict=True):
+            design = design_matrix(level, one[None])
             gram = gram + probability * design.T @ design
         np.testing.assert_allclose(mean[n], image, atol=1e-5)
         assert variance[n] == pytest.approx(square - np.sum(image**2), rel=1e-4)

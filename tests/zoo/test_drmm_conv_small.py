@@ -36,6 +36,7 @@ def test_comes_compiled_for_eg_with_a_falling_learning_rate():
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_learns_mnist_from_a_few_labels():
     """Nearest class mean of the same 200 labels is the classifier to beat."""
     (x, y), _ = data.load("mnist")
