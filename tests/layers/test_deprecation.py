@@ -88,3 +88,13 @@ def test_signature_is_the_one_of_today():
 def test_a_missing_argument_is_an_error():
     with pytest.warns(DeprecationWarning, match="Swapped"), pytest.raises(TypeError):
         Swapped([], 3)
+
+
+@pytest.mark.filterwarnings("ignore:`Swapped:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [(([], 3, SHAPE, None, None), {}), (([], 3, SHAPE), {"num_classes": 4})],
+)
+def test_superfluous_arguments_are_errors(args, kwargs):
+    with pytest.raises(TypeError):
+        Swapped(*args, **kwargs)
