@@ -106,21 +106,25 @@ def reordered_arguments(*old_order):
 
     def decorate(cls):
         init = cls.__init__
-        names = [name for name in inspect.signature(init).parameters if name != "self"]
+        parameters = list(inspect.signature(init).parameters.values())[1:]
+        names = [v.name for v in parameters if v.kind is v.POSITIONAL_OR_KEYWORD]
         place = names.index("input_shape")
         others = [name for name in names if name not in old_order]
 
         @functools.wraps(init)
         def accept(self, *args, **kwargs):
-            if len(args) > place and isinstance(args[place], int | np.integer):
+            # Too many are left to Python, which says so.
+            is_possible = place < len(args) <= len(names)
+            if is_possible and isinstance(args[place], int | np.integer):
                 new = ", ".join(names[: len(old_order)])
                 warn_renamed(
                     f"`{cls.__name__}({', '.join(old_order)}, ...)`",
                     f"the order ({new}, ...), or keywords",
                 )
-                kwargs |= dict(zip([*old_order, *others], args, strict=False))
-                args = ()
-            init(self, *args, **kwargs)
+                in_old_order = dict(zip([*old_order, *others], args, strict=False))
+                # Not one dictionary: what is given twice is an error, as in any call.
+                return init(self, **in_old_order, **kwargs)
+            return init(self, *args, **kwargs)
 
         cls.__init__ = accept
         return cls

@@ -3,8 +3,8 @@
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers.arguments import standardize_integer
-from keras_drmm.models.checks import check_images, check_labels
+from keras_drmm.layers.arguments import check_labels, standardize_integer
+from keras_drmm.models.checks import check_images
 from keras_drmm.models.drmm import DRMM
 
 # A posterior above is sure.
@@ -69,7 +69,7 @@ def neighbour_labels(
     standardize_integer(neighbours, "neighbours")
     standardize_integer(batch_size, "batch_size")
     if y is not None:
-        check_labels(y, len(x), model.num_classes, needs_labels=False)
+        check_labels(np.asarray(y), len(x), model.num_classes)
     posterior, features = _posterior_and_features(model, x, batch_size)
     labels, is_sure = posterior.argmax(-1), posterior.max(-1) > confidence
     if y is not None:

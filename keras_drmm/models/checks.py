@@ -3,6 +3,8 @@
 import numpy as np
 from keras import ops, utils
 
+from keras_drmm.layers.arguments import check_labels
+
 
 def check_data(x, y, image_shape, pixel_range, num_classes, needs_labels=False):
     """Raise unless `x`, `y` are images and labels that a model can take.
@@ -29,7 +31,13 @@ def check_data(x, y, image_shape, pixel_range, num_classes, needs_labels=False):
         x, y, needs_labels = batch[0], batch[1], False
     check_images(x, image_shape, pixel_range)
     if y is not None:
-        check_labels(y, len(x), num_classes, needs_labels)
+        y = _to_numpy(y)
+        check_labels(y, len(x), num_classes)
+        if needs_labels and y.max() < 0:
+            raise ValueError(
+                "No row is labelled (all labels are -1). Label some rows, or learn "
+                "without labels by `EG(cross_entropy=0)`."
+            )
     elif needs_labels:
         raise ValueError(
             "The objective needs labels and none were given. Pass integer labels "
@@ -66,34 +74,6 @@ def check_images(x, image_shape, pixel_range):
         )
 
 
-def check_labels(y, rows, num_classes, needs_labels):
-    """Raise unless `y` are integers in -1..num_classes - 1, one for each row."""
-    y = _to_numpy(y)
-    if y.shape not in ((rows,), (rows, 1)):
-        raise ValueError(
-            f"Labels must be one integer for each of the {rows} images, got shape "
-            f"{y.shape}. Turn one-hot rows into classes by `y.argmax(-1)`."
-        )
-    if not np.issubdtype(y.dtype, np.integer):
-        raise ValueError(
-            f"Labels must be integers (-1: unlabelled), got dtype {y.dtype}."
-        )
-    if rows == 0:
-        raise ValueError("There is no row: give at least one label.")
-    if np.issubdtype(y.dtype, np.unsignedinteger):
-        y = y.astype("int64")
-    if y.min() < -1 or y.max() >= num_classes:
-        raise ValueError(
-            f"Labels must be -1 (unlabelled) to {num_classes - 1}, got values from "
-            f"{y.min()} to {y.max()}."
-        )
-    if needs_labels and y.max() < 0:
-        raise ValueError(
-            "No row is labelled (all labels are -1). Label some rows, or learn without "
-            "labels by `EG(cross_entropy=0)`."
-        )
-
-
 def check_classes(classes, rows, num_classes):
     """Raise unless `classes` are integers in 0..num_classes - 1, one for each row."""
     if classes.shape != (rows,):
@@ -101,7 +81,7 @@ def check_classes(classes, rows, num_classes):
             f"`classes` must be {rows} integers: one integer for each of the {rows} "
             f"images, got shape {classes.shape}."
         )
-    check_labels(classes, rows, num_classes, needs_labels=False)
+    check_labels(classes, rows, num_classes)
     if classes.min() < 0:
         raise ValueError("Classes to render must be 0 or more, got -1.")
 

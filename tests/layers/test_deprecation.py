@@ -104,6 +104,7 @@ def test_a_missing_argument_is_an_error():
         Swapped([], 3)
 
 
+<<<<<<< HEAD
 @pytest.mark.smoke
 def test_older_names_of_arguments_and_attributes():
     """Each gives what the new name gives, with a warning that names the new one."""
@@ -162,3 +163,13 @@ def test_an_unknown_name_is_an_attribute_error():
         models.Nothing  # noqa: B018
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         HardEM().nothing  # noqa: B018
+=======
+@pytest.mark.filterwarnings("ignore:`Swapped:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [(([], 3, SHAPE, None, None), {}), (([], 3, SHAPE), {"num_classes": 4})],
+)
+def test_superfluous_arguments_are_errors(args, kwargs):
+    with pytest.raises(TypeError):
+        Swapped(*args, **kwargs)
+>>>>>>> h-zoo
