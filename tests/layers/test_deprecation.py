@@ -104,7 +104,6 @@ def test_a_missing_argument_is_an_error():
         Swapped([], 3)
 
 
-<<<<<<< HEAD
 @pytest.mark.smoke
 def test_older_names_of_arguments_and_attributes():
     """Each gives what the new name gives, with a warning that names the new one."""
@@ -163,7 +162,8 @@ def test_an_unknown_name_is_an_attribute_error():
         models.Nothing  # noqa: B018
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         HardEM().nothing  # noqa: B018
-=======
+
+
 @pytest.mark.filterwarnings("ignore:`Swapped:DeprecationWarning")
 @pytest.mark.parametrize(
     ("args", "kwargs"),
@@ -172,4 +172,3 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_superfluous_arguments_are_errors(args, kwargs):
     with pytest.raises(TypeError):
         Swapped(*args, **kwargs)
->>>>>>> h-zoo
