@@ -60,7 +60,8 @@ class EMTrainer(ExpectationMaximization, Trainer):
     def _learn(self, inputs, labels, sample_weight):
         model, images = self.model, inputs["images"]
         with _no_graph():
-            e_step = self.e_step(images, labels)
+            # Through the model, which casts weights for mixed precision.
+            e_step = model(inputs, training=False)
             self.accumulate(e_step.statistics)
             loss, _ = self.objective(e_step, labels, training=True)
             for metric in model.metrics:
