@@ -9,12 +9,12 @@ import warnings
 import numpy as np
 
 
-def warn_renamed(old, new, stacklevel=3):
+def warn_renamed(old, new):
     """Warn that `old` is now called `new`, on the line of the user's call."""
     warnings.warn(
         f"{old} is deprecated and goes away in keras_drmm 0.3: use {new}.",
         DeprecationWarning,
-        stacklevel=stacklevel,
+        stacklevel=3,
     )
 
 

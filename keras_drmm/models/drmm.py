@@ -372,7 +372,7 @@ class DRMM(RenderingModel):
 
     def _score(self, x):
         """Return (the E-step, ln p(I, ĉ, ĝ)) of images."""
-        e_step = self.infer(x)
+        e_step = self.infer(x, batch_size=len(x))
         score = self._log_likelihood(x, e_step.reconstruction)
         score += np.log(self.prior)[e_step.classes]
         for prior, switches in zip(self.nuisance_priors, e_step.switches, strict=True):

@@ -160,7 +160,9 @@ class RenderingModel(Learner):
 
     def reconstruct(self, x, batch_size=100):
         """Return Î of images (N, H, W, C), in batches, as a NumPy array."""
-        return self._batched(lambda x: self.infer(x).reconstruction, x, batch_size)
+        return self._batched(
+            lambda x: self.infer(x, batch_size=len(x)).reconstruction, x, batch_size
+        )
 
     def sample(self, n, classes=None, seed=None):
         """Draw images from the model, pixel noise included.
@@ -287,6 +289,7 @@ class RenderingModel(Learner):
 
 def _batches(rows, size):
     """Return slices of at most `size` rows."""
+    size = standardize_integer(size, "batch_size")
     return [slice(start, start + size) for start in range(0, rows, size)]
 
 

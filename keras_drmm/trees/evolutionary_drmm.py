@@ -387,7 +387,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
         self.log_posteriors.assign(np.log(shares))
 
     def _score(self, x):
-        e_step = self.infer(x)
+        e_step = self.infer(x, batch_size=len(x))
         score = self._log_likelihood(x, e_step.reconstruction)
         log_prior, node = ops.convert_to_numpy(self.log_prior), 0
         for first, chosen in zip(

@@ -165,3 +165,12 @@ def test_without_algorithm_it_is_a_keras_classifier():
 def test_no_levels():
     with pytest.raises(ValueError, match="at least one `Level`"):
         DRMM([], (9, 9, 1), 3)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5])
+def test_batches_have_a_size(batch_size):
+    model = DRMM([Level(2, 3)], (4, 4, 1), 3)
+    images = np.zeros((3, 4, 4, 1), "float32")
+    for method in (model.infer, model.reconstruct, model.max_sum_score):
+        with pytest.raises(ValueError, match="`batch_size` must be an integer"):
+            method(images, batch_size=batch_size)
