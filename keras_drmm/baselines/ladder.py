@@ -174,11 +174,13 @@ class Ladder(Baseline):
         denoised = (estimate - mean) / ops.sqrt(variance + EPSILON)
         return CleanAndNoisy(logits, z, noisy, denoised)
 
-    def terms(self, outputs, labels):
+    def terms(self, outputs, labels, sample_weight=None):
         """Return the terms of the objective."""
         return {
-            "cross_entropy": terms.cross_entropy(outputs, labels, None),
-            "denoising": ops.mean(ops.square(outputs.clean - outputs.denoised)),
+            "cross_entropy": terms.cross_entropy(outputs, labels, sample_weight, None),
+            "denoising": terms.squared_error(
+                outputs.clean, outputs.denoised, sample_weight
+            ),
         }
 
     def get_config(self):

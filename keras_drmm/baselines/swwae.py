@@ -194,13 +194,16 @@ class SWWAE(Baseline):
             rendered=self.decode(messages[-1], switches),
         )
 
-    def terms(self, outputs, labels):
+    def terms(self, outputs, labels, sample_weight=None):
         """Return the terms of the objective."""
         between = zip(outputs.messages[1:-1], outputs.rendered[1:], strict=True)
+        found = [terms.squared_error(x, y, sample_weight) for x, y in between]
         return {
-            "cross_entropy": terms.cross_entropy(outputs, labels, None),
-            "reconstruction": terms.reconstruction(outputs, labels, None),
-            "intermediate": sum(_mean_square(x, decoded) for x, decoded in between),
+            "cross_entropy": terms.cross_entropy(outputs, labels, sample_weight, None),
+            "reconstruction": terms.reconstruction(
+                outputs, labels, sample_weight, None
+            ),
+            "intermediate": (sum(error for error, _ in found), found[0][1]),
         }
 
     def get_config(self):
@@ -259,5 +262,3 @@ def _decoder(level, input_shape, name):
     return decoder
 
 
-def _mean_square(x, decoded):
-    return ops.mean(ops.square(ops.cast(x, "float32") - ops.cast(decoded, "float32")))

@@ -1,6 +1,7 @@
 """EMTrainer: EM inside Keras' training loop."""
 
 from contextlib import nullcontext
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ from keras import ops
 
 from keras_drmm.em.contract import ExpectationMaximization
 from keras_drmm.em.m_step import MStep
+from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models.trainer import Trainer
 
 # Rows of a data set that EM's starting point is made from.
@@ -25,13 +27,16 @@ class EMTrainer(ExpectationMaximization, Trainer):
         algorithm: a `HardEM` or `SoftEM`.
     """
 
+    weights: ClassVar = {"loss": 1.0}
+
     def __init__(self, model, algorithm):
         super().__init__(model)
         self.algorithm = algorithm
 
-    def objective(self, e_step, labels, training):
-        """Return what falls with each sweep, and no further terms."""
-        return -ops.mean(e_step.evidence), {}
+    def objective(self, e_step, labels, sample_weight, training):
+        """Return what falls with each sweep, which is the whole loss."""
+        evidence, rows = weighted_mean(e_step.evidence, sample_weight)
+        return {"loss": (-evidence, rows)}
 
     def train_step(self, *args):
         """Run the E-step on a batch and add its statistics to those of the sweep."""
@@ -58,17 +63,13 @@ class EMTrainer(ExpectationMaximization, Trainer):
         )
 
     def _learn(self, inputs, labels, sample_weight):
-        model, images = self.model, inputs["images"]
+        model = self.model
         with _no_graph():
             # Through the model, which casts weights for mixed precision.
             e_step = model(inputs, training=False)
-            self.accumulate(e_step.statistics)
-            loss, _ = self.objective(e_step, labels, training=True)
-            for metric in model.metrics:
-                if metric.name == "loss":
-                    rows = ops.cast(ops.shape(images)[0], "float32")
-                    metric.update_state(loss, sample_weight=rows)
-            return model.compute_metrics(images, labels, e_step, sample_weight)
+            self.accumulate(e_step.statistics, sample_weight)
+            model.compute_loss(inputs, labels, e_step, sample_weight)
+            return model.compute_metrics(inputs, labels, e_step, sample_weight)
 
     def prepare(self, x, y, validation_split):
         """Initialize the model from the data if it has learned nothing yet."""

@@ -159,19 +159,23 @@ class ClassTemplates(ImageLayer):
         # (B, C) -> (B, H, W, C)
         return ops.broadcast_to(z, (ops.shape(z)[0], *self._map_shape))
 
-    def update_prior(self, labels, rate):
+    def update_prior(self, labels, rate, sample_weight=None):
         """Move π_c towards the classes' shares among labels, by `rate` of the way.
 
         Args:
             labels: integers (B,), -1 for an unlabelled row. One more row counts for all
                 classes alike, so that none becomes impossible.
             rate: between 0 and 1.
+            sample_weight: (B,), how many rows each row counts as; None for 1.
         """
         # Labels may be the bytes of an image file. The -1 of unlabelled rows matches
         # no class.
         labels = ops.cast(labels, "int32")
         classes = ops.arange(self.num_classes, dtype="int32")
-        counts = ops.sum(ops.cast(labels[:, None] == classes, "float32"), axis=0)
+        members = ops.cast(labels[:, None] == classes, "float32")
+        if sample_weight is not None:
+            members = members * sample_weight[:, None]
+        counts = ops.sum(members, axis=0)
         total = ops.sum(counts)
         shares = (counts + 1 / self.num_classes) / (total + 1)
         old = ops.convert_to_tensor(self.prior)

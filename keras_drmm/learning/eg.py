@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_drmm.layers.deprecation import renamed_arguments
+from keras_drmm.layers.fixed_seed import fixed_seed
 from keras_drmm.learning import terms
 from keras_drmm.models.trainer import Trainer
 
@@ -144,43 +145,52 @@ class EGTrainer(Trainer):
     def __init__(self, model, algorithm):
         super().__init__(model)
         self.algorithm = algorithm
-        self.terms = tuple(algorithm.weights)
+        self.weights = algorithm.weights
         if algorithm.augmentation is not None:
             self.layers = (algorithm.augmentation,)
 
     def e_step(self, images, labels, training):
         """Infer ĉ and ĝ, and render as many rows as the objective looks at.
 
-        A test step renders every row, and augments none.
+        A test step renders every row, and augments by the same noise in each batch.
         """
         eg, model = self.algorithm, self.model
         render_divisor = eg.render_divisor if training else 1
         if not (eg.reconstruction or eg.nonnegativity):
             render_divisor = 0
         e_step = model.e_step(images, labels, training, render_divisor)
-        if eg.augmentation is None or not training:
+        if eg.augmentation is None:
             return e_step
-        augmented = ops.clip(eg.augmentation(images, training=True), *model.pixel_range)
-        return e_step._replace(augmented_logits=model.classify_augmented(augmented))
-
-    def objective(self, e_step, labels, training):
-        """Return Σ β · ramp · term, and the terms; a training step moves the ramp on.
-
-        The G-step is Keras' own gradient step on it.
-        """
-        eg, model = self.algorithm, self.model
-        values = {
-            name: getattr(terms, name)(e_step, labels, model.class_prior)
-            for name in self.terms
-        }
-        ramp = 1.0
-        if eg.warmup_steps > 0:
-            steps = ops.cast(model.steps, "float32")
-            ramp = ops.minimum(steps / eg.warmup_steps, 1.0)
-        total = sum(
-            (1.0 if name == "cross_entropy" else ramp) * weight * values[name]
-            for name, weight in eg.weights.items()
-        )
         if training:
-            model.steps.assign_add(1)
-        return total, values
+            augmented = eg.augmentation(images, training=True)
+        else:
+            with fixed_seed(eg.augmentation):
+                augmented = eg.augmentation(images, training=True)
+        augmented = ops.clip(augmented, *model.pixel_range)
+        logits = model.classify_augmented(augmented, training)
+        return e_step._replace(augmented_logits=logits)
+
+    def objective(self, e_step, labels, sample_weight, training):
+        """Return the terms of Σ β · ramp · term; the G-step is a gradient step on it.
+
+        In a training step the priors move towards what the E-step inferred.
+        """
+        if training:
+            self.model.learn_priors(e_step, labels, sample_weight)
+        prior = self.model.class_prior
+        return {
+            name: getattr(terms, name)(e_step, labels, sample_weight, prior)
+            for name in self.weights
+        }
+
+    def ramp(self, name):
+        """Return 1 for the labels' term, and what has risen to 1 for the others."""
+        warmup_steps = self.algorithm.warmup_steps
+        if name == "cross_entropy" or warmup_steps == 0:
+            return 1.0
+        steps = ops.cast(self.model.steps, "float32")
+        return ops.minimum(steps / warmup_steps, 1.0)
+
+    def end_step(self):
+        if self.model.trainable:
+            self.model.steps.assign_add(1)

@@ -152,14 +152,14 @@ class DRMM(RenderingModel):
             message = level(message, training=training)
         return self.templates(message)
 
-    def classify_augmented(self, images):
-        """Return the training logits of augmented images.
+    def classify_augmented(self, images, training=True):
+        """Return the logits of augmented images.
 
         Running statistics of batch normalisation stay those of the images themselves.
         """
         norms = [level.batch_norm for level in self.levels if level.batch_norm]
         with keep_running_statistics(norms):
-            return self.classify(images, training=True)
+            return self.classify(images, training)
 
     def bottom_up(self, images, training=False):
         """Pass messages from fine to coarse (40): I^(0..L) and ĝ^(1..L)."""
@@ -198,8 +198,7 @@ class DRMM(RenderingModel):
             images: (B, H, W, C).
             labels: integers (B,), -1 for an unlabelled row; a labelled row renders
                 its class instead of ĉ.
-            training: whether batch normalisation uses the batch's statistics and the
-                priors are learned.
+            training: whether batch normalisation uses the batch's statistics.
             render_divisor: n renders only the first ceil(B / n) rows, as many as
                 `rendered` and `reconstruction` then have. 0 renders none: `rendered`
                 is empty and `reconstruction` None.
@@ -221,8 +220,6 @@ class DRMM(RenderingModel):
             chosen = self.one_hot(classes[:rows])
             seen = [inferred[:rows] for inferred in switches]
             rendered, factors = self.explain(images[:rows], chosen, seen, training)
-            if training:
-                self._learn_priors(images[:rows], labels, seen, rendered[0])
         return EStep(
             logits=logits,
             classes=classes,
@@ -328,19 +325,32 @@ class DRMM(RenderingModel):
             )
         return to_convnet(self)
 
-    def _learn_priors(self, images, labels, switches, reconstruction):
-        """Move π_c, π_g and σ² towards what a training batch has."""
+    def learn_priors(self, e_step, labels=None, sample_weight=None):
+        """Move π_c, π_g and σ² towards what a training batch has, on tensors.
+
+        Args:
+            e_step: the `EStep` of the batch; π_g and σ² see the rows that it rendered.
+            labels: integers (B,), -1 for an unlabelled row, or None.
+            sample_weight: (B,), how many rows each row counts as; None for 1.
+        """
+        if e_step.reconstruction is None:
+            return
+        reconstruction = ops.cast(e_step.reconstruction, "float32")
+        rows = ops.shape(reconstruction)[0]
+        weights = None if sample_weight is None else sample_weight[:rows]
         # The mean over all batches so far at first, a running mean later.
         rate = ops.maximum(1 / (ops.cast(self.steps, "float32") + 2), 0.01)
-        for prior, inferred in zip(self.nuisance_priors, switches, strict=True):
-            prior.update(inferred, rate)
-        residual = ops.cast(images, "float32") - ops.cast(reconstruction, "float32")
+        for prior, inferred in zip(self.nuisance_priors, e_step.switches, strict=True):
+            prior.update(inferred[:rows], rate, weights)
+        image = ops.cast(e_step.messages[0][:rows], "float32")
+        squares = ops.mean(ops.square(image - reconstruction), axis=(1, 2, 3))
+        found, seen = weighted_mean(squares, weights)
         variance = ops.convert_to_tensor(self.noise_variance)
-        self.noise_variance.assign(
-            variance + rate * (ops.mean(ops.square(residual)) - variance)
-        )
+        # A batch of weight 0 says nothing.
+        step = ops.where(seen > 0, rate, 0.0) * (found - variance)
+        self.noise_variance.assign(variance + step)
         if labels is not None:
-            self.templates.update_prior(labels, rate)
+            self.templates.update_prior(labels, rate, sample_weight)
 
     def from_the_top(self, switches):
         """Return (level, its switches) pairs, the coarsest first."""

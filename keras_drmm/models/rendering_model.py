@@ -41,7 +41,7 @@ class RenderingModel(Learner):
                 `algorithm`.
             algorithm: for example `EG()`.
             metrics: Keras metrics of labels and logits. They see labelled rows only,
-                and are 0 where there is none.
+                and are NaN where there is none.
             jit_compile: as in Keras; "auto" leaves TensorFlow on a CPU to its own
                 convolutions, which are faster there than XLA's.
             **kwargs: further arguments of `keras.Model.compile`.
@@ -65,67 +65,6 @@ class RenderingModel(Learner):
         self._compile(
             trainer, optimizer, metrics, jit_compile, own, loss=loss, **kwargs
         )
-
-    def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        *args,
-        **kwargs,
-    ):
-        """Learn; see `keras.Model.fit`.
-
-        Args:
-            x: images, floats in `pixel_range`, or a data set of (images, labels)
-                batches.
-            y: integer labels, -1 for an unlabelled row; None with a data set, or where
-                the algorithm needs no labels.
-            batch_size: as in Keras, like the following.
-            epochs: with closed forms, the number of sweeps over all rows.
-            verbose: what is printed.
-            callbacks: a callback or a list.
-            validation_split: fraction of the rows, the last ones, kept for validation.
-            validation_data: (images, labels) or a data set.
-            *args: further arguments of `keras.Model.fit`.
-            **kwargs: further arguments of `keras.Model.fit`.
-
-        Raises:
-            ValueError: images or labels are not what the model takes, or no row is
-                labelled. Arrays are checked whole, data sets by their first batch,
-                before any weight changes.
-        """
-        self._check(x, y, learning=True)
-        if isinstance(validation_data, tuple):
-            self._check(*validation_data[:2])
-        elif validation_data is not None:
-            self._check(validation_data)
-        if self.trainer is not None:
-            self.trainer.prepare(x, y, validation_split)
-            callbacks = keras.tree.flatten(callbacks) if callbacks else []
-            callbacks = callbacks + self.trainer.callbacks()
-        return super().fit(
-            x,
-            y,
-            batch_size,
-            epochs,
-            verbose,
-            callbacks,
-            validation_split,
-            validation_data,
-            *args,
-            **kwargs,
-        )
-
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """Measure objective and metrics; see `keras.Model.evaluate` and `fit`."""
-        self._check(x, y)
-        return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
@@ -237,6 +176,15 @@ class RenderingModel(Learner):
         labels = None if y is None else ops.convert_to_numpy(y).reshape(-1)
         initialize(images, labels, numpy_generator(seed))
         self._initialized.assign(1.0)
+
+    def learn_priors(self, e_step, labels=None, sample_weight=None):
+        """Move priors towards what a training batch has; most models have fixed ones.
+
+        Args:
+            e_step: the `EStep` of the batch.
+            labels: integers (B,), -1 for an unlabelled row, or None.
+            sample_weight: (B,), how many rows each row counts as; None for 1.
+        """
 
     @property
     def _image_dtype(self):
