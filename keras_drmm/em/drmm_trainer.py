@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_drmm.em.drmm_initialization import initial_templates
 from keras_drmm.em.drmm_statistics import DRMMStatistics
-from keras_drmm.em.em_trainer import EMTrainer, array
-from keras_drmm.em.expectation import Expectation
+from keras_drmm.em.em_trainer import EMTrainer, Expectation
 from keras_drmm.em.measured_level import MeasuredLevel, split_unused
+from keras_drmm.em.sweep_metric import array
 from keras_drmm.em.switching import HardSwitching, SoftSwitching
 from keras_drmm.models.e_step import EStep
 
@@ -20,6 +19,8 @@ RIDGE = 1e-4
 LEAST_STEP = 2.0**-6
 # The objective of some batches may be so much larger than that of the batches before.
 NOISE = 1.5
+# Images that class templates to start from are made of.
+INITIAL_ROWS = 1000
 
 
 class DRMMTrainer(EMTrainer):
@@ -95,7 +96,7 @@ class DRMMTrainer(EMTrainer):
         """
         if labels is None:
             labels = np.full(len(images), -1)
-        templates, rows = initial_templates(self.model, images, labels, random)
+        templates, rows = _initial_templates(self.model, images, labels, random)
         top = self._top_templates()
         top[:, : self.model.num_classes] = templates
         self._assign_top(top, 1.0)
@@ -353,6 +354,41 @@ class _Measured:
     shares: Any
     rows: Any
     messages: Any
+
+
+def _initial_templates(model, images, labels, random):
+    """Return class templates μ from the data, and scale the levels' templates.
+
+    A class starts as the mean message of its labelled rows, or else as that of a row.
+    The levels' templates keep the directions that their initializer drew, at unit norm:
+    patches of the data, all alike, switch on together, and switches that are always on
+    tell nothing.
+
+    Args:
+        model: a `DRMM`, whose levels change.
+        images: (N, H, W, C).
+        labels: integers (N,), -1 for an unlabelled row.
+        random: a `numpy.random.Generator`.
+
+    Returns:
+        (μ, of the shape of the model's class templates; the rows drawn).
+    """
+    order = random.permutation(len(images))
+    order = order[np.argsort(labels[order] < 0, kind="stable")][:INITIAL_ROWS]
+    message = ops.convert_to_tensor(images[order], model.compute_dtype)
+    for level in model.levels:
+        kernel = ops.convert_to_numpy(level.conv.kernel)
+        norms = np.sqrt(np.sum(np.square(kernel), axis=(0, 1, 2)))
+        level.conv.kernel.assign(kernel / np.where(norms > 0, norms, 1))
+        message = level(message)
+    if model.templates.pooling == "mean":
+        message = ops.mean(message, axis=(1, 2))
+    features = ops.convert_to_numpy(message).reshape(len(order), -1)
+    templates = features[random.choice(len(order), model.num_classes, replace=True)]
+    for c in np.unique(labels[labels >= 0]):
+        if np.any(labels[order] == c):
+            templates[c] = features[labels[order] == c].mean(axis=0)
+    return templates.T, order
 
 
 def _check_levels(model):

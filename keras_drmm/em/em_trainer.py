@@ -1,13 +1,14 @@
 """EMTrainer: EM inside Keras' training loop."""
 
+import math
 from contextlib import nullcontext
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_drmm.em.contract import ExpectationMaximization
-from keras_drmm.em.m_step import MStep
 from keras_drmm.models.trainer import Trainer
 
 # Rows of a data set that EM's starting point is made from.
@@ -77,7 +78,7 @@ class EMTrainer(ExpectationMaximization, Trainer):
 
     def callbacks(self):
         """Return the callback that runs the M-step."""
-        return [MStep(self)]
+        return [_MStep(self)]
 
     def begin_fit(self):
         """Get ready for the first sweep of a `fit`."""
@@ -90,9 +91,81 @@ class EMTrainer(ExpectationMaximization, Trainer):
         """
 
 
-def array(variable):
-    """Return a variable as an array of float64."""
-    return ops.convert_to_numpy(variable).astype("float64")
+class Expectation(NamedTuple):
+    """What an EM algorithm learns from a batch: its objective and what to add up.
+
+    Attributes:
+        logits: (B, num_classes), of the unclamped rows, for metrics.
+        evidence: (B,), what EM maximises for each image, in nats: ln p(I), or ln p(I,
+            c) of a labelled row, for soft EM; the max-sum score for hard EM.
+        statistics: sufficient statistics of the batch, as the model's `accumulate`
+            takes them.
+
+    Source: Patel, Nguyen, Baraniuk (2016), Appendix B.1, B.2.
+    """
+
+    logits: Any
+    evidence: Any
+    statistics: Any
+
+
+class _MStep(keras.callbacks.Callback):
+    """Runs a trainer's M-step on what the E-steps of an epoch added up.
+
+    `fit` adds it after the callbacks of the user: these see the weights that the logs
+    of the epoch describe, so that `EarlyStopping` restores the best ones measured.
+
+    Args:
+        trainer: the `EMTrainer`. Its algorithm says whether an M-step also follows
+            each few batches.
+
+    Raises:
+        FloatingPointError: the objective is not finite. The weights are then those of
+            the last M-step.
+    """
+
+    def __init__(self, trainer):
+        super().__init__()
+        self.trainer = trainer
+        self.batches = trainer.algorithm.batches_per_m_step
+
+    def on_train_begin(self, logs=None):
+        self.sweeps = 0
+        self.trainer.begin_fit()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # An interrupted sweep leaves statistics of a part of the data.
+        self.trainer.reset_statistics()
+        self.pending = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.pending += 1
+        if self.pending == self.batches:
+            # JAX's trainer keeps weights of its own within an epoch.
+            if keras.backend.backend() == "jax":
+                self.model.jax_state_sync()
+            self._run(logs, f"up to batch {batch + 1}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.sweeps += 1
+        if self.pending:
+            self._run(logs, f"of epoch {epoch + 1}")
+
+    def on_train_end(self, logs=None):
+        self.trainer.end_fit(self.sweeps)
+
+    def _run(self, logs, when):
+        objective = float((logs or {}).get("loss", math.nan))
+        if not math.isfinite(objective):
+            self.trainer.reset_statistics()
+            raise FloatingPointError(
+                f"The objective {when} is {objective}: a batch holds NaN or infinite "
+                "pixels, or pixels far outside of what the model renders. The weights "
+                "are those before; clean or scale the images."
+            )
+        # What whole sweeps measured; in their middle Keras' running means stay.
+        logs.update(self.trainer.m_step() or {})
+        self.pending = 0
 
 
 def _no_graph():

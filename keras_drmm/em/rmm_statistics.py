@@ -1,14 +1,15 @@
 """RMMStatistics: what an RMM adds up over a sweep of the data."""
 
-import keras
 import numpy as np
 from keras import ops
+
+from keras_drmm.em.sweep_metric import SweepMetric, array
 
 # The evidence of a row that is not there: above that of any image.
 _NO_ROW = float(np.finfo("float32").max)
 
 
-class RMMStatistics(keras.metrics.Metric):
+class RMMStatistics(SweepMetric):
     r"""Sufficient statistics of an RMM, and the rows that it explains worst.
 
     $$N_{cga} = \sum_n \gamma_{ncga}, \qquad S_{cg} = \sum_n \gamma_{ncg1} (I_n -
@@ -17,8 +18,6 @@ class RMMStatistics(keras.metrics.Metric):
     They are sums of deviations from the templates of the sweep, and not of I and
     ||I||², so that float32 holds them over any number of images: near the optimum S is
     0, and R is what σ² is made of, without a difference of large numbers.
-
-    A metric, as it is a sum over an epoch's batches that belongs to no saved model.
 
     Args:
         num_classes, num_nuisances: |C| and |G|.
@@ -33,7 +32,7 @@ class RMMStatistics(keras.metrics.Metric):
     """
 
     def __init__(self, num_classes, num_nuisances, num_states, num_pixels, name):
-        super().__init__(name=name, dtype="float32")
+        super().__init__(name)
         shapes = {
             "counts": (num_classes, num_nuisances, num_states),
             "deviations": (num_classes, num_nuisances, num_pixels),
@@ -42,9 +41,8 @@ class RMMStatistics(keras.metrics.Metric):
             "worst_evidence": (num_classes + 1,),
         }
         for name, shape in shapes.items():
-            initial = _NO_ROW if name == "worst_evidence" else 0.0
-            initializer = keras.initializers.Constant(initial)
-            setattr(self, name, self.add_variable(shape, initializer, name=name))
+            setattr(self, name, self.add_sum(name, shape))
+        self.forget()
 
     def of_batch(self, images, labels, templates, distances, evidence, shares):
         """Return the statistics of a batch, a dictionary of tensors.
@@ -88,25 +86,13 @@ class RMMStatistics(keras.metrics.Metric):
             kept = ops.convert_to_tensor(weight)
             weight.assign(ops.where(mask, batch[name], kept))
 
-    def reset_state(self):
-        """Do nothing: `fit` resets metrics before validation, inside of a sweep."""
-
-    def result(self):
-        # An empty dictionary: Keras logs nothing under the metric's name.
-        return {}
-
     def forget(self):
-        """Forget everything."""
-        for variable in self.variables:
-            variable.assign(ops.zeros(variable.shape))
+        super().forget()
         self.worst_evidence.assign(ops.full(self.worst_evidence.shape, _NO_ROW))
 
     def read(self):
         """Return the statistics as float64 NumPy arrays, by name."""
-        return {
-            variable.name: ops.convert_to_numpy(variable).astype("float64")
-            for variable in self.variables
-        }
+        return {variable.name: array(variable) for variable in self.variables}
 
     def find_rows(self, classes):
         """Return a row for each of `classes` to put a template on, None for none.
