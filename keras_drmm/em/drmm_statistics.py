@@ -29,12 +29,12 @@ class DRMMStatistics:
     """
 
     def __init__(self, model, top_shape, soft):
-        shape, self.levels = (None, *model.image_shape), []
-        for number, level in enumerate(model.levels, start=1):
-            self.levels.append(
-                LevelStatistics(level, shape[1:], f"sweep_{number}", soft)
+        self.levels = [
+            LevelStatistics(level, shape[1:], f"sweep_{number}", soft)
+            for number, (level, shape) in enumerate(
+                zip(model.levels, model.message_shapes, strict=False), start=1
             )
-            shape = level.compute_output_shape(shape)
+        ]
         size, columns = top_shape
         self.error = _Sum((2,), "sweep_error")
         self.gains = _Sum((len(model.levels), 2), "sweep_gains")

@@ -6,7 +6,7 @@ from keras import ops
 from keras_drmm.em.em_trainer import EMTrainer, Expectation
 from keras_drmm.em.rmm_statistics import RMMStatistics
 from keras_drmm.em.sweep_metric import array
-from keras_drmm.models.rmm_hypotheses import clamp, join
+from keras_drmm.models.rmm import clamp, join
 
 # The least probability of a state: a class or nuisance without rows stays possible.
 LEAST_PROBABILITY = 1e-6
