@@ -260,5 +260,3 @@ def _decoder(level, input_shape, name):
     )
     decoder.build(level.compute_output_shape(input_shape))
     return decoder
-
-

@@ -76,12 +76,10 @@ def nonnegativity(e_step, labels, sample_weight, prior):
     The condition is on ẑ^(1..L), of which an RMM has none; the image ẑ^(0) may be
     negative.
     """
-    if len(e_step.rendered) < 2:
-        return ops.zeros(()), ops.zeros(())
-    squares = sum(
-        ops.mean(ops.square(ops.relu(-ops.cast(z, "float32"))), axis=(1, 2, 3))
-        for z in e_step.rendered[1:]
-    )
+    squares = ops.zeros((ops.shape(e_step.rendered[0])[0],))
+    for z in e_step.rendered[1:]:
+        negative = ops.relu(-ops.cast(z, "float32"))
+        squares = squares + ops.mean(ops.square(negative), axis=(1, 2, 3))
     return weighted_mean(squares, _first(squares, sample_weight))
 
 

@@ -12,6 +12,7 @@ from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
+from keras_drmm.models.training_rows import TrainingRows
 
 # The name of what regularizers of weights add to the objective.
 REGULARIZATION = "regularization"
@@ -96,8 +97,14 @@ class Learner(keras.Model):
         callbacks=None,
         validation_split=0.0,
         validation_data=None,
-        *args,
-        **kwargs,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
     ):
         """Learn; see `keras.Model.fit`.
 
@@ -106,16 +113,19 @@ class Learner(keras.Model):
                 (images, labels, sample weights) batches.
             y: integer labels, -1 for an unlabelled row; None with a data set, or where
                 the objective needs no labels.
-            batch_size: as in Keras, like the following.
+            batch_size: as in Keras, like all that is not said here.
             epochs: with closed forms, the number of sweeps over all rows.
-            verbose: what is printed.
-            callbacks: a callback or a list.
+            verbose, callbacks: as in Keras.
             validation_split: fraction of the rows, the last ones, kept for validation.
             validation_data: (images, labels), (images, labels, sample weights) or a
                 data set.
-            *args: further arguments of `keras.Model.fit`.
-            **kwargs: further arguments of `keras.Model.fit`. A row of weight w in
-                `sample_weight` counts as w rows in every term, prior and metric.
+            shuffle: as in Keras.
+            class_weight: {class: weight of its labelled rows}, 1 where it says nothing.
+            sample_weight: (N,). A row of weight w counts as w rows in every term,
+                prior, statistic and metric.
+            initial_epoch: where a training goes on that has `epochs` in all.
+            steps_per_epoch, validation_steps, validation_batch_size, validation_freq:
+                as in Keras.
 
         Raises:
             ValueError: images, labels or weights are not what the model takes, or no
@@ -129,7 +139,10 @@ class Learner(keras.Model):
         elif validation_data is not None:
             self._check(validation_data)
         if self.trainer is not None:
-            self.trainer.prepare(x, y, validation_split)
+            split = 0.0 if validation_data is not None else validation_split
+            rows = TrainingRows(x, y, sample_weight, split)
+            steps = rows.count_steps(batch_size, steps_per_epoch)
+            self.trainer.prepare(rows, steps, initial_epoch, epochs)
             callbacks = [
                 BatchWatch(),
                 *_as_list(callbacks),
@@ -144,8 +157,14 @@ class Learner(keras.Model):
             callbacks,
             validation_split,
             validation_data,
-            *args,
-            **kwargs,
+            shuffle,
+            class_weight,
+            sample_weight,
+            initial_epoch,
+            steps_per_epoch,
+            validation_steps,
+            validation_batch_size,
+            validation_freq,
         )
 
     def evaluate(self, x=None, y=None, *args, callbacks=None, **kwargs):
@@ -169,6 +188,23 @@ class Learner(keras.Model):
     def batch_check(self):
         """The `BatchCheck` of the steps, None without a trainer."""
         return self._sums.batches
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """Learn from a batch; see `keras.Model.train_on_batch`.
+
+        Raises:
+            ValueError: images or labels are not what the model takes, or its algorithm
+                learns by sweeps over all rows.
+        """
+        self._check(x, y, learning=True)
+        if self.trainer is not None:
+            self.trainer.check_single_batch()
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """Measure objective and metrics of a batch, as `evaluate` does."""
+        self._check(x, y)
+        return super().test_on_batch(x, y, *args, **kwargs)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -196,7 +232,8 @@ class Learner(keras.Model):
         labelled = ops.cast(y >= 0, "float32")
         if sample_weight is not None:
             labelled = labelled * ops.cast(sample_weight, "float32")
-        if self.trainer is not None:
+        # As it builds metrics, Keras calls this with images alone.
+        if self.trainer is not None and isinstance(x, dict):
             self._sums.batches.update_state(x["images"], y, labelled, sample_weight)
         # Unlabelled rows are shown as class 0 with weight 0.
         return super().compute_metrics(x, ops.maximum(y, 0), logits, labelled)

@@ -15,7 +15,7 @@ class RenderingModel(Learner):
     """Base of the models: learning, inference in batches, sampling, export.
 
     A subclass defines `classify`, `e_step` or `infer`, `_sample`, `num_classes`,
-    `image_shape`, `pixel_range`, `prior` and `noise_variance`.
+    `image_shape`, `pixel_range`, `class_prior` or `prior`, and `noise_variance`.
     `compile(algorithm=...)` chooses how it learns: the algorithm binds itself to the
     model as a `Trainer`, which has the objective and its terms. Without an algorithm
     the model is a Keras classifier that returns logits.
@@ -143,6 +143,11 @@ class RenderingModel(Learner):
         from keras_drmm.zoo import save_to_preset
 
         return save_to_preset(preset_dir, self, card, overwrite)
+
+    @property
+    def prior(self):
+        """π_c, (num_classes,), a NumPy array."""
+        return ops.convert_to_numpy(self.class_prior)
 
     @property
     def initialized(self):

@@ -11,8 +11,10 @@ from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.natural_parameters import NaturalParameters
 from keras_drmm.models.rendering_model import RenderingModel
-from keras_drmm.models.rmm_hypotheses import clamp, join
 from keras_drmm.models.sampling import draw_classes, with_noise
+
+# Below the log-probability of anything, and finite: no NaN comes of it.
+_IMPOSSIBLE = -1e30
 
 
 @reordered_arguments("num_classes", "num_nuisances", "input_shape")
@@ -102,11 +104,6 @@ class RMM(RenderingModel):
         self.built = True
 
     _image_dtype = "float32"
-
-    @property
-    def prior(self):
-        """π_c, (num_classes,), a NumPy array."""
-        return ops.convert_to_numpy(self.class_prior)
 
     def classify(self, images, training=False):
         """Return ln p(c, I), but for what the classes have in common, (B, |C|).
@@ -355,3 +352,23 @@ class RMM(RenderingModel):
             scores = clamp(self.log_joint(self.distances(images, labels)), labels)
             parts.append(ops.convert_to_numpy(function(scores)))
         return np.concatenate(parts)
+
+
+def join(scores):
+    """List the hypotheses in one axis, (B, |C|, |G|, s) -> (B, |C| |G| s)."""
+    return ops.reshape(scores, (-1, math.prod(scores.shape[1:])))
+
+
+def clamp(scores, labels):
+    """Make the classes that a label excludes impossible.
+
+    Args:
+        scores: (B, |C|, |G|, s).
+        labels: integers (B,) or (B, 1), -1 for an unlabelled row, or None.
+    """
+    if labels is None:
+        return scores
+    labels = ops.reshape(ops.cast(labels, "int32"), (-1, 1, 1, 1))
+    classes = ops.reshape(ops.arange(scores.shape[1], dtype="int32"), (1, -1, 1, 1))
+    possible = ops.logical_or(labels < 0, labels == classes)
+    return ops.where(possible, scores, _IMPOSSIBLE)

@@ -69,8 +69,18 @@ class Trainer(ABC):
     def end_step(self):
         """Count a training step, after its objective."""
 
-    def prepare(self, x, y, validation_split):
-        """Get ready to `fit` these data; most trainers are."""
+    def prepare(self, rows, steps, initial_epoch, epochs):
+        """Get ready for a `fit`; most trainers are.
+
+        Args:
+            rows: the `TrainingRows`.
+            steps: in an epoch, None if that is not known.
+            initial_epoch, epochs: as of `fit`.
+        """
+        return
+
+    def check_single_batch(self):
+        """Raise a ValueError unless a single batch can be learned from."""
         return
 
     def callbacks(self):
