@@ -5,6 +5,7 @@ import math
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers import Level
 from keras_drmm.models import checks
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.trainer import Trainer
@@ -118,3 +119,15 @@ def standardize_amount(value, name):
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"`{name}` must be finite and at least 0, got {value!r}.")
     return float(value)
+
+
+def copy_levels(levels):
+    """Return new levels of the same configuration, with weights of their own.
+
+    Raises:
+        ValueError: `levels` is empty or holds something other than a `Level`.
+    """
+    levels = list(levels)
+    if not levels or not all(isinstance(level, Level) for level in levels):
+        raise ValueError(f"`levels` must be one or more `Level`s, got {levels!r}.")
+    return [Level.from_config(level.get_config()) for level in levels]

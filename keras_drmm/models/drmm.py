@@ -10,8 +10,8 @@ from keras import ops
 from keras_drmm.layers import ClassTemplates
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
+from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
 from keras_drmm.layers.nuisance_prior import NuisancePrior
-from keras_drmm.layers.running_statistics import keep_running_statistics
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.rendering_model import RenderingModel
@@ -410,7 +410,7 @@ class DRMM(RenderingModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "levels": [keras.saving.serialize_keras_object(v) for v in self.levels],
+            "levels": keras.saving.serialize_keras_object(self.levels),
             "input_shape": self.image_shape,
             "num_classes": self.num_classes,
             "pooling": self.templates.pooling,
@@ -424,5 +424,5 @@ class DRMM(RenderingModel):
 
     @classmethod
     def from_config(cls, config):
-        levels = [keras.saving.deserialize_keras_object(v) for v in config["levels"]]
+        levels = keras.saving.deserialize_keras_object(config["levels"])
         return cls(**{**config, "levels": levels})

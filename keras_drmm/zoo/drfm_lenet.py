@@ -1,9 +1,8 @@
 """The paper's 2-level DRFM."""
 
 from keras_drmm.models import DRFM
-from keras_drmm.zoo.lenet import lenet_levels
 from keras_drmm.zoo.preset import load_preset
-from keras_drmm.zoo.settings import compile_factor_model
+from keras_drmm.zoo.settings import compile_factor_model, lenet_levels
 from keras_drmm.zoo.zoo_model import zoo_model
 
 

@@ -1,7 +1,7 @@
 """Trained models by name."""
 
-from keras_drmm.zoo.functions import FUNCTIONS, shape_arguments
 from keras_drmm.zoo.preset import Preset, names
+from keras_drmm.zoo.zoo_model import FUNCTIONS, shape_arguments
 
 
 def presets():

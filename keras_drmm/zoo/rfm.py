@@ -1,9 +1,8 @@
 """The paper's RFM."""
 
 from keras_drmm.models import RFM
-from keras_drmm.zoo.lenet import lenet_levels
 from keras_drmm.zoo.preset import load_preset
-from keras_drmm.zoo.settings import compile_factor_model
+from keras_drmm.zoo.settings import compile_factor_model, lenet_levels
 from keras_drmm.zoo.zoo_model import zoo_model
 
 

@@ -1,8 +1,9 @@
-"""Learning settings that models of the zoo share."""
+"""Levels and learning settings that models of the zoo share."""
 
 import keras
 from keras import layers
 
+from keras_drmm.layers import Level
 from keras_drmm.learning import EG
 from keras_drmm.learning.schedule import cosine_decay
 
@@ -31,3 +32,12 @@ def _compile(model, training_steps, nonnegativity):
     )
     optimizer = keras.optimizers.Adam(cosine_decay(4e-3, training_steps))
     model.compile(optimizer, algorithm=algorithm)
+
+
+def lenet_levels(number):
+    """Return the first `number` levels, like LeNet-5's: 20 and 50 templates of 5x5."""
+    filters = (20, 50)[:number]
+    return [
+        Level(count, 5, padding="valid", pool_size=2, batch_norm=True)
+        for count in filters
+    ]
