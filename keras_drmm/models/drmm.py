@@ -303,7 +303,7 @@ class DRMM(RenderingModel):
         Returns:
             (N,), a NumPy array.
         """
-        return self._batched(lambda x: self._score(x)[1], x, batch_size)
+        return self._batched(lambda x, _: self._score(x)[1], x, batch_size)
 
     def count_free_parameters(self):
         r"""Count the free parameters, and those of the RMM that the model factorises.
@@ -411,12 +411,9 @@ class DRMM(RenderingModel):
         return {
             **super().get_config(),
             "levels": keras.saving.serialize_keras_object(self.levels),
-            "input_shape": self.image_shape,
-            "num_classes": self.num_classes,
             "pooling": self.templates.pooling,
             "nonnegative": self.nonnegative,
             "alternations": self.alternations,
-            "pixel_range": self.pixel_range,
             "templates_initializer": keras.initializers.serialize(
                 self.templates.templates_initializer
             ),

@@ -147,21 +147,17 @@ class RenderingModel(Learner):
         Raises:
             ValueError: images or labels are not what the model takes.
         """
-        self._check(x, y)
-        if y is not None:
-            y = ops.convert_to_numpy(y).reshape(-1)
-        parts = []
-        for rows in _batches(len(x), batch_size):
-            labels = None if y is None else ops.convert_to_tensor(y[rows])
-            images = ops.convert_to_tensor(x[rows], self._image_dtype)
-            e_step = self.e_step(images, labels)
-            parts.append(keras.tree.map_structure(_to_numpy, e_step))
-        return keras.tree.map_structure(_join, *parts)
+
+        def run(images, labels):
+            images = ops.convert_to_tensor(images, self._image_dtype)
+            return keras.tree.map_structure(_to_numpy, self.e_step(images, labels))
+
+        return self._batched(run, x, batch_size, y)
 
     def reconstruct(self, x, batch_size=100):
         """Return Î of images (N, H, W, C), in batches, as a NumPy array."""
         return self._batched(
-            lambda x: self.infer(x, batch_size=len(x)).reconstruction, x, batch_size
+            lambda x, _: self.infer(x, batch_size=len(x)).reconstruction, x, batch_size
         )
 
     def sample(self, n, classes=None, seed=None):
@@ -243,16 +239,39 @@ class RenderingModel(Learner):
         initialize(images, labels, numpy_generator(seed))
         self._initialized.assign(1.0)
 
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "input_shape": self.image_shape,
+            "num_classes": self.num_classes,
+            "pixel_range": self.pixel_range,
+        }
+
     @property
     def _image_dtype(self):
         """The dtype of the images that `e_step` is given."""
         return self.compute_dtype
 
-    def _batched(self, function, x, batch_size):
-        """Join what `function` returns for parts of x, of `batch_size` rows."""
-        checks.check_images(x, self.image_shape, self.pixel_range)
-        parts = _batches(len(x), batch_size)
-        return np.concatenate([function(x[rows]) for rows in parts])
+    def _batched(self, function, x, batch_size, y=None):
+        """Join what `function` returns for parts of images and labels.
+
+        Args:
+            function: of some rows' images and labels, the latter a tensor (B,) or None;
+                returns a structure of NumPy arrays.
+            x: images (N, H, W, C).
+            batch_size: images at a time.
+            y: integer labels (N,), or None.
+        """
+        self._check(x, y)
+        size = standardize_integer(batch_size, "batch_size")
+        if y is not None:
+            y = ops.convert_to_numpy(y).reshape(-1)
+        parts = []
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            labels = None if y is None else ops.convert_to_tensor(y[rows])
+            parts.append(function(x[rows], labels))
+        return keras.tree.map_structure(_join, *parts)
 
     def _log_likelihood(self, x, reconstruction):
         """Return ln N(I; Î, σ² 1) of images in nats, (B,), a NumPy array."""
@@ -279,23 +298,10 @@ class RenderingModel(Learner):
         return algorithm.bind(self)
 
     def _check(self, x, y=None, learning=False):
-        needs_labels = (
-            learning and self.algorithm is not None and self.algorithm.needs_labels
-        )
+        needs_labels = learning and getattr(self.algorithm, "needs_labels", False)
         checks.check_data(
-            x,
-            y,
-            image_shape=self.image_shape,
-            pixel_range=self.pixel_range,
-            num_classes=self.num_classes,
-            needs_labels=needs_labels,
+            x, y, self.image_shape, self.pixel_range, self.num_classes, needs_labels
         )
-
-
-def _batches(rows, size):
-    """Return slices of at most `size` rows."""
-    size = standardize_integer(size, "batch_size")
-    return [slice(start, start + size) for start in range(0, rows, size)]
 
 
 def _to_numpy(value):

@@ -267,12 +267,9 @@ class RMM(RenderingModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "input_shape": self.image_shape,
-            "num_classes": self.num_classes,
             "num_nuisances": self.num_nuisances,
             "switch": self.switch,
             "variance_floor": self.variance_floor,
-            "pixel_range": self.pixel_range,
         }
 
     def flatten(self, images):
@@ -343,15 +340,13 @@ class RMM(RenderingModel):
 
     def _of_scores(self, function, x, y, batch_size):
         """Join what `function` of ln p(I, c, g, a) returns for parts of the rows."""
-        self._check(x, y)
-        parts = []
-        for start in range(0, len(x), batch_size):
-            rows = slice(start, start + batch_size)
-            images = self.flatten(ops.convert_to_tensor(x[rows]))
-            labels = None if y is None else ops.convert_to_tensor(y[rows])
-            scores = clamp(self.log_joint(self.distances(images, labels)), labels)
-            parts.append(ops.convert_to_numpy(function(scores)))
-        return np.concatenate(parts)
+
+        def run(images, labels):
+            flat = self.flatten(ops.convert_to_tensor(images))
+            scores = clamp(self.log_joint(self.distances(flat, labels)), labels)
+            return ops.convert_to_numpy(function(scores))
+
+        return self._batched(run, x, batch_size, y)
 
 
 def join(scores):

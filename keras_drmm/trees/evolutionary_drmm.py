@@ -293,7 +293,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
         Returns:
             (N,), a NumPy array.
         """
-        return self._batched(self._score, x, batch_size)
+        return self._batched(lambda x, _: self._score(x), x, batch_size)
 
     def fit(  # type: ignore[override]  # a tree has no callbacks to call
         self, x=None, y=None, batch_size=256, epochs=10, verbose="auto", seed=None
@@ -326,10 +326,8 @@ class EvolutionaryDRMM(EvolutionaryModel):
         node = np.zeros(len(images), "int64")
         templates = [images.mean(axis=0, dtype="float64")[None]]
         log_prior = [np.zeros(1)]
-        history = keras.callbacks.History()
-        history.set_model(self)
-        history.epoch = list(range(self.depth + 1))
-        history.history = {"residual": [mean_square(residuals, self.num_pixels)]}
+        history = self._new_history(self.depth + 1)
+        history.history["residual"].append(mean_square(residuals, self.num_pixels))
         for level in range(self.depth):
             parent = np.zeros_like(node) if self.shared_mutations else node
             parents = 1 if self.shared_mutations else len(templates[-1])
@@ -412,12 +410,9 @@ class EvolutionaryDRMM(EvolutionaryModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "num_classes": self.num_classes,
-            "input_shape": self.image_shape,
             "depth": self.depth,
             "branching": self.branching,
             "shared_mutations": self.shared_mutations,
             "label_weight": self.label_weight,
             "smoothing": self.smoothing,
-            "pixel_range": self.pixel_range,
         }

@@ -214,10 +214,7 @@ class EvolutionaryForest(EvolutionaryModel):
         """
         images, labels = self._rows(x, y)
         random = numpy_generator(seed)
-        history = keras.callbacks.History()
-        history.set_model(self)
-        history.epoch = list(range(self.num_trees))
-        history.history = {"residual": []}
+        history = self._new_history(self.num_trees)
         for tree in self.trees:
             rows = random.integers(len(images), size=len(images))
             grown = tree.fit(
@@ -241,11 +238,8 @@ class EvolutionaryForest(EvolutionaryModel):
         return {
             **super().get_config(),
             "num_trees": self.num_trees,
-            "num_classes": self.num_classes,
-            "input_shape": self.image_shape,
             "depth": tree.depth,
             "branching": tree.branching,
             "label_weight": tree.label_weight,
             "smoothing": tree.smoothing,
-            "pixel_range": self.pixel_range,
         }

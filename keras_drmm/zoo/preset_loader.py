@@ -1,21 +1,7 @@
 """Trained models by name."""
 
-from keras_drmm.zoo.preset import Preset, names
+from keras_drmm.zoo.preset import Preset
 from keras_drmm.zoo.zoo_model import FUNCTIONS, shape_arguments
-
-
-def presets():
-    """List the presets that come with the library.
-
-    Returns:
-        Their names, sorted.
-
-    Example:
-
-    >>> "rfm_mnist_100" in keras_drmm.zoo.presets()
-    True
-    """
-    return names()
 
 
 def from_preset(name_or_path, load_weights=True):
