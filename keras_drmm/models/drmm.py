@@ -100,14 +100,12 @@ class DRMM(RenderingModel):
         templates_initializer="glorot_uniform",
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(input_shape, pixel_range, **kwargs)
         if not levels:
             raise ValueError("`levels` is empty: a DRMM has at least one `Level`.")
         self.levels = list(levels)
-        self.image_shape = tuple(input_shape)
         self.nonnegative = nonnegative
         self.alternations = standardize_integer(alternations, "alternations")
-        self.pixel_range = tuple(pixel_range)
         self.templates = ClassTemplates(
             num_classes,
             pooling,

@@ -15,13 +15,23 @@ class RenderingModel(Learner):
     """Base of the models: learning, inference in batches, sampling, export.
 
     A subclass defines `classify`, `e_step` or `infer`, `_sample`, `num_classes`,
-    `image_shape`, `pixel_range`, `class_prior` or `prior`, and `noise_variance`.
+    `class_prior` or `prior`, and `noise_variance`.
     `compile(algorithm=...)` chooses how it learns: the algorithm binds itself to the
     model as a `Trainer`, which has the objective and its terms. Without an algorithm
     the model is a Keras classifier that returns logits.
+
+    Args:
+        input_shape: (H, W, C) of an image, the model's `image_shape`.
+        pixel_range: (lowest, highest) value of a pixel.
+        **kwargs: `name`, `dtype` of `keras.Model`.
     """
 
     algorithm = None
+
+    def __init__(self, input_shape, pixel_range, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = tuple(input_shape)
+        self.pixel_range = tuple(pixel_range)
 
     def compile(
         self,
@@ -191,9 +201,17 @@ class RenderingModel(Learner):
         Raises:
             ValueError: the preset is of another kind of model.
         """
-        from keras_drmm.zoo.preset_loader import from_preset_as
+        from keras_drmm.zoo import from_preset
 
-        return from_preset_as(cls, name_or_path, load_weights)
+        model = from_preset(name_or_path, load_weights)
+        if not isinstance(model, cls):
+            found = type(model).__name__
+            raise ValueError(
+                f"The preset {str(name_or_path)!r} is a `{found}`, not a "
+                f"`{cls.__name__}`: load it by `{found}.from_preset` or "
+                "`keras_drmm.zoo.from_preset`."
+            )
+        return model
 
     def save_to_preset(self, preset_dir, card=None, overwrite=False):
         """Write a preset of the zoo; see `keras_drmm.zoo.save_to_preset`."""

@@ -75,7 +75,7 @@ class RMM(RenderingModel):
         pixel_range=(0.0, 1.0),
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(input_shape, pixel_range, **kwargs)
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.num_nuisances = standardize_integer(num_nuisances, "num_nuisances")
         if not (math.isfinite(variance_floor) and variance_floor > 0):
@@ -83,11 +83,9 @@ class RMM(RenderingModel):
                 "`variance_floor` must be a finite number above 0, got "
                 f"{variance_floor!r}."
             )
-        self.image_shape = tuple(input_shape)
         self.num_pixels = math.prod(self.image_shape)
         self.switch = switch
         self.variance_floor = variance_floor
-        self.pixel_range = tuple(pixel_range)
         components = (self.num_classes, self.num_nuisances)
         self.templates = self.add_weight(
             name="templates",

@@ -11,13 +11,10 @@ CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def _shipped():
-    """Return the folder of shipped presets, in the package or in the checkout."""
-    installed = _PACKAGE / "presets"
-    return installed if installed.is_dir() else _PACKAGE.parent / "zoo"
-
-
-SHIPPED = _shipped()
+SHIPPED = _PACKAGE / "presets"
+if not SHIPPED.is_dir():
+    # In a checkout, where they lie beside the package.
+    SHIPPED = _PACKAGE.parent / "zoo"
 
 
 class Preset:
