@@ -74,7 +74,7 @@ def publish(run, folder):
         ValueError: the run has no row, or its model is not one of the zoo.
     """
     from keras_drmm import zoo
-    from keras_drmm.zoo.functions import FUNCTIONS
+    from keras_drmm.zoo.zoo_model import FUNCTIONS
     from recipes.tables import training
     from recipes.tables.cells import Cell
 

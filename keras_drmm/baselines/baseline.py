@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from keras_drmm.layers import Level
 from keras_drmm.models import checks
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.trainer import Trainer
@@ -17,8 +18,8 @@ class Baseline(Learner):
     - `classify(images, training)`, which returns logits,
     - `passes(images, training)`, which returns what the objective needs, including
       `logits`,
-    - `terms(outputs, labels, sample_weight)`, which returns the unweighted terms of the objective by
-      name: (value, weight of the rows that it is about).
+    - `terms(outputs, labels, sample_weight)`, which returns the unweighted terms of the
+      objective by name: (value, weight of the rows that it is about).
 
     Args:
         weights_of_terms: {name of a term: its weight}. Terms with weight 0 are left
@@ -101,3 +102,15 @@ def standardize_amount(value, name):
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"`{name}` must be finite and at least 0, got {value!r}.")
     return float(value)
+
+
+def copy_levels(levels):
+    """Return new levels of the same configuration, with weights of their own.
+
+    Raises:
+        ValueError: `levels` is empty or holds something other than a `Level`.
+    """
+    levels = list(levels)
+    if not levels or not all(isinstance(level, Level) for level in levels):
+        raise ValueError(f"`levels` must be one or more `Level`s, got {levels!r}.")
+    return [Level.from_config(level.get_config()) for level in levels]

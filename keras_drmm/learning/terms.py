@@ -102,7 +102,8 @@ def squared_error(x, y, sample_weight):
     """Mean over the first rows of a batch and their elements of (x - y)².
 
     Args:
-        x, y: tensors of one shape, (b, ...).
+        x: tensor (b, ...).
+        y: tensor of the same shape.
         sample_weight: (B,) of all rows, or None for 1.
     """
     squares = ops.square(ops.cast(x, "float32") - ops.cast(y, "float32"))

@@ -4,19 +4,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers import FactorTemplates
+from keras_drmm.layers import FactorTemplates, deprecation
 from keras_drmm.layers.arguments import standardize_integer
-from keras_drmm.layers.deprecation import (
-    renamed_arguments,
-    renamed_attributes,
-    reordered_arguments,
-)
 from keras_drmm.models.drmm import DRMM
 
 
-@renamed_attributes(loadings="factor_templates.templates")
-@renamed_arguments(factors="num_factors")
-@reordered_arguments("levels", "num_classes", "input_shape")
+@deprecation.renamed_attributes(loadings="factor_templates.templates")
+@deprecation.renamed_arguments(factors="num_factors")
+@deprecation.reordered_arguments("levels", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class DRFM(DRMM):
     r"""The Deep Rendering Factor Model: a DRMM with Gaussian factors on top.

@@ -10,8 +10,8 @@ from keras import ops
 from keras_drmm.layers import ClassTemplates
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
+from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
 from keras_drmm.layers.nuisance_prior import NuisancePrior
-from keras_drmm.layers.running_statistics import keep_running_statistics
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
@@ -101,14 +101,12 @@ class DRMM(RenderingModel):
         templates_initializer="glorot_uniform",
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(input_shape, pixel_range, **kwargs)
         if not levels:
             raise ValueError("`levels` is empty: a DRMM has at least one `Level`.")
         self.levels = list(levels)
-        self.image_shape = tuple(input_shape)
         self.nonnegative = nonnegative
         self.alternations = standardize_integer(alternations, "alternations")
-        self.pixel_range = tuple(pixel_range)
         self.templates = ClassTemplates(
             num_classes,
             pooling,
@@ -301,7 +299,7 @@ class DRMM(RenderingModel):
         Returns:
             (N,), a NumPy array.
         """
-        return self._batched(lambda x: self._score(x)[1], x, batch_size)
+        return self._batched(lambda x, _: self._score(x)[1], x, batch_size)
 
     def count_free_parameters(self):
         r"""Count the free parameters, and those of the RMM that the model factorises.
@@ -421,13 +419,10 @@ class DRMM(RenderingModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "levels": [keras.saving.serialize_keras_object(v) for v in self.levels],
-            "input_shape": self.image_shape,
-            "num_classes": self.num_classes,
+            "levels": keras.saving.serialize_keras_object(self.levels),
             "pooling": self.templates.pooling,
             "nonnegative": self.nonnegative,
             "alternations": self.alternations,
-            "pixel_range": self.pixel_range,
             "templates_initializer": keras.initializers.serialize(
                 self.templates.templates_initializer
             ),
@@ -435,5 +430,5 @@ class DRMM(RenderingModel):
 
     @classmethod
     def from_config(cls, config):
-        levels = [keras.saving.deserialize_keras_object(v) for v in config["levels"]]
+        levels = keras.saving.deserialize_keras_object(config["levels"])
         return cls(**{**config, "levels": levels})

@@ -75,7 +75,7 @@ class RMM(RenderingModel):
         pixel_range=(0.0, 1.0),
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(input_shape, pixel_range, **kwargs)
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.num_nuisances = standardize_integer(num_nuisances, "num_nuisances")
         if not (math.isfinite(variance_floor) and variance_floor > 0):
@@ -83,11 +83,9 @@ class RMM(RenderingModel):
                 "`variance_floor` must be a finite number above 0, got "
                 f"{variance_floor!r}."
             )
-        self.image_shape = tuple(input_shape)
         self.num_pixels = math.prod(self.image_shape)
         self.switch = switch
         self.variance_floor = variance_floor
-        self.pixel_range = tuple(pixel_range)
         components = (self.num_classes, self.num_nuisances)
         self.templates = self.add_weight(
             name="templates",
@@ -267,12 +265,9 @@ class RMM(RenderingModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "input_shape": self.image_shape,
-            "num_classes": self.num_classes,
             "num_nuisances": self.num_nuisances,
             "switch": self.switch,
             "variance_floor": self.variance_floor,
-            "pixel_range": self.pixel_range,
         }
 
     def flatten(self, images):
@@ -343,15 +338,13 @@ class RMM(RenderingModel):
 
     def _of_scores(self, function, x, y, batch_size):
         """Join what `function` of ln p(I, c, g, a) returns for parts of the rows."""
-        self._check(x, y)
-        parts = []
-        for start in range(0, len(x), batch_size):
-            rows = slice(start, start + batch_size)
-            images = self.flatten(ops.convert_to_tensor(x[rows]))
-            labels = None if y is None else ops.convert_to_tensor(y[rows])
-            scores = clamp(self.log_joint(self.distances(images, labels)), labels)
-            parts.append(ops.convert_to_numpy(function(scores)))
-        return np.concatenate(parts)
+
+        def run(images, labels):
+            flat = self.flatten(ops.convert_to_tensor(images))
+            scores = clamp(self.log_joint(self.distances(flat, labels)), labels)
+            return ops.convert_to_numpy(function(scores))
+
+        return self._batched(run, x, batch_size, y)
 
 
 def join(scores):

@@ -9,7 +9,7 @@ from keras_drmm.learning import EG
 from keras_drmm.learning.schedule import cosine_decay
 from keras_drmm.models import DRFM
 from keras_drmm.tuning.semi_supervised_hypermodel import SemiSupervisedHyperModel
-from keras_drmm.zoo.functions import FUNCTIONS
+from keras_drmm.zoo.zoo_model import FUNCTIONS
 
 # The range (least, greatest) of each weight, sampled uniformly in its logarithm. The
 # weight of the cross-entropy is not tuned: only ratios of weights matter to Adam.

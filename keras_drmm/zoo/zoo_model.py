@@ -16,8 +16,18 @@ import inspect
 
 _COMMON = __doc__
 
+FUNCTIONS: dict = {}
+"""The functions of the zoo by name."""
+
 
 def zoo_model(function):
-    """Append this module's docstring to that of a function of the zoo, for `help`."""
+    """List a function of the zoo, and append this module's docstring, for `help`."""
+    FUNCTIONS[function.__name__] = function
     function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{_COMMON}"
     return function
+
+
+def shape_arguments(function):
+    """Return the names of the arguments that a preset stores, as a tuple."""
+    names = inspect.signature(function).parameters
+    return tuple(name for name in names if name not in ("training_steps", "preset"))
