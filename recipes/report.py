@@ -7,7 +7,7 @@ docs/results_log.md and their pictures in docs/images. Seconds on one core.
 """
 
 from recipes.common.results import PROJECT
-from recipes.reporting import figures, log, page, readme
+from recipes.reporting import figures, pages, readme
 from recipes.reporting.records import last_settings, rows
 
 
@@ -15,8 +15,8 @@ def main():
     """Write README's results, both pages and the pictures."""
     docs = PROJECT / "docs"
     readme.write(PROJECT / "README.md")
-    (docs / "results.md").write_text(page.page())
-    (docs / "results_log.md").write_text(log.page())
+    (docs / "results.md").write_text(pages.results())
+    (docs / "results_log.md").write_text(pages.log())
     found = rows("tables"), rows("paper")
     table = readme.table(*found)
     runs = last_settings(found[0])

@@ -4,11 +4,11 @@ import shlex
 from dataclasses import dataclass
 from statistics import mean
 
-from recipes.reporting import markdown
-from recipes.reporting.error_tables import BASELINES, median_seconds, paper_error
+from recipes.reporting.cell_tables import BASELINES, median_seconds, paper_error
 from recipes.reporting.records import (
     grouped_by_settings,
     last_settings,
+    markdown_table,
     published,
     rows,
     spread,
@@ -125,7 +125,7 @@ def table(rows, paper):
         )
     titles = ["what learns", "labels", "our error (runs)", "the paper's"]
     titles += ["best baseline's", "time", "command"]
-    return markdown.table(titles, lines)
+    return markdown_table(titles, lines)
 
 
 def _runs(found, cell):

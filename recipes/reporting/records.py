@@ -148,3 +148,14 @@ def learning_curves(rows):
             is_new = before and int(row["epoch"]) <= int(before[-1]["epoch"])
             runs[run] = [row] if is_new else [*before, row]
     return groups
+
+
+def markdown_table(titles, lines):
+    """Return a Markdown table.
+
+    Args:
+        titles: the column titles.
+        lines: for each line its cells, strings or numbers.
+    """
+    texts = [titles, ["---"] * len(titles), *lines]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in texts)

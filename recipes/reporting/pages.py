@@ -1,11 +1,11 @@
-"""The page of results by question, with the last settings of each cell."""
+"""The pages of the site that are made from the rows."""
 
-from recipes.reporting import em_tables, error_tables, other_tables, speed_tables
+from recipes.reporting import cell_tables, other_tables
 from recipes.reporting.records import cards, rows
 
 
-def page():
-    """Return the page."""
+def results():
+    """Return the page of results by question, with the last settings of each cell."""
     found = rows("tables"), rows("paper")
     epochs, em = rows("epochs"), rows("benchmark_em")
     return f"""# Results
@@ -45,7 +45,7 @@ the paper:
 With 100 labels the paper's figure for 5 levels is that of its model with nonnegativity
 and KL terms, which ours has too.
 
-{error_tables.few_labels(*found)}
+{cell_tables.few_labels(*found)}
 ![Errors against labels](images/errors.png)
 
 Dashed lines are the paper's figures, bars are standard deviations. [README's table as a
@@ -54,7 +54,7 @@ picture](images/table.png).
 The same models and the stock convnets, trained on the labelled images alone (Table 5,
 `--table 5 --setting labeled-only`):
 
-{error_tables.labelled_images_alone(*found)}
+{cell_tables.labelled_images_alone(*found)}
 ## How good is it with all labels?
 
 Table 3 (`--table 3 --setting supervised`). `semi-supervised` keeps the whole objective;
@@ -62,7 +62,7 @@ Table 3 (`--table 3 --setting supervised`). `semi-supervised` keeps the whole ob
 labels. Runs with 55,000 labels keep 5,000 images for validation, for the curves
 [below](#how-fast-do-they-learn).
 
-{error_tables.all_labels(*found)}
+{cell_tables.all_labels(*found)}
 ## Does pre-training help?
 
 Tables 1 and 3. Hard EM first learns the templates from 10,000 images without labels;
@@ -70,7 +70,7 @@ then the model learns from the labelled images alone (`--setting
 unsupervised-pretraining`). The column beside ours has the same model without the first
 step. It is empty where that model was not trained with the same settings.
 
-{error_tables.pretraining(*found)}
+{cell_tables.pretraining(*found)}
 ## What do other methods reach?
 
 Other methods on the 5-level architecture, with the same labelled images and batches.
@@ -78,7 +78,7 @@ They were trained in about our time or less, far less than their authors took; S
 trained for one epoch because more cost it accuracy. The paper's column has the figure
 that the paper quotes for the method. `convnet` learns from the labelled images alone.
 
-{error_tables.baselines(*found)}
+{cell_tables.baselines(*found)}
 ## How fast do they learn?
 
 Epochs and seconds on one core until the error on 5,000 validation images first fell
@@ -86,10 +86,10 @@ below a threshold: means of epochs, medians of seconds. A `-` means that a run d
 get there; models that reach neither threshold are left out. For a second network the
 epochs are its own and the seconds those of both networks.
 
-{speed_tables.first_below(epochs)}
+{cell_tables.first_below(epochs)}
 Figure 2 of the paper: 55,000 labels, EG (solid) beside the stock convnet with as many
 levels (dashed), for 1 and 2 levels and, beyond the paper, for 5. The dotted line is at
-{min(speed_tables.THRESHOLDS):g} %. In the paper an RFM takes 18 epochs to reach a test
+{min(cell_tables.THRESHOLDS):g} %. In the paper an RFM takes 18 epochs to reach a test
 error of 1.5 %, its convnet 40. The two runs of 5 levels shared their machine with
 others at different times; compare the seconds of the short runs in the next table
 instead.
@@ -99,12 +99,12 @@ instead.
 The learning rate falls to 0 over a run, so a shorter run ends at its best sooner. The
 same models at the end of runs of different lengths, means over seeds:
 
-{speed_tables.shortest(epochs)}
+{cell_tables.shortest(epochs)}
 How long a step takes (`python -m recipes.benchmark_steps`): our time divided by that of
 the stock Keras layers. `EG step` renders every row, `EG step, zoo` as many as the zoo's
 models do.
 
-{speed_tables.steps(rows("benchmark_steps"))}
+{cell_tables.steps(rows("benchmark_steps"))}
 ## Which terms of the objective help?
 
 Each variant changes one thing in the zoo's objective (`python -m recipes.ablation
@@ -118,25 +118,25 @@ The RMM by exact EM (`python -m recipes.rmm_mnist`): 20 templates for each class
 sweeps. `rises` counts the sweeps that raised the objective; ln p(I) is the mean over
 test images.
 
-{em_tables.rmm(rows("rmm_mnist"))}
+{other_tables.rmm(rows("rmm_mnist"))}
 Deeper models by hard EM alone, without batch normalisation (`python -m
 recipes.em_mnist`). Where EM had no labels, 100 labels name its classes afterwards. An
 error of 90 % is that of guessing.
 
-{em_tables.classification(rows("em_mnist"))}
+{other_tables.classification(rows("em_mnist"))}
 The 5-level DRMM without batch normalisation and without labels (`python -m
 recipes.benchmark_em`). The time of one sweep over 60,000 images, and that of the M-step
 of level 4 (1,153 unknowns, 64 outputs) for 1,000 images beside `scipy.linalg.lstsq`;
 medians on one core:
 
-{em_tables.seconds(em)}
+{other_tables.seconds(em)}
 The time to gather the statistics of a level with maps of 8x8:
 
-{em_tables.growth(em)}
+{other_tables.growth(em)}
 Squared error per pixel of 5,000 validation images as the model renders them, after the
 time that EG takes for 5 epochs; means over seeds:
 
-{em_tables.learning(em)}
+{other_tables.learning(em)}
 ![Error against seconds](images/em_error.png)
 
 Templates of the first level alone, learned by hard EM (above) and by EG (below) from
@@ -179,3 +179,44 @@ standard deviation of all runs of its cell. `python -m recipes.evaluate --preset
 measures the first again.
 
 {other_tables.presets(cards())}"""
+
+
+def log():
+    """Return the page with the log of every run, retired settings included."""
+    runs = rows("tables")
+    return f"""# The log of every run
+
+Written by `python -m recipes.report`. [Results](results.md) shows today's settings.
+This page has a line for every cell and all settings that it was ever run with. Old
+commands may have [another name today](guides/retired_commands.md).
+
+## Settings
+
+{cell_tables.settings_table(runs)}
+The weights are those of the [terms of the objective](api/learning.md). `render_divisor`
+and `warmup_steps` are arguments of `EG`. `marginal_chance` was one: it ignored as much
+of `marginal_kl` as chance explains, made no difference and was removed. The learning
+rate is that of the first step; it falls to 0 along a cosine. A `-` means that the
+method has no such setting.
+
+## Test errors
+
+Test error in percent: mean and standard deviation over runs. Runs of one line have
+equal settings and epochs; they may differ in precision, which decides the speed.
+`settings` is a number of the table above. `yes` marks the last settings of a cell,
+which [Results](results.md) has too. Machine, seed, commit and command of each run are
+in `recipes/results/tables.csv`.
+
+{cell_tables.cells_table(runs)}
+## When the validation error first fell below a threshold
+
+As in [Results](results.md#how-fast-do-they-learn), for all settings and epochs.
+
+{cell_tables.all_first_below(rows("epochs"))}
+## The search for the objective
+
+Validation errors in percent of variants of the objective that the search began with.
+Today's objective is in `keras_drmm/zoo/settings.py`, and
+[Results](results.md#which-terms-of-the-objective-help) has the variants of it.
+
+{other_tables.early_variants(rows("ablation"))}"""
