@@ -20,7 +20,7 @@ import os
 import time
 
 from recipes.common import measure, results
-from recipes.common.options import at_least, make_parser
+from recipes.common.command import at_least, keep_memory, make_parser
 
 MNIST_IMAGES, SHORT_IMAGES = 60_000, 2000
 
@@ -109,7 +109,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

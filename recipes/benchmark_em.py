@@ -38,7 +38,7 @@ import statistics
 import time
 
 from recipes.common import results
-from recipes.common.options import make_parser
+from recipes.common.command import keep_memory, make_parser
 from recipes.em_benchmark.setup import METHODS
 
 LEARNING = ("learn", "filters", "plot")
@@ -243,7 +243,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

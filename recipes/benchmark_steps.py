@@ -35,8 +35,8 @@ import sys
 import time
 
 from recipes.common import results
-from recipes.common.options import BACKENDS, make_parser
-from recipes.common.precision import has_unit
+from recipes.common.command import BACKENDS, keep_memory, make_parser
+from recipes.common.results import has_bfloat16_unit
 
 COLUMNS = (
     "measure",
@@ -78,7 +78,7 @@ def main():
         return
     backends = BACKENDS if options.backend == "all" else (options.backend,)
     origins = {backend: results.origin(backend) for backend in backends}
-    if not has_unit():
+    if not has_bfloat16_unit():
         print("This processor has no unit for bfloat16.")
     for backend in backends:
         for row in backend_rows(backend, options.runs):
@@ -228,7 +228,7 @@ def measure(runs):
     rows.append(
         compared("EG step, zoo", backend, milliseconds(seconds), "ms", step_runs)
     )
-    if has_unit():
+    if has_bfloat16_unit():
         seconds = alternate([training(v) for v in bfloat16_models()], runs)
         values = milliseconds(seconds)
         rows.append(compared("EG step, bfloat16", backend, values, "ms", step_runs))
@@ -414,7 +414,5 @@ def gemm():
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

@@ -19,8 +19,8 @@ import os
 import time
 
 from recipes.common import results
+from recipes.common.command import keep_memory, make_parser
 from recipes.common.measure import VALIDATION_IMAGES, error
-from recipes.common.options import make_parser
 
 NAMING_LABELS = 100
 
@@ -127,7 +127,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

@@ -36,8 +36,9 @@ nothing.
 import os
 import time
 
-from recipes.common import mnist, results
-from recipes.common.options import make_parser
+from recipes.common import results
+from recipes.common.command import keep_memory, make_parser
+from recipes.common.measure import load_mnist
 
 EPOCHS = 10
 
@@ -51,7 +52,7 @@ def main():
 
     origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)
-    training, validation, test = mnist.load(options.labels, options.draw, options.short)
+    training, validation, test = load_mnist(options.labels, options.draw, options.short)
     images, labels = training
     trained = [
         (setting, name, model, train(model, images, labels))
@@ -178,7 +179,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

@@ -19,7 +19,7 @@ that was stopped goes on after its last whole epoch when it is started again.
 import os
 from pathlib import Path
 
-from recipes.common.options import make_parser
+from recipes.common.command import keep_memory, make_parser
 from recipes.common.results import RUNS
 
 # Fewer than in the tables, so that the demonstration takes minutes.
@@ -85,7 +85,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

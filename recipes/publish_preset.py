@@ -19,7 +19,7 @@ from numbers import Real
 from pathlib import Path
 from statistics import mean, stdev
 
-from recipes.common.options import make_parser
+from recipes.common.command import make_parser
 from recipes.common.results import PROJECT
 
 LICENCES = {

@@ -19,9 +19,9 @@ import os
 import time
 from pathlib import Path
 
-from recipes.common import mnist, results
-from recipes.common.measure import error
-from recipes.common.options import make_parser
+from recipes.common import results
+from recipes.common.command import keep_memory, make_parser
+from recipes.common.measure import error, load_mnist
 
 
 def main():
@@ -36,7 +36,7 @@ def main():
 
     origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)
-    training, validation, (x_test, y_test) = mnist.load(
+    training, validation, (x_test, y_test) = load_mnist(
         options.labels, options.draw, options.short
     )
     images, labels = training
@@ -91,7 +91,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

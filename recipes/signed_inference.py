@@ -19,7 +19,7 @@ import os
 import time
 
 from recipes.common import results
-from recipes.common.options import make_parser
+from recipes.common.command import make_parser
 
 CLASSES = 3
 ALTERNATIONS = (0, 1, 2, 3)

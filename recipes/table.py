@@ -51,6 +51,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from recipes.common import measure, results
+from recipes.common.command import keep_memory
 from recipes.common.results import RUNS
 from recipes.tables import options as table_options
 from recipes.tables.cells import SEMI_SUPERVISED, Cell
@@ -163,7 +164,5 @@ def name_of(cell, options):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

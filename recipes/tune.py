@@ -26,7 +26,7 @@ import os
 import time
 
 from recipes.common import measure, results
-from recipes.common.options import make_parser
+from recipes.common.command import keep_memory, make_parser
 
 TUNERS = {
     "random": "RandomSearch",
@@ -203,7 +203,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

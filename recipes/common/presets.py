@@ -5,7 +5,7 @@ What is missing ends the command with a message.
 
 import sys
 
-from recipes.common.options import make_parser
+from recipes.common.command import make_parser
 
 
 def parse(docstring, arguments):

@@ -12,6 +12,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 RESULTS = PROJECT / "recipes" / "results"
 RUNS = PROJECT / "runs"
 IMAGES = PROJECT / "docs" / "images"
+# Of Linux: what the processor is and can do.
+CPU = Path("/proc/cpuinfo")
 
 COLUMNS = (
     "table",
@@ -79,12 +81,19 @@ def origin(backend):
 def machine():
     """Return the processor's name and the number of cores this process may use."""
     name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [v for v in info.read_text().splitlines() if v.startswith("model name")]
+    if CPU.exists():
+        names = [v for v in CPU.read_text().splitlines() if v.startswith("model name")]
         name = names[0].split(":", 1)[1].strip() if names else name
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     return f"{name}, {cores or os.cpu_count()} core(s)"
+
+
+def has_bfloat16_unit(cpuinfo=CPU):
+    """Return whether the processor multiplies bfloat16 numbers faster than float32."""
+    if not cpuinfo.exists():
+        return False
+    words = set(cpuinfo.read_text().split())
+    return "amx_bf16" in words or {"AuthenticAMD", "avx512_bf16"} <= words
 
 
 def commit():

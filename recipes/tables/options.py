@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recipes.common.options import PRECISIONS, at_least, make_parser
+from recipes.common.command import PRECISIONS, at_least, make_parser
 from recipes.tables.cells import (
     BASELINES,
     CONVNETS,

@@ -7,7 +7,7 @@ import sys
 import threading
 from queue import Empty, Queue
 
-from recipes.common import precision, results
+from recipes.common import results
 from recipes.tables.cells import DEEP, Cell, all_cells
 from recipes.tables.training import default_epochs
 
@@ -64,7 +64,7 @@ def fastest(dtype, model):
     """
     if dtype != "auto":
         return dtype
-    is_faster = precision.has_unit() and model in DEEP
+    is_faster = results.has_bfloat16_unit() and model in DEEP
     return "mixed_bfloat16" if is_faster else "float32"
 
 

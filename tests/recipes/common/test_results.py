@@ -93,3 +93,19 @@ def test_rows_of_other_columns_are_refused(tmp_path):
 def test_the_recorded_tables_have_the_columns_of_new_rows():
     with (results.RESULTS / "tables.csv").open(newline="") as file:
         assert tuple(next(csv.reader(file))) == results.TABLE_COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("avx512f amx_bf16", True),
+        ("avx512f avx512_bf16", False),
+        ("AuthenticAMD avx512_bf16", True),
+        ("AuthenticAMD avx512f", False),
+    ],
+)
+def test_unit_is_that_of_the_processor(tmp_path, flags, expected):
+    info = tmp_path / "cpuinfo"
+    info.write_text(f"model name: some\nvendor and flags: {flags}\n")
+    assert results.has_bfloat16_unit(info) == expected
+    assert not results.has_bfloat16_unit(tmp_path / "none")

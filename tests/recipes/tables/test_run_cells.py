@@ -81,7 +81,7 @@ def test_all_cells_are_run_where_missing_is_not_asked_for(runs):
 def test_auto_is_half_precision_for_deep_models_where_it_is_faster(
     monkeypatch, dtype, model, has_unit, expected
 ):
-    monkeypatch.setattr(run_cells.precision, "has_unit", lambda: has_unit)
+    monkeypatch.setattr(results, "has_bfloat16_unit", lambda: has_unit)
     assert run_cells.fastest(dtype, model) == expected
 
 
