@@ -23,6 +23,8 @@ from recipes.common import measure, results
 from recipes.common.command import at_least, keep_memory, make_parser
 
 MNIST_IMAGES, SHORT_IMAGES = 60_000, 2000
+# The options that a row begins with.
+RECORDED = ("variant", "model", "labels", "draw", "seed", "epochs")
 
 
 def main():
@@ -58,21 +60,14 @@ def main():
     start = time.perf_counter()
     model.fit(batches, epochs=options.epochs, shuffle=False, verbose=2)
     row = {
-        "variant": options.variant,
-        "model": options.model,
-        "labels": options.labels,
-        "draw": options.draw,
-        "seed": options.seed,
-        "epochs": options.epochs,
+        **{name: getattr(options, name) for name in RECORDED},
         "seconds": round(time.perf_counter() - start),
         **origin,
         "validation_error": validation_error(model, dataset),
         "validation_images": len(dataset.validation_indices),
         "meaning": variant.meaning,
     }
-    print(row)
-    if not options.short:
-        results.append_row(results.RESULTS / "ablation.csv", row, tuple(row))
+    results.record("ablation", row, not options.short)
 
 
 def parse(arguments=None):

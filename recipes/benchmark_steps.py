@@ -38,20 +38,6 @@ from recipes.common import results
 from recipes.common.command import BACKENDS, keep_memory, make_parser
 from recipes.common.results import has_bfloat16_unit
 
-COLUMNS = (
-    "measure",
-    "backend",
-    "ours",
-    "stock",
-    "unit",
-    "ratio",
-    "goal",
-    "runs",
-    "machine",
-    "versions",
-    "commit",
-    "command",
-)
 # The highest ratio that is good enough.
 GOALS = {
     ("EG step", "tensorflow"): 1.9,
@@ -86,7 +72,7 @@ def main():
             print((line + "  (goal {goal})" * bool(row["goal"])).format(**row))
             if not options.short:
                 path = results.RESULTS / "benchmark_steps.csv"
-                results.append_row(path, row | origins[backend], COLUMNS)
+                results.append_row(path, row | origins[backend])
 
 
 def parse(arguments=None):

@@ -64,9 +64,7 @@ def main():
         "validation_error": error(named, data.to_unit_range(x[held_out]), y[held_out]),
         "test_error": error(named, data.to_unit_range(x_test), y_test),
     }
-    print(row)
-    if not options.short:
-        results.append_row(results.RESULTS / "em_mnist.csv", row)
+    results.record("em_mnist", row, not options.short)
 
 
 class Named:

@@ -80,14 +80,7 @@ def main():
             "leaves": leaves,
             "predict_seconds": round(predict_seconds, 2),
         }
-        print(
-            f"{test_error:6.2f} %  {name}, {setting}: validation {validation_error} %, "
-            f"{leaves} leaves, fit {seconds:.1f} s, predict {predict_seconds:.1f} s"
-        )
-        if not options.short:
-            columns = (*results.COLUMNS, "nodes", "leaves", "predict_seconds")
-            path = results.RESULTS / "evolutionary_mnist.csv"
-            results.append_row(path, row, columns)
+        results.record("evolutionary_mnist", row, not options.short)
 
 
 def models(options):

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from recipes.common.command import make_parser
-from recipes.common.results import PROJECT
+from recipes.common.results import PROJECT, read_rows
 
 LICENCES = {
     "mnist": "CC BY-SA 3.0 (LeCun, Cortes and Burges)",
@@ -142,12 +142,10 @@ def recorded(model, run):
     Raises:
         ValueError: the run has no row.
     """
-    from recipes.reporting import records
-
     wanted = {"model": model}
     for name in OF_RUN:
         wanted[name] = "" if run[name] is None else str(run[name])
-    for row in records.rows("tables"):
+    for row in read_rows("tables"):
         if wanted.items() <= row.items():
             return row
     raise ValueError(
@@ -163,12 +161,12 @@ def entries(row):
     Args:
         row: the run's row of `tables.csv`.
     """
-    from recipes.reporting.records import cell_of, grouped, rows, settings_of
+    from recipes.reporting.records import cell_of, grouped, settings_of
 
     def experiment(row):
         return cell_of(row), settings_of(row)
 
-    draws = dict(grouped(rows("tables"), experiment))[experiment(row)]
+    draws = dict(grouped(read_rows("tables"), experiment))[experiment(row)]
     errors = [float(v["test_error"]) for v in draws]
     return {
         "setting": row["setting"],

@@ -58,9 +58,8 @@ def main(arguments=None):
         "seconds": round(time.perf_counter() - start),
         **origin,
     }
-    print(row)
     # Comes last, so that a failed picture leaves no row.
-    results.append_row(results.RESULTS / "remaining_errors.csv", row, tuple(row))
+    results.record("remaining_errors", row)
 
 
 def measure(posterior, labels):

@@ -67,9 +67,7 @@ def main():
             float(model.log_prob(x_test, batch_size=1000).mean()), 2
         ),
     }
-    print(row)
-    if not options.short:
-        results.append_row(results.RESULTS / "rmm_mnist.csv", row, tuple(row))
+    results.record("rmm_mnist", row, not options.short)
 
 
 def parse(arguments=None):

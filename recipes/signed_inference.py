@@ -74,10 +74,7 @@ def main():
             "seconds": round(time.perf_counter() - start),
             **origin,
         }
-        print(row)
-        if options.models >= 1000:
-            path = results.RESULTS / "signed_inference.csv"
-            results.append_row(path, row, tuple(row))
+        results.record("signed_inference", row, options.models >= 1000)
 
 
 def measure(image_shape, levels, models, seed):

@@ -47,7 +47,7 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from recipes.common import measure, results
@@ -118,11 +118,7 @@ def run(cell, options):
     trained.set_weights(model.get_weights())
     trained.save_weights(folder / "model.weights.h5")
     row = {
-        "table": cell.table,
-        "setting": cell.setting,
-        "model": cell.model,
-        "labels": cell.labels,
-        "draw": cell.draw,
+        **asdict(cell),
         "seed": options.seed,
         "epochs": epochs,
         "seconds": round(seconds),
@@ -133,13 +129,12 @@ def run(cell, options):
         "objective": training.objective_of(trained),
         "settings": training.settings_json(cell, trained, epochs, options.dtype),
     }
+    results.record("tables", row, not options.short)
     if not options.short:
-        results.append_row(results.RESULTS / "tables.csv", row, results.TABLE_COLUMNS)
         training.record_epochs(cell, options.seed, epochs, folder, before)
     # `publish_preset` makes a model of these.
     made = {"steps": steps, "image_shape": image_shape}
     finished.write_text(json.dumps({**row, **made}, indent=2) + "\n")
-    print(row)
 
 
 def name_of(cell, options):

@@ -33,23 +33,6 @@ TUNERS = {
     "bayesian": "BayesianOptimization",
     "hyperband": "Hyperband",
 }
-COLUMNS = (
-    "model",
-    "labels",
-    "draw",
-    "images",
-    "tuner",
-    "seed",
-    "epochs",
-    "settings",
-    "seconds",
-    "dtype",
-    "machine",
-    "backend",
-    "commit",
-    "command",
-    "validation_error",
-)
 
 
 def main():
@@ -101,16 +84,9 @@ def search(x, y, options, **arguments):
         seed=options.seed,
         **arguments,
     )
-    run = {
-        "model": options.model,
-        "labels": options.labels,
-        "draw": options.draw,
-        "images": len(x),
-        "tuner": options.tuner,
-        "seed": options.seed,
-        "dtype": options.dtype,
-        **results.origin(options.backend),
-    }
+    names = "model", "labels", "draw", "tuner", "seed", "dtype"
+    run = {name: getattr(options, name) for name in names}
+    run |= {"images": len(x), **results.origin(options.backend)}
     hypermodel.fit = recorded(hypermodel.fit, options.output, run)
     limits = {"max_trials": options.trials}
     if options.tuner == "hyperband":
@@ -144,7 +120,7 @@ def recorded(fit, path, run):
             "seconds": round(time.perf_counter() - start, 1),
             "validation_error": round(error, 2),
         }
-        results.append_row(path, row, COLUMNS)
+        results.append_row(path, row)
         return error
 
     return timed

@@ -1,7 +1,5 @@
 """What the parts of the benchmark share: the model, its data and the rows."""
 
-import csv
-
 from recipes.common import results
 
 COLUMNS = (
@@ -112,11 +110,8 @@ def batches(x, y=None, seed=0):
 
 def recorded(measure):
     """Return the recorded rows of a measure."""
-    path = results.RESULTS / "benchmark_em.csv"
-    if not path.exists():
-        return []
-    with path.open() as file:
-        return [row for row in csv.DictReader(file) if row["measure"] == measure]
+    rows = results.read_rows("benchmark_em")
+    return [row for row in rows if row["measure"] == measure]
 
 
 def record(options, **values):
@@ -127,4 +122,4 @@ def record(options, **values):
     row |= options.origin
     print({name: row[name] for name in COLUMNS[1:10] if row[name] != ""}, flush=True)
     if options.images >= 1000:
-        results.append_row(results.RESULTS / "benchmark_em.csv", row, COLUMNS)
+        results.append_row(results.RESULTS / "benchmark_em.csv", row)

@@ -1,13 +1,14 @@
 """The pages of the site that are made from the rows."""
 
+from recipes.common.results import read_rows
 from recipes.reporting import cell_tables, other_tables
-from recipes.reporting.records import cards, rows
+from recipes.reporting.records import cards
 
 
 def results():
     """Return the page of results by question, with the last settings of each cell."""
-    found = rows("tables"), rows("paper")
-    epochs, em = rows("epochs"), rows("benchmark_em")
+    found = read_rows("tables"), read_rows("paper")
+    epochs, em = read_rows("epochs"), read_rows("benchmark_em")
     return f"""# Results
 
 Written by `python -m recipes.report` from `recipes/results/*.csv`, where machine, seed,
@@ -104,26 +105,26 @@ How long a step takes (`python -m recipes.benchmark_steps`): our time divided by
 the stock Keras layers. `EG step` renders every row, `EG step, zoo` as many as the zoo's
 models do.
 
-{cell_tables.steps(rows("benchmark_steps"))}
+{cell_tables.steps(read_rows("benchmark_steps"))}
 ## Which terms of the objective help?
 
 Each variant changes one thing in the zoo's objective (`python -m recipes.ablation
 --variant 'zoo, VARIANT' --model MODEL`). Errors are percentages of validation images,
 whose number is in the column `images`; test images were not loaded.
 
-{other_tables.zoo_variants(rows("ablation"))}
+{other_tables.zoo_variants(read_rows("ablation"))}
 ## What does EM reach?
 
 The RMM by exact EM (`python -m recipes.rmm_mnist`): 20 templates for each class, 20
 sweeps. `rises` counts the sweeps that raised the objective; ln p(I) is the mean over
 test images.
 
-{other_tables.rmm(rows("rmm_mnist"))}
+{other_tables.rmm(read_rows("rmm_mnist"))}
 Deeper models by hard EM alone, without batch normalisation (`python -m
 recipes.em_mnist`). Where EM had no labels, 100 labels name its classes afterwards. An
 error of 90 % is that of guessing.
 
-{other_tables.classification(rows("em_mnist"))}
+{other_tables.classification(read_rows("em_mnist"))}
 The 5-level DRMM without batch normalisation and without labels (`python -m
 recipes.benchmark_em`). The time of one sweep over 60,000 images, and that of the M-step
 of level 4 (1,153 unknowns, 64 outputs) for 1,000 images beside `scipy.linalg.lstsq`;
@@ -150,7 +151,7 @@ Templates of the first level alone, learned by hard EM (above) and by EG (below)
 Evolutionary DRMMs beside scikit-learn's trees (`python -m recipes.evolutionary_mnist`),
 means over seeds, on a machine that other programs shared.
 
-{other_tables.evolutionary(rows("evolutionary_mnist"))}
+{other_tables.evolutionary(read_rows("evolutionary_mnist"))}
 ## Is signed inference exact?
 
 Random signed DRMMs that are small enough to render every (c, g) (`python -m
@@ -158,7 +159,7 @@ recipes.signed_inference`). `falls` counts how often the score fell from one alt
 to the next. The other columns say for how many percent of the models the best
 configuration was found after 0 to 3 alternations.
 
-{other_tables.signed(rows("signed_inference"))}
+{other_tables.signed(read_rows("signed_inference"))}
 ## What remains wrong
 
 The training images whose labels the preset was not shown (`python -m
@@ -166,7 +167,7 @@ recipes.remaining_errors --preset NAME`). The model is sure of an image if its p
 is above 0.99. "1 for 2: 122, 67" means that 122 images of a 1 were taken for a 2, and
 that the model was sure of 67 of these.
 
-{other_tables.remaining(rows("remaining_errors"))}
+{other_tables.remaining(read_rows("remaining_errors"))}
 Errors of `drmm_conv_small_mnist_100`: images that had labels, and from each of the most
 frequent confusions the images with the highest posterior.
 
@@ -183,7 +184,7 @@ measures the first again.
 
 def log():
     """Return the page with the log of every run, retired settings included."""
-    runs = rows("tables")
+    runs = read_rows("tables")
     return f"""# The log of every run
 
 Written by `python -m recipes.report`. [Results](results.md) shows today's settings.
@@ -212,11 +213,11 @@ in `recipes/results/tables.csv`.
 
 As in [Results](results.md#how-fast-do-they-learn), for all settings and epochs.
 
-{cell_tables.all_first_below(rows("epochs"))}
+{cell_tables.all_first_below(read_rows("epochs"))}
 ## The search for the objective
 
 Validation errors in percent of variants of the objective that the search began with.
 Today's objective is in `keras_drmm/zoo/settings.py`, and
 [Results](results.md#which-terms-of-the-objective-help) has the variants of it.
 
-{other_tables.early_variants(rows("ablation"))}"""
+{other_tables.early_variants(read_rows("ablation"))}"""

@@ -4,13 +4,13 @@ import shlex
 from dataclasses import dataclass
 from statistics import mean
 
+from recipes.common.results import read_rows
 from recipes.reporting.cell_tables import BASELINES, median_seconds, paper_error
 from recipes.reporting.records import (
     grouped_by_settings,
     last_settings,
     markdown_table,
     published,
-    rows,
     spread,
 )
 from recipes.tables.cells import (
@@ -97,7 +97,7 @@ def write(path):
     """
     before, rest = path.read_text().split(START)
     after = rest.split(END)[1]
-    recorded = rows("tables"), rows("paper")
+    recorded = read_rows("tables"), read_rows("paper")
     results = f"{headline(*recorded)}\n{table(*recorded)}"
     path.write_text(f"{before}{START}{results}{END}{after}")
 

@@ -3,11 +3,10 @@
 Every table and picture of the report is made from what this module returns.
 """
 
-import csv
 import json
 from statistics import mean, stdev
 
-from recipes.common.results import PROJECT, RESULTS
+from recipes.common.results import PROJECT
 from recipes.tables.cells import (
     FROM_FEW_LABELS,
     PAPER_NAMES,
@@ -19,12 +18,6 @@ from recipes.tables.training import default_epochs
 
 # The data of all other tables is MNIST.
 CIFAR_TABLE = "4"
-
-
-def rows(name):
-    """Return the rows of `recipes/results/NAME.csv` as dictionaries."""
-    with (RESULTS / f"{name}.csv").open() as file:
-        return list(csv.DictReader(file))
 
 
 def cards():

@@ -1,6 +1,5 @@
 """Runs many cells, one process on each core."""
 
-import csv
 import os
 import subprocess
 import sys
@@ -42,11 +41,7 @@ def recorded(seed, backend):
 
     Rows with another number of epochs than the cell has today do not count.
     """
-    path = results.RESULTS / "tables.csv"
-    if not path.exists():
-        return set()
-    with path.open() as file:
-        rows = [row for row in csv.DictReader(file) if row["objective"]]
+    rows = [row for row in results.read_rows("tables") if row["objective"]]
     return {
         cell
         for cell, row in zip(map(Cell.of, rows), rows, strict=True)

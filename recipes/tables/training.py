@@ -3,7 +3,7 @@
 import csv
 import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from recipes.common import measure, results
 from recipes.tables.baselines import SETTINGS, make_baseline
@@ -327,7 +327,7 @@ class EpochLog:
             "validation_error": found,
             **{name: f"{value:.5f}" for name, value in logs.items()},
         }
-        results.append_row(self.path, row, tuple(row))
+        results.append_row(self.path, row)
 
 
 def validation_error(model, dataset):
@@ -360,15 +360,11 @@ def record_epochs(cell, seed, epochs, folder, seconds):
             if not row["validation_error"]:
                 continue
             epoch = {
-                "table": cell.table,
-                "setting": cell.setting,
-                "model": cell.model,
-                "labels": cell.labels,
-                "draw": cell.draw,
+                **asdict(cell),
                 "seed": seed,
                 "epochs": epochs,
                 "epoch": row["epoch"],
                 "seconds": round(seconds),
                 "validation_error": row["validation_error"],
             }
-            results.append_row(results.RESULTS / "epochs.csv", epoch, tuple(epoch))
+            results.append_row(results.RESULTS / "epochs.csv", epoch)

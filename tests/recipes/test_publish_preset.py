@@ -11,7 +11,6 @@ from keras_drmm.zoo import preset as preset_module
 from keras_drmm.zoo.preset import Preset
 from recipes import publish_preset as recipe
 from recipes.common import results
-from recipes.reporting import records
 from tests.zoo.test_presets import METADATA
 
 pytestmark = pytest.mark.smoke
@@ -27,11 +26,11 @@ ROW = {
 @pytest.fixture
 def record(tmp_path, monkeypatch):
     """Return a function that appends ROW, with changes, to a table of the test."""
-    monkeypatch.setattr(records, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
     path = tmp_path / "tables.csv"
 
     def append(**changes):
-        results.append_row(path, ROW | changes, results.TABLE_COLUMNS)
+        results.append_row(path, ROW | changes)
 
     return append
 

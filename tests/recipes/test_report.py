@@ -6,15 +6,16 @@ from graphlib import TopologicalSorter
 import pytest
 
 from recipes import report
+from recipes.common import results
 from recipes.common.results import PROJECT
-from recipes.reporting import figures, pages, readme, records
+from recipes.reporting import figures, pages, readme
 
 pytestmark = pytest.mark.smoke
 
 
 def test_readme_and_site_are_up_to_date():
     """No number in their tables is typed in by hand."""
-    found = records.rows("tables"), records.rows("paper")
+    found = results.read_rows("tables"), results.read_rows("paper")
     text = (PROJECT / "README.md").read_text()
     for part in (readme.table, readme.headline):
         assert part(*found) in text
@@ -30,7 +31,7 @@ def test_the_command_writes_all_of_them(tmp_path, monkeypatch):
     path = tmp_path / "README.md"
     path.write_text(f"before\n{readme.START}old\n{readme.END}after\n")
     report.main()
-    found = records.rows("tables"), records.rows("paper")
+    found = results.read_rows("tables"), results.read_rows("paper")
     assert readme.table(*found) in path.read_text()
     assert (tmp_path / "docs" / "results.md").read_text() == pages.results()
     assert (tmp_path / "docs" / "results_log.md").read_text() == pages.log()

@@ -30,7 +30,7 @@ def test_means_stand_beside_the_paper_s_figure():
         row("rfm", "1.0", setting="labeled-only", table="5", epochs="2500"),
         row("rfm", "1.0", table="3", labels="60000", epochs="10"),
     ]
-    table = cell_tables.few_labels(rows, records.rows("paper"))
+    table = cell_tables.few_labels(rows, results.read_rows("paper"))
     spread = f"13.00 ± {statistics.stdev([12, 14]):.2f}"
     assert cells_of(table) == [
         ["`rfm`", "100", spread, "2", "14.47", "-1.47", "15"],
@@ -68,7 +68,7 @@ def test_pretrained_models_stand_beside_the_same_without():
         row("drmm_lenet", "9", setting=setting, epochs="500", weight=2.0),
         row("drmm_lenet", "8", setting="labeled-only", table="5", epochs="500"),
     ]
-    table = cell_tables.pretraining(rows, records.rows("paper"))
+    table = cell_tables.pretraining(rows, results.read_rows("paper"))
     assert cells_of(table) == [
         ["`drmm_lenet`", "100", "9.00", "", "1", "", "", "10"],
         ["`rfm`", "100", "7.00", "5.00", "1", "16.2", "-9.20", "10"],
@@ -87,7 +87,7 @@ def test_baselines_stand_beside_our_model_of_as_many_labels():
         row("convnet", "3", epochs="83", labels="600", **alone),
         row("pseudo_label", "4"),
     ]
-    table = cell_tables.baselines(rows, records.rows("paper"))
+    table = cell_tables.baselines(rows, results.read_rows("paper"))
     assert [line[:3] + line[4:5] for line in cells_of(table)] == [
         ["100", "`drmm_conv_small`", "1.00", "0.57"],
         ["100", "`pseudo_label`", "4.00", ""],
@@ -104,13 +104,13 @@ def test_baselines_stand_beside_our_model_of_as_many_labels():
     ],
 )
 def test_other_questions_have_the_rows_of_their_setting(table, key):
-    rows = records.rows("tables")
+    rows = results.read_rows("tables")
     wanted = {
         (f"`{row['model']}`", row["labels"])
         for row in records.last_settings(rows)
         if (row["table"], row["setting"]) == key
     }
-    lines = cells_of(table(rows, records.rows("paper")))
+    lines = cells_of(table(rows, results.read_rows("paper")))
     found = {tuple(line[1:3] if line[0] == key[1] else line[:2]) for line in lines}
     assert found >= wanted
     assert len(wanted) >= 9

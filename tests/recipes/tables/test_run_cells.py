@@ -2,7 +2,7 @@
 
 import os
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import pytest
@@ -136,10 +136,13 @@ def test_a_recorded_cell_is_not_missing(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     cell = Cell(5, "labeled-only", "rfm", 600, 2)
     assert run_cells.recorded(0, "jax") == set()
-    row = dict.fromkeys(results.TABLE_COLUMNS, "")
-    row |= {v: getattr(cell, v) for v in ("table", "setting", "model", "labels")}
-    path, columns = results.RESULTS / "tables.csv", results.TABLE_COLUMNS
-    row |= {"epochs": 416, "objective": "some", "seed": 0, "backend": "jax"}
+    row = {
+        **asdict(cell),
+        "epochs": 416,
+        "objective": "some",
+        "seed": 0,
+        "backend": "jax",
+    }
     for changes in (
         {"draw": 2},
         # With an unknown objective, and with fewer epochs.
@@ -149,6 +152,6 @@ def test_a_recorded_cell_is_not_missing(monkeypatch, tmp_path):
         {"draw": 3, "seed": 1},
         {"draw": 4, "backend": "torch"},
     ):
-        results.append_row(path, row | changes, columns)
+        results.record("tables", row | changes)
     assert run_cells.recorded(0, "jax") == {cell}
     assert run_cells.recorded(1, "jax") == {replace(cell, draw=3)}
