@@ -20,7 +20,7 @@ import time
 
 from recipes.common import results
 from recipes.common.command import keep_memory, make_parser
-from recipes.common.measure import VALIDATION_IMAGES, error
+from recipes.common.measure import VALIDATION_IMAGES, batches, error
 
 NAMING_LABELS = 100
 
@@ -33,7 +33,6 @@ def main():
     import numpy as np
 
     from keras_drmm import HardEM, data
-    from recipes.em_benchmark.setup import batches
 
     origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)

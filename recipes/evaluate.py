@@ -11,8 +11,8 @@ points. It takes seconds on one core.
 import os
 import sys
 
-from recipes.common import presets
 from recipes.common.measure import error
+from recipes.tables import presets
 
 # Percentage points. Backends round differently, which may change the class of one or
 # two images of 10,000.

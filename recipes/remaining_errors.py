@@ -16,8 +16,9 @@ import os
 import time
 from collections import Counter
 
-from recipes.common import presets, results
+from recipes.common import results
 from recipes.common.results import IMAGES
+from recipes.tables import presets
 
 CONFUSIONS, COLUMNS = 3, 12
 
@@ -31,12 +32,11 @@ def main(arguments=None):
     import keras
 
     from keras_drmm import data
-    from recipes.tables.preset_training import load_training
 
     start = time.perf_counter()
     keras.config.set_dtype_policy("float32")
     card, model = presets.load(options.preset, ("labels", "draw"))
-    x, y, dataset = load_training(card, model, options.data_dir)
+    x, y, dataset = presets.load_training(card, model, options.data_dir)
     shown = dataset.shown_labels
     images, labels = data.to_unit_range(x[shown < 0]), y[shown < 0]
     logits = model.predict(images, batch_size=500, verbose=0)

@@ -1,5 +1,7 @@
 """MNIST for models that learn from arrays, and the error that the commands measure."""
 
+# The rows of a batch of `batches`.
+BATCH = 100
 # Training images whose labels are hidden from training. Every command keeps as many, so
 # that validation errors can be compared.
 VALIDATION_IMAGES = 5000
@@ -37,3 +39,32 @@ def load_mnist(labels, draw, short):
     learned = [*dataset.labelled_indices, *dataset.unlabelled_indices]
     training = data.to_unit_range(x[learned]), dataset.shown_labels[learned]
     return training, dataset.validation, (data.to_unit_range(x_test), y_test)
+
+
+def batches(x, y=None, seed=0):
+    """Return batches in random order, on TensorFlow without its autotuner."""
+    import keras
+    import numpy as np
+
+    from keras_drmm import data
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tensors = x if y is None else (x, y)
+        dataset = tf.data.Dataset.from_tensor_slices(tensors)
+        dataset = dataset.shuffle(len(x), seed).batch(BATCH, drop_remainder=True)
+        return data.without_autotuner(dataset)
+
+    # `fit` only shuffles whole batches of a data set, so the rows are shuffled here.
+    order = np.random.default_rng(seed).permutation(len(x))
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return len(x) // BATCH
+
+        def __getitem__(self, index):
+            rows = order[index * BATCH : (index + 1) * BATCH]
+            return (x[rows],) if y is None else (x[rows], y[rows])
+
+    return Batches()

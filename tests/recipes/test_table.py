@@ -203,7 +203,7 @@ def other_learning_rate(monkeypatch):
 
 
 def other_ramp(monkeypatch):
-    monkeypatch.setitem(training.SETTINGS["pseudo_label"], "t2", 999)
+    monkeypatch.setitem(training.BASELINE_SETTINGS["pseudo_label"], "t2", 999)
 
 
 def other_pretraining(monkeypatch):
@@ -211,7 +211,7 @@ def other_pretraining(monkeypatch):
 
 
 def other_weight(monkeypatch):
-    monkeypatch.setitem(training.SETTINGS["swwae"], "reconstruction", 6.0)
+    monkeypatch.setitem(training.BASELINE_SETTINGS["swwae"], "reconstruction", 6.0)
 
 
 @pytest.mark.smoke

@@ -1,4 +1,4 @@
-"""Commands that look at a preset: their options, the preset and its data set.
+"""Commands that look at a preset: their options, the preset and what it learned from.
 
 What is missing ends the command with a message.
 """
@@ -6,6 +6,8 @@ What is missing ends the command with a message.
 import sys
 
 from recipes.common.command import make_parser
+from recipes.tables import training
+from recipes.tables.cells import SEMI_SUPERVISED, Cell
 
 
 def parse(docstring, arguments):
@@ -63,3 +65,28 @@ def load_data(metadata, data_dir):
         return data.load(metadata["data"], data_dir)
     except (ImportError, OSError, RuntimeError, ValueError) as problem:
         sys.exit(str(problem))
+
+
+def load_training(metadata, model, data_dir):
+    """Return the images that a preset learned from, and the labels it was shown.
+
+    Args:
+        metadata: the preset's, with `labels` and `draw`.
+        model: the preset's.
+        data_dir: folder of data sets, or None.
+
+    Returns:
+        (images (n, ...), labels (n,), the `SemiSupervisedDataset` it learned from).
+
+    Raises:
+        SystemExit: the data set is missing, or all its labels were shown.
+    """
+    (x, y), _ = load_data(metadata, data_dir)
+    if metadata["labels"] >= len(x):
+        raise SystemExit(
+            f"{metadata['name']} learned {metadata['labels']} labels of {len(x)} "
+            "images: none was hidden from it. Choose a preset of fewer labels."
+        )
+    # Every setting shows the same labels for the same draw.
+    cell = Cell(1, SEMI_SUPERVISED, model.name, metadata["labels"], metadata["draw"])
+    return x, y.reshape(-1), training.make_dataset(cell, x, y)
