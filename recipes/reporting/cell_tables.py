@@ -5,7 +5,7 @@ last settings of each cell. Every function of rows returns a Markdown table.
 """
 
 import json
-from statistics import mean, median
+from statistics import median
 
 from recipes.reporting.records import (
     cell_of,
@@ -13,6 +13,7 @@ from recipes.reporting.records import (
     last_settings,
     learning_curves,
     markdown_table,
+    mean_of,
     published,
     settings_of,
     spread,
@@ -43,31 +44,20 @@ NO_TERMS = "augmentation", "render_divisor", "warmup_steps", "marginal_chance"
 
 def few_labels(rows, paper):
     """Compare what learns from a few labels and from all images."""
-    lines = []
-    for cell, runs in in_order(rows, "1", FROM_FEW_LABELS, OURS):
-        variant = cell[1].removeprefix(SEMI_SUPERVISED)
-        line = [f"`{cell[2]}`{variant}", cell[3]]
-        lines.append([*line, *figures(cell, runs, published(paper))])
-    return markdown_table(["model", "labels", *FIGURES], lines)
+    found = in_order(rows, "1", FROM_FEW_LABELS, OURS)
+    return _errors(found, paper, "model", "labels")
 
 
 def labelled_images_alone(rows, paper):
     """Compare what learns from a few labelled images and no others."""
-    lines = [
-        [f"`{cell[2]}`", cell[3], *figures(cell, runs, published(paper))]
-        for cell, runs in in_order(rows, "5", (LABELED_ONLY,), (*OURS, *CONVNETS))
-    ]
-    return markdown_table(["model", "labels", *FIGURES], lines)
+    found = in_order(rows, "5", (LABELED_ONLY,), (*OURS, *CONVNETS))
+    return _errors(found, paper, "model", "labels")
 
 
 def all_labels(rows, paper):
     """Compare what learns from all labels."""
-    settings, models = (SEMI_SUPERVISED, SUPERVISED), (*OURS, *CONVNETS)
-    lines = [
-        [cell[1], f"`{cell[2]}`", cell[3], *figures(cell, runs, published(paper))]
-        for cell, runs in in_order(rows, "3", settings, models)
-    ]
-    return markdown_table(["setting", "model", "labels", *FIGURES], lines)
+    found = in_order(rows, "3", (SEMI_SUPERVISED, SUPERVISED), (*OURS, *CONVNETS))
+    return _errors(found, paper, "setting", "model", "labels")
 
 
 def pretraining(rows, paper):
@@ -98,12 +88,25 @@ def baselines(rows, paper):
     found = in_order(rows, "1", (SEMI_SUPERVISED,), ("drmm_conv_small", *BASELINES))
     found += in_order(rows, "5", (LABELED_ONLY,), ("convnet",))
     compared = {cell[3] for cell, _ in found if cell[2] in BASELINES}
-    lines = [
-        [cell[3], f"`{cell[2]}`", *figures(cell, runs, published(paper))]
-        for cell, runs in sorted(found, key=lambda v: int(v[0][3]))
-        if cell[3] in compared
-    ]
-    return markdown_table(["labels", "model", *FIGURES], lines)
+    found = [(cell, runs) for cell, runs in found if cell[3] in compared]
+    found.sort(key=lambda v: int(v[0][3]))
+    return _errors(found, paper, "labels", "model")
+
+
+def _errors(found, paper, *names):
+    """Return a table of what `in_order` found, led by some of the cells' entries."""
+    lines = []
+    for cell, runs in found:
+        _, setting, model, labels = cell
+        if setting in FROM_FEW_LABELS:
+            # What the setting adds to `semi-supervised`.
+            model = f"`{model}`{setting.removeprefix(SEMI_SUPERVISED)}"
+        else:
+            model = f"`{model}`"
+        entries = {"setting": setting, "model": model, "labels": labels}
+        line = [entries[name] for name in names]
+        lines.append([*line, *figures(cell, runs, published(paper))])
+    return markdown_table([*names, *FIGURES], lines)
 
 
 def in_order(rows, table, settings, models):
@@ -135,7 +138,7 @@ def figures(cell, runs, paper):
         paper: what `published` returns.
     """
     theirs = paper_error(cell, paper)
-    ours = mean(float(run["test_error"]) for run in runs)
+    ours = mean_of(runs, "test_error")
     difference = f"{ours - float(theirs):+.2f}" if theirs else ""
     seconds = f"{median_seconds(runs):.0f}"
     return [spread(runs, "test_error"), len(runs), theirs, difference, seconds]
@@ -183,8 +186,8 @@ def _first_below_table(curves):
         for threshold in THRESHOLDS:
             first = _first(runs, threshold)
             if first:
-                epochs = mean(float(row["epoch"]) for row in first)
-                cells += [f"{epochs:.3g}", f"{median_seconds(first):.0f}"]
+                epochs, seconds = mean_of(first, "epoch"), median_seconds(first)
+                cells += [f"{epochs:.3g}", f"{seconds:.0f}"]
             else:
                 cells += ["-", "-"]
         lines.append([*key, len(runs), *cells])
@@ -252,10 +255,9 @@ def settings_table(rows):
             terms.append(f"marginal_chance {objective['marginal_chance']:g}")
         words = ", ".join(terms)
         if "pretraining" in settings:
-            sweeps, images = (settings["pretraining"][v] for v in ("sweeps", "images"))
             words += (
-                f"; before that {sweeps:g} sweeps of hard EM over {images:,.0f} images"
-            )
+                "; before that {sweeps:g} sweeps of hard EM over {images:,.0f} images"
+            ).format(**settings["pretraining"])
         divisor, steps = (
             f"{objective[name]:g}" if name in objective else "-"
             for name in ("render_divisor", "warmup_steps")

@@ -2,7 +2,7 @@
 
 from statistics import mean, median, stdev
 
-from recipes.reporting.records import grouped, markdown_table, spread
+from recipes.reporting.records import grouped, markdown_table, mean_of, spread
 
 # Variants of this name change the zoo's objective. The others change the objective
 # that the search for it began with.
@@ -32,14 +32,11 @@ def growth(rows):
     Args:
         rows: rows of `benchmark_em.csv`.
     """
-    lines = [
-        [
-            *(row["images"], row["channels"]),
-            *("x".join([row["kernel_size"]] * 2), f"{float(row['seconds']):.4f}"),
-        ]
-        for row in rows
-        if row["measure"] == "growth"
-    ]
+    lines = []
+    for row in rows:
+        if row["measure"] == "growth":
+            size, took = "x".join([row["kernel_size"]] * 2), float(row["seconds"])
+            lines.append([row["images"], row["channels"], size, f"{took:.4f}"])
     titles = ["images", "templates", "size of a template", "seconds"]
     return markdown_table(titles, lines)
 
@@ -59,9 +56,7 @@ def learning(rows):
         group = list(seeds.values())
         errors = [float(row["error"]) for row in group]
         deviation = f" ± {stdev(errors):.4f}" if len(errors) > 1 else ""
-        epochs, took = (
-            mean(float(row[column]) for row in group) for column in ("epoch", "seconds")
-        )
+        epochs, took = mean_of(group, "epoch"), mean_of(group, "seconds")
         error = f"{mean(errors):.4f}{deviation}"
         lines.append([method, error, f"{epochs:.0f}", f"{took:.0f}", len(group)])
     return markdown_table(["method", "error", "epochs", "seconds", "seeds"], lines)
@@ -73,15 +68,9 @@ def classification(rows):
     Args:
         rows: rows of `em_mnist.csv`.
     """
-    lines = [
-        [
-            *(row["model"], row["setting"], row["labels"]),
-            *(row["test_error"], row["seconds"]),
-        ]
-        for row in rows
-    ]
-    titles = ["model", "setting", "labels", "test error", "seconds"]
-    return markdown_table(titles, lines)
+    names = "model", "setting", "labels", "test_error", "seconds"
+    titles = [name.replace("_", " ") for name in names]
+    return markdown_table(titles, ([row[name] for name in names] for row in rows))
 
 
 def rmm(rows):
@@ -93,7 +82,7 @@ def rmm(rows):
     lines = []
     for labels, runs in grouped(rows, lambda row: row["labels"]):
         rises = sum(int(run["rises"]) for run in runs)
-        took = mean(float(run["seconds"]) for run in runs)
+        took = mean_of(runs, "seconds")
         errors, log_probs = spread(runs, "test_error"), spread(runs, "test_log_prob")
         lines.append([labels, errors, log_probs, rises, f"{took:.0f}", len(runs)])
     titles = ["labels", "test error", "ln p(I), nats", "rises", "seconds", "runs"]
@@ -109,12 +98,10 @@ def evolutionary(rows):
     lines = []
     names = "model", "setting", "labels"
     for key, runs in grouped(rows, lambda row: tuple(row[name] for name in names)):
-        leaves, seconds, predict = (
-            mean(float(run[column]) for run in runs)
-            for column in ("leaves", "seconds", "predict_seconds")
-        )
-        line = [*key, spread(runs, "test_error"), f"{leaves:.0f}"]
-        lines.append([*line, f"{seconds:.3g}", f"{predict:.2g}", len(runs)])
+        line = [*key, spread(runs, "test_error"), f"{mean_of(runs, 'leaves'):.0f}"]
+        line.append(f"{mean_of(runs, 'seconds'):.3g}")
+        line.append(f"{mean_of(runs, 'predict_seconds'):.2g}")
+        lines.append([*line, len(runs)])
     figures = "test error", "leaves", "fit, seconds", "predict, seconds", "runs"
     return markdown_table([*names, *figures], lines)
 
@@ -151,7 +138,7 @@ def _variants(rows):
         rows,
         lambda row: (row["model"], *(int(row[v]) for v in numbers), row["variant"]),
     ):
-        best = mean(float(run["validation_error"]) for run in runs)
+        best = mean_of(runs, "validation_error")
         line = [model, *own, spread(runs, "validation_error"), len(runs)]
         line += [variant.removeprefix(ZOO), runs[-1]["meaning"]]
         groups.append((model, *own, best, line))

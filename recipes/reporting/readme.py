@@ -2,7 +2,6 @@
 
 import shlex
 from dataclasses import dataclass
-from statistics import mean
 
 from recipes.common.results import read_rows
 from recipes.reporting.cell_tables import BASELINES, median_seconds, paper_error
@@ -10,6 +9,7 @@ from recipes.reporting.records import (
     grouped_by_settings,
     last_settings,
     markdown_table,
+    mean_of,
     published,
     spread,
 )
@@ -139,7 +139,7 @@ def _runs(found, cell):
 def _best_rival(line, found):
     """Return the smallest error of a line's rivals and its name, "" without any."""
     errors = {
-        cell: mean(float(run["test_error"]) for run in found[cell])
+        cell: mean_of(found[cell], "test_error")
         for cell in line.rivals
         if cell in found
     }
@@ -169,7 +169,7 @@ def headline(rows, paper):
     ]
     runs = [_runs(found, cell) for cell in cells]
     first, second = (f"{spread(v, 'test_error')} % ({len(v)} runs)" for v in runs)
-    best = min(mean(float(run["test_error"]) for run in group) for group in runs)
+    best = min(mean_of(group, "test_error") for group in runs)
     theirs = published(paper)[cells[0]]
     compared = " and ".join(
         f"{error} % for {name} ({'not reached' if float(error) < best else 'reached'})"

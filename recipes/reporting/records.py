@@ -73,6 +73,11 @@ def grouped_by_settings(rows):
     return [(cell, runs) for (cell, _), runs in found]
 
 
+def mean_of(runs, column):
+    """Return the mean of a column."""
+    return mean(float(run[column]) for run in runs)
+
+
 def spread(runs, column):
     """Return the mean of a column and, of several runs, its standard deviation."""
     values = [float(run[column]) for run in runs]
