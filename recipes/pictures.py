@@ -7,8 +7,6 @@ to `docs/images`. The images shown are training images whose labels the preset d
 see and which validated its run. It takes half a minute on one core.
 """
 
-import os
-
 from recipes.common.results import IMAGES
 from recipes.tables import presets
 
@@ -19,12 +17,7 @@ COUNT = 500
 def main(arguments=None):
     """Plot a preset's pictures."""
     options = parse(arguments)
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
-    import keras
-
-    keras.config.set_dtype_policy("float32")
-    card, model = presets.load(options.preset, ("labels", "draw"))
+    card, model = presets.load(options, ("labels", "draw"))
     _, _, dataset = presets.load_training(card, model, options.data_dir)
     plot(model, dataset, IMAGES)
 

@@ -12,7 +12,6 @@ with the highest posterior, below labelled images of the first confusion's class
 Nothing is selected by these errors, and no test image is read.
 """
 
-import os
 import time
 from collections import Counter
 
@@ -27,15 +26,13 @@ def main(arguments=None):
     """Measure, plot and record."""
     options = parse(arguments)
     origin = results.origin(options.backend)
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    card, model = presets.load(options, ("labels", "draw"))
+    # Import Keras, so they come after the choice of a backend.
     import keras
 
     from keras_drmm import data
 
     start = time.perf_counter()
-    keras.config.set_dtype_policy("float32")
-    card, model = presets.load(options.preset, ("labels", "draw"))
     x, y, dataset = presets.load_training(card, model, options.data_dir)
     shown = dataset.shown_labels
     images, labels = data.to_unit_range(x[shown < 0]), y[shown < 0]

@@ -18,17 +18,8 @@ from recipes.reporting.records import (
     settings_of,
     spread,
 )
-from recipes.tables.cells import (
-    ALL_BUT_VALIDATION,
-    FIGURE_2,
-    FROM_FEW_LABELS,
-    LABELED_ONLY,
-    PRETRAINING,
-    SEMI_SUPERVISED,
-    SETTINGS,
-    SUPERVISED,
-    Cell,
-)
+from recipes.tables import cells
+from recipes.tables.cells import Cell
 from recipes.tables.training import default_epochs
 
 OURS = ("drmm_conv_small", "drmm_lenet", "drfm_lenet", "rfm")
@@ -44,19 +35,20 @@ NO_TERMS = "augmentation", "render_divisor", "warmup_steps", "marginal_chance"
 
 def few_labels(rows, paper):
     """Compare what learns from a few labels and from all images."""
-    found = in_order(rows, "1", FROM_FEW_LABELS, OURS)
+    found = in_order(rows, "1", cells.FROM_FEW_LABELS, OURS)
     return _errors(found, paper, "model", "labels")
 
 
 def labelled_images_alone(rows, paper):
     """Compare what learns from a few labelled images and no others."""
-    found = in_order(rows, "5", (LABELED_ONLY,), (*OURS, *CONVNETS))
+    found = in_order(rows, "5", (cells.LABELED_ONLY,), (*OURS, *CONVNETS))
     return _errors(found, paper, "model", "labels")
 
 
 def all_labels(rows, paper):
     """Compare what learns from all labels."""
-    found = in_order(rows, "3", (SEMI_SUPERVISED, SUPERVISED), (*OURS, *CONVNETS))
+    settings = cells.SEMI_SUPERVISED, cells.SUPERVISED
+    found = in_order(rows, "3", settings, (*OURS, *CONVNETS))
     return _errors(found, paper, "setting", "model", "labels")
 
 
@@ -69,10 +61,10 @@ def pretraining(rows, paper):
     def key(cell, runs):
         return *cell[2:], settings_of(runs[-1], "pretraining")
 
-    found = in_order(rows, "1", (PRETRAINING,), OURS)
-    found += in_order(rows, "3", (PRETRAINING,), OURS)
-    alone = in_order(rows, "5", (LABELED_ONLY,), OURS)
-    alone += in_order(rows, "3", (SUPERVISED,), OURS)
+    found = in_order(rows, "1", (cells.PRETRAINING,), OURS)
+    found += in_order(rows, "3", (cells.PRETRAINING,), OURS)
+    alone = in_order(rows, "5", (cells.LABELED_ONLY,), OURS)
+    alone += in_order(rows, "3", (cells.SUPERVISED,), OURS)
     without = {key(*v): spread(v[1], "test_error") for v in alone}
     lines = []
     for cell, runs in sorted(found, key=lambda v: (OURS.index(v[0][2]), int(v[0][3]))):
@@ -85,8 +77,9 @@ def pretraining(rows, paper):
 
 def baselines(rows, paper):
     """Compare our model of 5 levels with other methods on the same architecture."""
-    found = in_order(rows, "1", (SEMI_SUPERVISED,), ("drmm_conv_small", *BASELINES))
-    found += in_order(rows, "5", (LABELED_ONLY,), ("convnet",))
+    models = "drmm_conv_small", *BASELINES
+    found = in_order(rows, "1", (cells.SEMI_SUPERVISED,), models)
+    found += in_order(rows, "5", (cells.LABELED_ONLY,), ("convnet",))
     compared = {cell[3] for cell, _ in found if cell[2] in BASELINES}
     found = [(cell, runs) for cell, runs in found if cell[3] in compared]
     found.sort(key=lambda v: int(v[0][3]))
@@ -98,9 +91,9 @@ def _errors(found, paper, *names):
     lines = []
     for cell, runs in found:
         _, setting, model, labels = cell
-        if setting in FROM_FEW_LABELS:
+        if setting in cells.FROM_FEW_LABELS:
             # What the setting adds to `semi-supervised`.
-            model = f"`{model}`{setting.removeprefix(SEMI_SUPERVISED)}"
+            model = f"`{model}`{setting.removeprefix(cells.SEMI_SUPERVISED)}"
         else:
             model = f"`{model}`"
         entries = {"setting": setting, "model": model, "labels": labels}
@@ -165,7 +158,7 @@ def first_below(rows):
     today = {
         (row["setting"], row["model"], int(row["labels"]), default_epochs(Cell.of(row)))
         for row in rows
-        if row["setting"] in SETTINGS
+        if row["setting"] in cells.SETTINGS
     }
     return _first_below_table(
         (key, runs)
@@ -182,15 +175,15 @@ def all_first_below(rows):
 def _first_below_table(curves):
     lines = []
     for key, runs in sorted(curves):
-        cells = []
+        line = []
         for threshold in THRESHOLDS:
             first = _first(runs, threshold)
             if first:
                 epochs, seconds = mean_of(first, "epoch"), median_seconds(first)
-                cells += [f"{epochs:.3g}", f"{seconds:.0f}"]
+                line += [f"{epochs:.3g}", f"{seconds:.0f}"]
             else:
-                cells += ["-", "-"]
-        lines.append([*key, len(runs), *cells])
+                line += ["-", "-"]
+        lines.append([*key, len(runs), *line])
     titles = ["setting", "model", "labels", "of epochs", "runs"]
     for threshold in THRESHOLDS:
         titles += [f"{threshold:g} %: epochs", "seconds"]
@@ -213,8 +206,8 @@ def shortest(rows):
         rows: rows of `epochs.csv`.
     """
     lines, curves = [], learning_curves(rows)
-    for model in (name for pair in FIGURE_2.items() for name in pair):
-        key = SUPERVISED, model, ALL_BUT_VALIDATION
+    for model in (name for pair in cells.FIGURE_2.items() for name in pair):
+        key = cells.SUPERVISED, model, cells.ALL_BUT_VALIDATION
         for epochs in sorted(v[-1] for v in curves if v[:-1] == key):
             last = [run[-1] for run in curves[*key, epochs].values()]
             error, seconds = spread(last, "validation_error"), median_seconds(last)

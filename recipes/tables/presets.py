@@ -3,6 +3,7 @@
 What is missing ends the command with a message.
 """
 
+import os
 import sys
 
 from recipes.common.command import make_parser
@@ -22,11 +23,11 @@ def parse(docstring, arguments):
     return parser.parse_args(arguments)
 
 
-def load(preset, fields):
-    """Return a preset's metadata and its model.
+def load(options, fields):
+    """Choose the backend, and return a preset's metadata and its model in float32.
 
     Args:
-        preset: its name, or the path of its folder.
+        options: of the command line, with `backend` and `preset`.
         fields: the metadata that the command needs, in addition to name and data set.
 
     Returns:
@@ -35,12 +36,16 @@ def load(preset, fields):
     Raises:
         SystemExit: there is no such preset, it is damaged, or it lacks a field.
     """
-    # Imports Keras, so it has to come after the choice of a backend.
+    # Keras reads the backend when it is imported.
+    os.environ["KERAS_BACKEND"] = options.backend
+    import keras
+
     from keras_drmm import zoo
     from keras_drmm.zoo.preset import METADATA, Preset
 
+    keras.config.set_dtype_policy("float32")
     try:
-        found = Preset(preset)
+        found = Preset(options.preset)
         missing = [v for v in ("name", "data", *fields) if v not in found.metadata]
         if missing:
             sys.exit(
@@ -48,7 +53,7 @@ def load(preset, fields):
                 "preset by `python -m recipes.publish_preset`, or give "
                 "`keras_drmm.zoo.save_to_preset` a `card` with these entries."
             )
-        return found.metadata, zoo.from_preset(preset)
+        return found.metadata, zoo.from_preset(options.preset)
     except (FileNotFoundError, ValueError) as problem:
         sys.exit(str(problem))
 

@@ -162,13 +162,13 @@ def test_the_readme_has_the_figures(tmp_path):
     ],
 )
 def test_a_card_has_all_its_entries(changes, message):
-    recipe.check(METADATA)
-    recipe.check(METADATA | {"draws": 1, "std_test_error": None})
-    recipe.check(METADATA | {"validation_error": None})
+    recipe.checked(METADATA)
+    recipe.checked(METADATA | {"draws": 1, "std_test_error": None})
+    recipe.checked(METADATA | {"validation_error": None})
     with pytest.raises(ValueError, match=message):
-        recipe.check(METADATA | changes)
+        recipe.checked(METADATA | changes)
     with pytest.raises(ValueError, match="these differ: chosen"):
-        recipe.check({k: v for k, v in METADATA.items() if k != "chosen"})
+        recipe.checked({k: v for k, v in METADATA.items() if k != "chosen"})
 
 
 def test_refresh_writes_what_the_rows_say(record, tmp_path, monkeypatch, capsys):
