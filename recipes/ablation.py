@@ -16,12 +16,11 @@ changes. The rows of variants whose names do not begin with `zoo` are of the sea
 the objective; `docs/guides/retired_commands.md` has the commit that could run them.
 """
 
-import os
 import time
 from dataclasses import dataclass, field, replace
 
 from recipes.common import measure, results
-from recipes.common.command import at_least, keep_memory, make_parser
+from recipes.common.command import at_least, choose_backend, keep_memory, make_parser
 from recipes.tables.cells import SEMI_SUPERVISED, Cell
 from recipes.tables.training import (
     MODELS,
@@ -113,7 +112,7 @@ VARIANTS = {
 def main():
     """Train one variant and record it."""
     options = parse()
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
 
     from keras_drmm import data, zoo

@@ -32,13 +32,12 @@ The last command is a check in seconds: fewer than 1,000 `--images` are not reco
 """
 
 import itertools
-import os
 import resource
 import statistics
 import time
 
 from recipes.common import results
-from recipes.common.command import keep_memory, make_parser
+from recipes.common.command import choose_backend, keep_memory, make_parser
 from recipes.common.measure import BATCH, VALIDATION_IMAGES, batches
 from recipes.common.results import IMAGES
 
@@ -71,7 +70,7 @@ def main():
     """Run one measurement."""
     options = parse()
     options.origin = results.origin(options.backend)
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     MEASURES[options.measure](options)
 
 
@@ -253,10 +252,13 @@ def learn(options):
     trained.fit(batches(x[: 2 * BATCH]), verbose=0)
     trained.set_weights(weights)
     clock = Clock(options, model, trained, validation, budget)
+    measured = keras.callbacks.LambdaCallback(
+        on_epoch_begin=clock.begin, on_epoch_end=clock.end
+    )
     trained.fit(
         batches(x, seed=options.seed),
         epochs=EG_EPOCHS if budget is None else 1000,
-        callbacks=[clock.callback()],
+        callbacks=[measured],
         verbose=2,
     )
 
@@ -268,14 +270,6 @@ class Clock:
         self.options, self.model, self.trained = options, model, trained
         self.validation, self.budget = validation, budget
         self.seconds, self.best, self.error = 0.0, None, None
-
-    def callback(self):
-        """Return the Keras callback."""
-        import keras
-
-        return keras.callbacks.LambdaCallback(
-            on_epoch_begin=self.begin, on_epoch_end=self.end
-        )
 
     def begin(self, epoch, logs=None):
         """Start the clock."""

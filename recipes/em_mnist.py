@@ -15,11 +15,10 @@ The test set is read once, at the end. Rows go to `recipes/results/em_mnist.csv`
 `--short` learns one sweep over 1,000 images, a check in seconds, and records nothing.
 """
 
-import os
 import time
 
 from recipes.common import results
-from recipes.common.command import keep_memory, make_parser
+from recipes.common.command import choose_backend, keep_memory, make_parser
 from recipes.common.measure import VALIDATION_IMAGES, batches, error
 
 NAMING_LABELS = 100
@@ -28,7 +27,7 @@ NAMING_LABELS = 100
 def main():
     """Learn, name the classes, measure and record."""
     options = parse()
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
     import numpy as np
 

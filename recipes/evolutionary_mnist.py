@@ -33,11 +33,10 @@ faster if other programs keep the cores busy, as its matrix products are small.
 nothing.
 """
 
-import os
 import time
 
 from recipes.common import results
-from recipes.common.command import keep_memory, make_parser
+from recipes.common.command import choose_backend, keep_memory, make_parser
 from recipes.common.measure import load_mnist
 
 EPOCHS = 10
@@ -46,8 +45,7 @@ EPOCHS = 10
 def main():
     """Train all models, report and record."""
     options = parse()
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
 
     origin = results.origin(options.backend)
@@ -61,7 +59,6 @@ def main():
 
     # The test images are used here, for the first and only time.
     for setting, name, model, seconds in trained:
-        validation_error, _ = measure(model, *validation)
         test_error, predict_seconds = measure(model, *test)
         nodes, leaves = sizes(model)
         row = {
@@ -74,7 +71,7 @@ def main():
             "epochs": EPOCHS if hasattr(model, "infer") else "",
             "seconds": round(seconds, 2),
             **origin,
-            "validation_error": validation_error,
+            "validation_error": measure(model, *validation)[0],
             "test_error": test_error,
             "nodes": nodes,
             "leaves": leaves,

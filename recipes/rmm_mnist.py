@@ -15,20 +15,18 @@ row to `recipes/results/rmm_mnist.csv`. `--short` learns 3 sweeps over 2,000 ima
 check in seconds, and records nothing.
 """
 
-import os
 import time
 from pathlib import Path
 
 from recipes.common import results
-from recipes.common.command import keep_memory, make_parser
+from recipes.common.command import choose_backend, keep_memory, make_parser
 from recipes.common.measure import error, load_mnist
 
 
 def main():
     """Train, report and record."""
     options = parse()
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
     import numpy as np
 

@@ -45,14 +45,13 @@ Table 4 needs keras-drmm[tensorflow], or a `--data-dir` that has cifar10.npz.
 
 import hashlib
 import json
-import os
 import re
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from recipes.common import measure, results
-from recipes.common.command import keep_memory
+from recipes.common.command import choose_backend, keep_memory
 from recipes.common.results import RUNS
 from recipes.tables import options as table_options
 from recipes.tables import training
@@ -77,8 +76,7 @@ def parse(arguments=None):
 
 def run(cell, options):
     """Train a cell's model and record its row."""
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
 
     from keras_drmm import data

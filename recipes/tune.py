@@ -22,11 +22,10 @@ With `--images` it uses the first training images alone, at most a quarter of th
 validation, and its rows stay in `runs/`: the last command is a check in seconds.
 """
 
-import os
 import time
 
 from recipes.common import measure, results
-from recipes.common.command import keep_memory, make_parser
+from recipes.common.command import choose_backend, keep_memory, make_parser
 
 TUNERS = {
     "random": "RandomSearch",
@@ -38,8 +37,7 @@ TUNERS = {
 def main():
     """Search, and print the best trials."""
     options = parse()
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
 
     from keras_drmm import data

@@ -1,4 +1,4 @@
-"""How a command starts: its options, and the memory that it keeps."""
+"""How a command starts: its options, its backend and the memory that it keeps."""
 
 import argparse
 import os
@@ -68,6 +68,11 @@ _SHARED = {
         "help": "seed of everything else that is random",
     },
 }
+
+
+def choose_backend(name):
+    """Choose Keras' backend, which Keras reads when it is first imported."""
+    os.environ["KERAS_BACKEND"] = name
 
 
 def keep_memory():

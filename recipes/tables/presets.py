@@ -3,10 +3,9 @@
 What is missing ends the command with a message.
 """
 
-import os
 import sys
 
-from recipes.common.command import make_parser
+from recipes.common.command import choose_backend, make_parser
 from recipes.tables import training
 from recipes.tables.cells import SEMI_SUPERVISED, Cell
 
@@ -36,8 +35,7 @@ def load(options, fields):
     Raises:
         SystemExit: there is no such preset, it is damaged, or it lacks a field.
     """
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
 
     from keras_drmm import zoo

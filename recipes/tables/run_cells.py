@@ -34,12 +34,12 @@ def recorded(seed, backend):
 
     Rows with another number of epochs than the cell has today do not count.
     """
-    rows = [row for row in results.read_rows("tables") if row["objective"]]
     return {
-        cell
-        for cell, row in zip(map(Cell.of, rows), rows, strict=True)
-        if (int(row["epochs"]), int(row["seed"]), row["backend"])
-        == (default_epochs(cell), seed, backend)
+        Cell.of(row)
+        for row in results.read_rows("tables")
+        if row["objective"]
+        and (int(row["epochs"]), int(row["seed"]), row["backend"])
+        == (default_epochs(Cell.of(row)), seed, backend)
     }
 
 
