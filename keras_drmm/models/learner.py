@@ -115,7 +115,8 @@ class Learner(keras.Model):
                 the objective needs no labels.
             batch_size: as in Keras, like all that is not said here.
             epochs: with closed forms, the number of sweeps over all rows.
-            verbose, callbacks: as in Keras.
+            verbose: as in Keras.
+            callbacks: as in Keras, a callback or a list.
             validation_split: fraction of the rows, the last ones, kept for validation.
             validation_data: (images, labels), (images, labels, sample weights) or a
                 data set.
@@ -124,8 +125,11 @@ class Learner(keras.Model):
             sample_weight: (N,). A row of weight w counts as w rows in every term,
                 prior, statistic and metric.
             initial_epoch: where a training goes on that has `epochs` in all.
-            steps_per_epoch, validation_steps, validation_batch_size, validation_freq:
-                as in Keras.
+            steps_per_epoch: as in Keras; needed for a rate that follows `fit` where a
+                data set does not know its length.
+            validation_steps: as in Keras.
+            validation_batch_size: as in Keras.
+            validation_freq: as in Keras.
 
         Raises:
             ValueError: images, labels or weights are not what the model takes, or no

@@ -1,6 +1,7 @@
 """Trainer: what `compile` binds to a model, so that Keras' loop makes it learn."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import keras
 
@@ -23,7 +24,7 @@ class Trainer(ABC):
         layers: layers whose random state Keras has to track.
     """
 
-    weights: dict = {}
+    weights: ClassVar[dict] = {}
     metrics: tuple = ()
     layers: tuple = ()
 
@@ -68,6 +69,7 @@ class Trainer(ABC):
 
     def end_step(self):
         """Count a training step, after its objective."""
+        return
 
     def prepare(self, rows, steps, initial_epoch, epochs):
         """Get ready for a `fit`; most trainers are.
@@ -75,7 +77,8 @@ class Trainer(ABC):
         Args:
             rows: the `TrainingRows`.
             steps: in an epoch, None if that is not known.
-            initial_epoch, epochs: as of `fit`.
+            initial_epoch: as of `fit`.
+            epochs: as of `fit`.
         """
         return
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_drmm.learning import EG
+from keras_drmm.learning.eg import WARMUP_STEPS
 from keras_drmm.learning.schedule import cosine_decay
 from keras_drmm.models import DRFM
 from keras_drmm.tuning.semi_supervised_hypermodel import SemiSupervisedHyperModel
@@ -130,7 +131,7 @@ class EGHyperModel(SemiSupervisedHyperModel):
             max(1, self.training_steps // 100),
             self.training_steps,
             sampling="log",
-            default=min(algorithm.warmup_steps, self.training_steps),
+            default=min(WARMUP_STEPS, self.training_steps),
         )
         learning_rate = hp.Float(
             "learning_rate",

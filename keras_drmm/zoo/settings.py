@@ -5,6 +5,7 @@ from keras import layers
 
 from keras_drmm.layers import Level
 from keras_drmm.learning import EG
+from keras_drmm.learning.eg import WARMUP_STEPS
 from keras_drmm.learning.schedule import cosine_decay
 from keras_drmm.zoo.preset import load_preset
 
@@ -15,7 +16,7 @@ def load_and_compile(model, preset, training_steps):
     Args:
         model: a `DRMM` or a factor model, whose z may be negative.
         preset: name or folder of the preset, or None.
-        training_steps: after which the learning rate is 0, or None.
+        training_steps: after which the learning rate is 0; None follows `fit`.
 
     Returns:
         The model.
@@ -30,7 +31,7 @@ def load_and_compile(model, preset, training_steps):
         consistency=2.0,
         augmentation=layers.GaussianNoise(0.4, name="pixel_noise"),
         render_divisor=16,
-        warmup_steps=1000,
+        warmup_steps=None if training_steps is None else WARMUP_STEPS,
     )
     optimizer = keras.optimizers.Adam(cosine_decay(4e-3, training_steps))
     model.compile(optimizer, algorithm=algorithm)

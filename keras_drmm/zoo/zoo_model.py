@@ -3,7 +3,8 @@
 - `input_shape`: shape (H, W, C) of an image.
 - `num_classes`: number of classes.
 - `training_steps`, of models that learn by `EG`: number of steps of the whole training,
-  over which the learning rate falls to 0 along a cosine. None keeps the rate constant.
+  over which the learning rate falls to 0 along a cosine, after a warm-up of 1,000. None
+  follows `fit`, whose steps are those of its `epochs`.
 - `preset`: name or folder of a preset whose weights the model gets, see `from_preset`.
   None gives initial weights.
 
