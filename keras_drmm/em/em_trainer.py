@@ -2,7 +2,8 @@
 
 import math
 from contextlib import nullcontext
-from typing import Any, ClassVar, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import keras
 
@@ -25,7 +26,7 @@ class EMTrainer(ExpectationMaximization, Trainer):
         algorithm: a `HardEM` or `SoftEM`.
     """
 
-    weights: ClassVar = {"loss": 1.0}
+    weights = MappingProxyType({"loss": 1.0})
 
     def __init__(self, model, algorithm):
         super().__init__(model)
@@ -177,9 +178,9 @@ class _MStep(keras.callbacks.Callback):
         if not math.isfinite(objective):
             self.trainer.reset_statistics()
             raise FloatingPointError(
-                f"The objective {when} is {objective}: a batch holds NaN or infinite "
-                "pixels, or pixels far outside of what the model renders. The weights "
-                "are those before; clean or scale the images."
+                f"The objective {when} is {objective}: what the model renders is too "
+                "large for float32. The weights are those before; start from others, "
+                "by `model.initialize(x, y)` for example."
             )
         # What whole sweeps measured; in their middle Keras' running means stay.
         logs.update(self.trainer.m_step() or {})

@@ -124,8 +124,8 @@ class LevelStatistics(SweepMetric):
         self.means.assign_add(found[:, :, 0])
         unpooled, weighted = (_dilate(v, self.strides) for v in (unpooled, weighted))
         for gram, (down, right) in zip(self.grams, self.regions, strict=True):
-            parts = (down.fold(right.fold(v, 2), 1) for v in (weighted, unpooled))
-            gram.assign_add(correlate(*parts, down.shifts, right.shifts))
+            part, other = (down.fold(right.fold(v, 2), 1) for v in (weighted, unpooled))
+            gram.assign_add(correlate(part, other, down.shifts, right.shifts))
         self.gram_pixels.assign_add(area * ops.sum(weights))
         if covariance is not None:
             self.covariance.assign_add(covariance)

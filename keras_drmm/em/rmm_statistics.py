@@ -44,27 +44,17 @@ class RMMStatistics(SweepMetric):
             setattr(self, name, self.add_sum(name, shape))
         self.forget()
 
-    def update_state(
-        self,
-        images,
-        labels,
-        templates,
-        distances,
-        evidence,
-        shares,
-        sample_weight=None,
-    ):
+    def update_state(self, batch, sample_weight=None):
         """Add a batch, and keep the worst rows.
 
         Args:
-            images: (B, D).
-            labels: integers (B,), -1 for an unlabelled row, or None.
-            templates: μ, (|C|, |G|, D).
-            distances: ||I - a μ||², (B, |C|, |G|, num_states).
-            evidence: (B,), what the model gives each row, in nats.
-            shares: γ, (B, |C|, |G|, num_states).
+            batch: a tuple of images (B, D); labels, integers (B,), -1 for an unlabelled
+                row, or None; templates μ, (|C|, |G|, D); distances ||I - a μ||², (B,
+                |C|, |G|, num_states); evidence (B,), what the model gives each row, in
+                nats; shares γ, of the shape of the distances.
             sample_weight: (B,), how many rows each row counts as; None for 1.
         """
+        images, labels, templates, distances, evidence, shares = batch
         # (B, |C|, |G|, num_states) -> (B, |C|), one-hot
         classes = ops.argmax(ops.sum(shares, axis=(2, 3)), axis=-1)
         classes = ops.one_hot(classes, templates.shape[0], dtype="float32")

@@ -86,7 +86,7 @@ class RMMTrainer(EMTrainer):
         return Expectation(ops.logsumexp(joint, axis=(2, 3)), evidence, batch)
 
     def accumulate(self, statistics, sample_weight=None):
-        self.statistics.update_state(*statistics, sample_weight)
+        self.statistics.update_state(statistics, sample_weight)
 
     def reset_statistics(self):
         self.statistics.forget()

@@ -91,4 +91,7 @@ class BatchCheck(keras.metrics.Metric):
             WEIGHTS: "its `sample_weight` must be finite and at least 0, and is from "
             f"{lowest:g} to {highest:g}",
         }[int(fault)]
-        return f"Batch {batch:.0f} cannot be used (batches count from 0): {found}."
+        return (
+            f"Batch {batch:.0f} (batches count from 0, in the order in which they "
+            f"came) cannot be used: {found}."
+        )

@@ -36,13 +36,13 @@ def check_data(x, y, image_shape, pixel_range, num_classes, needs_labels=False):
         check_labels(y, len(x), num_classes)
         if needs_labels and y.max() < 0:
             raise ValueError(
-                "No row is labelled (all labels are -1). Label some rows, or learn "
-                "without labels by `EG(cross_entropy=0)`."
+                "No row is labelled (all labels are -1). Label some rows; "
+                "`EG(cross_entropy=0)` learns without labels."
             )
     elif needs_labels:
         raise ValueError(
-            "The objective needs labels and none were given. Pass integer labels "
-            "(-1: unlabelled), or learn without any by `EG(cross_entropy=0)`."
+            "No row is labelled (there are no labels). Pass integer labels (-1: "
+            "unlabelled); `EG(cross_entropy=0)` learns without labels."
         )
 
 

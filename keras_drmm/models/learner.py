@@ -238,7 +238,8 @@ class Learner(keras.Model):
             labelled = labelled * ops.cast(sample_weight, "float32")
         # As it builds metrics, Keras calls this with images alone.
         if self.trainer is not None and isinstance(x, dict):
-            self._sums.batches.update_state(x["images"], y, labelled, sample_weight)
+            given = x.get("given_labels", y)
+            self._sums.batches.update_state(x["images"], given, labelled, sample_weight)
         # Unlabelled rows are shown as class 0 with weight 0.
         return super().compute_metrics(x, ops.maximum(y, 0), logits, labelled)
 
@@ -283,8 +284,8 @@ class Learner(keras.Model):
         `call` needs them: labelled rows render their class.
 
         Returns:
-            ({"images": ..., "labels": (B,) if there are some}, labels, (B,) float32 or
-            None).
+            ({"images": ...} and if there are labels "labels", int32 (B,), and
+            "given_labels", what they were; labels; float32 (B,) or None).
 
         Raises:
             ValueError: images, labels or weights are not what the model takes; what is
@@ -294,7 +295,11 @@ class Learner(keras.Model):
         checks.check_batch(images, labels, sample_weight, self.image_shape)
         inputs = {"images": images}
         if labels is not None:
-            inputs["labels"] = labels = ops.reshape(labels, (-1,))
+            given = ops.reshape(labels, (-1,))
+            # A label that is no class counts as none until `BatchWatch` ends `fit`.
+            last = ops.cast(self.num_classes - 1, given.dtype)
+            labels = ops.where(given <= last, ops.cast(given, "int32"), -1)
+            inputs.update(labels=labels, given_labels=given)
         if sample_weight is not None:
             sample_weight = ops.cast(ops.reshape(sample_weight, (-1,)), "float32")
         return inputs, labels, sample_weight

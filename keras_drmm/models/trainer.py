@@ -1,7 +1,8 @@
 """Trainer: what `compile` binds to a model, so that Keras' loop makes it learn."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import keras
 
@@ -24,7 +25,7 @@ class Trainer(ABC):
         layers: layers whose random state Keras has to track.
     """
 
-    weights: ClassVar[dict] = {}
+    weights: Mapping[str, float] = MappingProxyType({})
     metrics: tuple = ()
     layers: tuple = ()
 

@@ -1,6 +1,7 @@
 """TrainingRows: the rows that a `fit` learns from."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -55,16 +56,12 @@ class TrainingRows:
             kept = slice(self._num_rows)
         else:
             parts, kept = self._read(least), slice(None)
-        columns = zip(*parts, strict=True)
-        images, labels, weights = (
-            None
-            if any(part is None for part in column)
-            else np.concatenate([ops.convert_to_numpy(part) for part in column])[kept]
-            for column in columns
-        )
-        counts = np.ones(len(images), bool)
-        if weights is not None:
-            counts = weights.reshape(-1) > 0
+        columns: list[Any] = []
+        for column in zip(*parts, strict=True):
+            arrays = [ops.convert_to_numpy(part) for part in column if part is not None]
+            columns.append(np.concatenate(arrays)[kept] if arrays else None)
+        images, labels, weights = columns
+        counts = slice(None) if weights is None else weights.reshape(-1) > 0
         labels = None if labels is None else labels.reshape(-1)[counts]
         return images[counts], labels
 

@@ -136,7 +136,7 @@ class LevelGrowth(ExpectationMaximization):
             counts[nodes] += members.sum(axis=0).reshape(-1, branching)
         return chosen, matches, sums, counts
 
-    def accumulate(self, statistics):
+    def accumulate(self, statistics, sample_weight=None):
         """Keep what a sweep over the active rows found; nothing was there before."""
         now, self.matches, self.sums, self.counts = statistics
         # Nodes of which a row chose another child than before.

@@ -39,9 +39,46 @@ EXPECTED = {
 
 
 def value(name, e_step=E_STEP, labels=LABELS):
+    return with_weight(name, e_step, labels)[0]
+
+
+def with_weight(name, e_step=E_STEP, labels=LABELS, sample_weight=None):
+    """(value, weight) of a term."""
+    labels, weights = (
+        None if v is None else ops.convert_to_tensor(v) for v in (labels, sample_weight)
+    )
     term = getattr(terms, name)
-    labels = None if labels is None else ops.convert_to_tensor(labels)
-    return float(term(e_step, labels, ops.convert_to_tensor(PRIOR)))
+    found = term(e_step, labels, weights, ops.convert_to_tensor(PRIOR))
+    return tuple(float(ops.convert_to_numpy(v)) for v in found)
+
+
+ROWS = {"cross_entropy": LABELS >= 0, "consistency": LABELS < 0}
+WITH_AUGMENTED = E_STEP._replace(augmented_logits=DISTURBED)
+ALL = (*EXPECTED, "consistency")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_row_of_weight_w_counts_as_w_rows(name):
+    weights = np.array([2, 1, 0, 3, 1, 0])
+    found = with_weight(name, WITH_AUGMENTED, LABELS, weights.astype("float32"))
+    several = np.repeat(np.arange(6), weights)
+    repeated = WITH_AUGMENTED._replace(
+        logits=LOGITS[several],
+        augmented_logits=DISTURBED[several],
+        messages=[IMAGES[several]],
+        rendered=[v[several] for v in RENDERED],
+        reconstruction=RENDERED[0][several],
+    )
+    assert found == pytest.approx(
+        with_weight(name, repeated, LABELS[several]), rel=1e-5
+    )
+    rows = ROWS.get(name, np.ones(6, bool))
+    assert found[1] == weights[rows].sum()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_rows_of_weight_0_are_no_rows(name):
+    assert with_weight(name, WITH_AUGMENTED, LABELS, np.zeros(6, "float32")) == (0, 0)
 
 
 @pytest.mark.smoke
@@ -75,7 +112,8 @@ def test_the_two_readings_of_the_kl_pull_apart():
     flat = E_STEP._replace(logits=np.zeros((6, 4), "float32"))
     assert value("entropy", flat) > value("entropy")
     uniform = ops.full((4,), 0.25)
-    assert terms.class_kl(flat, None, uniform) < terms.class_kl(E_STEP, None, uniform)
+    flattened, sharp = (terms.class_kl(e, None, None, uniform) for e in (flat, E_STEP))
+    assert flattened[0] < sharp[0]
 
 
 def test_a_nuisance_must_not_move_the_posterior_of_unlabelled_rows():

@@ -30,8 +30,9 @@ def test_a_training_step_learns_the_priors():
     model = build()
     # A learning rate of 0: the E-step can be repeated.
     model.compile(keras.optimizers.SGD(0.0), algorithm=EG(entropy=0, warmup_steps=5))
-    e_step = model.e_step(ops.convert_to_tensor(X), ops.convert_to_tensor(LABELS), True)
-    # That was a training E-step already.
+    labels = ops.convert_to_tensor(LABELS)
+    e_step = model.e_step(ops.convert_to_tensor(X), labels, True)
+    model.learn_priors(e_step, labels)
     for prior, switches, positions in zip(
         model.nuisance_priors, e_step.switches, (4, 1), strict=True
     ):
