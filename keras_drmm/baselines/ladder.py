@@ -129,6 +129,7 @@ class Ladder(Baseline):
         self.gamma = self.add_weight(top[1:], "ones", name="gamma")
         self.beta = self.add_weight(top[1:], "zeros", name="beta")
         self.built = True
+        self._freeze_parts()
 
     def classify(self, images, training=False):
         """Return the logits of the clean pass."""
@@ -192,8 +193,8 @@ class Ladder(Baseline):
         }
 
     @classmethod
-    def from_config(cls, config):
-        return cls(**deserialize_levels(config))
+    def _arguments_from(cls, config):
+        return deserialize_levels(config)
 
 
 def _stages(levels, dtype):

@@ -152,6 +152,7 @@ class SWWAE(Baseline):
         )
         self.head.build(pooled)
         self.built = True
+        self._freeze_parts()
 
     def classify(self, images, training=False):
         """Return the encoder's logits."""
@@ -215,8 +216,8 @@ class SWWAE(Baseline):
         }
 
     @classmethod
-    def from_config(cls, config):
-        return cls(**deserialize_levels(config))
+    def _arguments_from(cls, config):
+        return deserialize_levels(config)
 
     @property
     def _decoded_levels(self):

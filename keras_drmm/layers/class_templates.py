@@ -24,7 +24,7 @@ class ClassTemplates(ImageLayer):
 
     The bias b_c is the free natural parameter of the discriminative relaxation (44).
     The prior π_c is not learned by gradients; it starts uniform, and `update_prior`
-    counts labels.
+    counts labels, unless the layer is frozen.
 
     Args:
         num_classes: number of classes, at least 2.
@@ -167,6 +167,8 @@ class ClassTemplates(ImageLayer):
                 classes alike, so that none becomes impossible.
             rate: between 0 and 1.
         """
+        if not self.trainable:
+            return
         # Labels may be the bytes of an image file. The -1 of unlabelled rows matches
         # no class.
         labels = ops.cast(labels, "int32")

@@ -4,13 +4,14 @@ import keras
 from keras import ops
 
 from keras_drmm.layers.fused_batch_normalization import FusedBatchNormalization
+from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
 from keras_drmm.layers.top_down_render import TopDownRender
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class Level(keras.layers.Layer):
+class Level(KeepsFrozen, keras.layers.Layer):
     r"""One level ℓ of a DRMM: convolution, switch and pool, and their rendering.
 
     Bottom-up (9), (40):
@@ -31,7 +32,7 @@ class Level(keras.layers.Layer):
         top_down_batch_norm: whether rendered templates are normalised top-down, with
             statistics of their own; this also absorbs α.
         data_format: "channels_last", "channels_first" or None for Keras' default.
-        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Shapes:
         `bottom_up`: (B, H, W, C) -> message and int8 switches (B, h, w, filters);
@@ -82,6 +83,7 @@ class Level(keras.layers.Layer):
         self.top_down_batch_norm = self._normalisation(
             top_down_batch_norm, "top_down_batch_norm"
         )
+        self._freeze_parts()
 
     def build(self, input_shape):
         self.conv.build(input_shape)
@@ -134,8 +136,16 @@ class Level(keras.layers.Layer):
 
         This is what closed-form M-steps take.
         """
-        plain = {"batch_norm": False, "top_down_batch_norm": False}
-        return Level.from_config({**self.get_config(), **plain})
+        return self.fresh(batch_norm=False, top_down_batch_norm=False)
+
+    def fresh(self, **changes):
+        """Return a new level of the same configuration, not built and not frozen.
+
+        Args:
+            **changes: arguments that the new level has other values of.
+        """
+        learning = {"trainable": True, "frozen": []}
+        return Level.from_config({**self.get_config(), **learning, **changes})
 
     def both_signs(self, message, training=False):
         """Return `bottom_up` for s = 1 and for s = -1 everywhere, of one match."""

@@ -16,7 +16,8 @@ class NuisancePrior(keras.layers.Layer):
     OFF}$$
 
     independently for each location x and channel, as in (5). Nothing here has a
-    gradient: `update` takes a running mean of what E-steps inferred.
+    gradient: `update` takes a running mean of what E-steps inferred, unless the layer
+    is frozen.
 
     Args:
         positions: number of positions of a cell.
@@ -66,6 +67,8 @@ class NuisancePrior(keras.layers.Layer):
             switches: int8 (B, h, w, C).
             rate: between 0 and 1.
         """
+        if not self.trainable:
+            return
         rows = ops.cast(ops.shape(switches)[0], "float32")
         old = ops.convert_to_tensor(self.probabilities)
         self.probabilities.assign(old + rate * (self.count(switches) / rows - old))

@@ -101,6 +101,7 @@ class DRFM(DRMM):
         for level in self.levels:
             shape = level.compute_output_shape(shape)
         self.factor_templates.build(shape)
+        self._freeze_parts()
 
     # z has both signs, and is rendered as it is.
     rectifies = False

@@ -122,6 +122,7 @@ class DRMM(RenderingModel):
         self.noise_variance = self._add_state("noise_variance", (), 1.0)
         self._add_progress()
         self.built = True
+        self._freeze_parts()
 
     @property
     def num_classes(self):
@@ -336,9 +337,10 @@ class DRMM(RenderingModel):
             prior.update(inferred, rate)
         residual = ops.cast(images, "float32") - ops.cast(reconstruction, "float32")
         variance = ops.convert_to_tensor(self.noise_variance)
-        self.noise_variance.assign(
-            variance + rate * (ops.mean(ops.square(residual)) - variance)
-        )
+        if self.trainable:
+            self.noise_variance.assign(
+                variance + rate * (ops.mean(ops.square(residual)) - variance)
+            )
         if labels is not None:
             self.templates.update_prior(labels, rate)
 
@@ -395,9 +397,6 @@ class DRMM(RenderingModel):
         }
 
     @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        config["levels"] = [
-            keras.saving.deserialize_keras_object(level) for level in config["levels"]
-        ]
-        return cls(**config)
+    def _arguments_from(cls, config):
+        levels = map(keras.saving.deserialize_keras_object, config["levels"])
+        return {**config, "levels": list(levels)}

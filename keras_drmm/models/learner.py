@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import keras
 from keras import ops
 
+from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.models.trainer import Trainer
 
 
-class Learner(keras.Model):
+class Learner(KeepsFrozen, keras.Model):
     """A Keras model whose steps are an E-step and what follows from it.
 
     The steps read as Algorithm 1: `call` runs the trainer's E-step on a batch,

@@ -88,6 +88,7 @@ class EvolutionaryForest(EvolutionaryModel):
         self.image_shape = self.trees[0].image_shape
         self.pixel_range = self.trees[0].pixel_range
         self.built = True
+        self._freeze_parts()
         self._compile_to_evaluate()
 
     @property
