@@ -13,6 +13,8 @@ class KeepsFrozen:
     defines `_arguments_from` where `get_config` serializes objects.
     """
 
+    trainable: bool
+
     def get_config(self):
         frozen = frozen_parts(self)
         own = super().get_config()  # type: ignore[misc]  # of the Keras base
@@ -57,7 +59,8 @@ def freeze(layer, frozen):
 
 def _parts(layer):
     """List (path, part) of a layer and what is in it, a whole before its parts."""
-    found, seen = [], set()
+    found: list = []
+    seen: set = set()
 
     def visit(path, value):
         if isinstance(value, keras.Layer):

@@ -84,8 +84,49 @@ class Level(KeepsFrozen, keras.layers.Layer):
             top_down_batch_norm, "top_down_batch_norm"
         )
         self._freeze_parts()
+        self._model_name: str | None = None
+        self._map_shape: tuple = ()
+
+    def prepare_for(self, model_name, input_shape):
+        """Get ready to become a level of a model: build for its maps.
+
+        Args:
+            model_name: name of the model.
+            input_shape: shape (batch, H, W, C) of the maps below.
+
+        Raises:
+            ValueError: the level belongs to a model already, or it was built for
+                other maps.
+        """
+        if self._model_name is not None:
+            raise ValueError(
+                f"Level `{self.name}` stands in the model `{self._model_name}` already "
+                f"and would share its weights with `{model_name}`. Give each model "
+                "levels of its own: build new ones, for example by "
+                "`Level.from_config(level.get_config())`."
+            )
+        if not self.built:
+            self.build(input_shape)
+        pairs = list(zip(self._map_shape, input_shape[1:], strict=True))
+        if any(built not in (None, wanted) for built, wanted in pairs):
+            raise ValueError(
+                f"Level `{self.name}` was built for maps {self._map_shape}, and in "
+                f"`{model_name}` it gets maps {tuple(input_shape[1:])}. Build a new "
+                "one, for example by `Level.from_config(level.get_config())`."
+            )
+        if None in self._map_shape:
+            # Built for maps of any size, which only now have one.
+            self._map_shape = tuple(input_shape[1:])
+            matched = self.conv.compute_output_shape(input_shape)
+            self.conv.go_back_to(input_shape)
+            self.pool.go_back_to(matched)
+
+    def join(self, model_name):
+        """Become a level of this model, and of no other."""
+        self._model_name = model_name
 
     def build(self, input_shape):
+        self._map_shape = tuple(input_shape[1:])
         self.conv.build(input_shape)
         matched = self.conv.compute_output_shape(input_shape)
         self.pool.build(matched)

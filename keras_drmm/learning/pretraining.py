@@ -52,7 +52,8 @@ def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
             f"{type(model).__name__}."
         )
     check_images(x, model.image_shape, model.pixel_range)
-    message, histories = np.asarray(x, "float32"), []
+    message = np.asarray(x, "float32")
+    histories: list = []
     for level in model.levels:
         conv = level.conv
         if not (model.trainable and level.trainable and conv.trainable):

@@ -78,6 +78,15 @@ class DRFM(DRMM):
         templates_initializer="glorot_uniform",
         **kwargs,
     ):
+        # All that may fail comes before a model takes its levels.
+        num_factors = standardize_integer(num_factors, "num_factors")
+        solver_steps = standardize_integer(solver_steps, "solver_steps")
+        for level in levels:
+            if getattr(level, "top_down_batch_norm", None) is not None:
+                raise ValueError(
+                    f"Level `{level.name}` has `top_down_batch_norm`: a factor model "
+                    "renders linearly. Leave it off."
+                )
         super().__init__(
             levels,
             input_shape,
@@ -87,13 +96,7 @@ class DRFM(DRMM):
             templates_initializer=templates_initializer,
             **kwargs,
         )
-        for level in self.levels:
-            if level.top_down_batch_norm is not None:
-                raise ValueError(
-                    f"Level `{level.name}` has `top_down_batch_norm`: a factor model "
-                    "renders linearly. Leave it off."
-                )
-        self.solver_steps = standardize_integer(solver_steps, "solver_steps")
+        self.solver_steps = solver_steps
         self.factor_templates = FactorTemplates(
             num_factors, dtype=self.dtype_policy, name="factor_templates"
         )

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers import ClassTemplates
+from keras_drmm.layers import ClassTemplates, Level
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.layers.nuisance_prior import NuisancePrior
@@ -45,7 +45,7 @@ class DRMM(RenderingModel):
     means over training steps: π_c of the labels, π_g and σ² of the rows rendered.
 
     Args:
-        levels: list of `Level`, the finest first.
+        levels: list of `Level`, the finest first, which no other model has.
         input_shape: (H, W, C) of an image, (C, H, W) for channels_first levels.
         num_classes: number of classes.
         pooling: of the `ClassTemplates` on top, "mean" or None.
@@ -60,8 +60,8 @@ class DRMM(RenderingModel):
         `call`: images (B, H, W, C) -> logits (B, num_classes).
 
     Raises:
-        ValueError: an argument is out of range; images or labels are not what the
-            model takes.
+        ValueError: an argument is out of range; a level stands in another model, or was
+            built for another input; images or labels are not what the model takes.
 
     Example:
 
@@ -89,9 +89,19 @@ class DRMM(RenderingModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not levels:
-            raise ValueError("`levels` is empty: a DRMM has at least one `Level`.")
-        self.levels = list(levels)
+        levels = list(levels) if isinstance(levels, list | tuple) else [levels]
+        if not levels or not all(isinstance(level, Level) for level in levels):
+            raise ValueError(
+                f"`levels` must be a list of one or more `Level`s, got {levels!r}."
+            )
+        twice = [v.name for place, v in enumerate(levels) if v in levels[:place]]
+        if twice:
+            raise ValueError(
+                f"Level `{twice[0]}` stands in `levels` twice and would share its "
+                "weights with itself. Give each place a level of its own, for example "
+                "`Level.from_config(level.get_config())`."
+            )
+        self.levels = levels
         self.image_shape = tuple(input_shape)
         self.nonnegative = nonnegative
         self.alternations = standardize_integer(alternations, "alternations")
@@ -110,8 +120,7 @@ class DRMM(RenderingModel):
         self.nuisance_priors = []
         for number, level in enumerate(self.levels, start=1):
             # A level that was saved comes back built.
-            if not level.built:
-                level.build(shape)
+            level.prepare_for(self.name, shape)
             shape = level.compute_output_shape(shape)
             prior = NuisancePrior(
                 math.prod(level.pool.pool_size), name=f"nuisance_prior_{number}"
@@ -121,6 +130,9 @@ class DRMM(RenderingModel):
         self.templates.build(shape)
         self.noise_variance = self._add_state("noise_variance", (), 1.0)
         self._add_progress()
+        # At the end: a model that fails leaves levels to the next try.
+        for level in self.levels:
+            level.join(self.name)
         self.built = True
         self._freeze_parts()
 
