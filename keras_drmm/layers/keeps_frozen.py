@@ -36,8 +36,11 @@ class KeepsFrozen:
 
     def _freeze_parts(self):
         """Freeze what the constructor made, if it was given `trainable=False`."""
-        if not self.trainable:
-            self.trainable = False
+        if self.trainable:
+            return
+        # Part by part: TensorFlow leaves out an assignment of what is there already.
+        for _, part in _parts(self):
+            part.trainable = False
 
 
 def frozen_parts(layer):

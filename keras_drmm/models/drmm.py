@@ -92,7 +92,7 @@ class DRMM(RenderingModel):
         levels = list(levels) if isinstance(levels, list | tuple) else [levels]
         if not levels or not all(isinstance(level, Level) for level in levels):
             raise ValueError(
-                f"`levels` must be a list of one or more `Level`s, got {levels!r}."
+                f"`levels` must be a list of at least one `Level`, got {levels!r}."
             )
         twice = [v.name for place, v in enumerate(levels) if v in levels[:place]]
         if twice:
