@@ -31,6 +31,7 @@ class ClassTemplates(ImageLayer):
         pooling: "mean" or None.
         data_format: "channels_last", "channels_first" or None for Keras' default.
         templates_initializer: initializer of the templates.
+        templates_regularizer: a Keras regularizer of the templates, or None.
         **kwargs: `name`, `dtype` of `keras.layers.Layer`.
 
     Shapes:
@@ -60,6 +61,7 @@ class ClassTemplates(ImageLayer):
         pooling="mean",
         data_format=None,
         templates_initializer="glorot_uniform",
+        templates_regularizer=None,
         **kwargs,
     ):
         super().__init__(data_format, **kwargs)
@@ -68,6 +70,7 @@ class ClassTemplates(ImageLayer):
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.pooling = pooling
         self.templates_initializer = keras.initializers.get(templates_initializer)
+        self.templates_regularizer = keras.regularizers.get(templates_regularizer)
         self.templates: Any = None
 
     def build(self, input_shape):
@@ -88,6 +91,7 @@ class ClassTemplates(ImageLayer):
             name="templates",
             shape=(size, self.num_classes),
             initializer=self.templates_initializer,
+            regularizer=self.templates_regularizer,
         )
         self.bias = self.add_weight(
             name="bias", shape=(self.num_classes,), initializer="zeros"
@@ -191,6 +195,9 @@ class ClassTemplates(ImageLayer):
             "pooling": self.pooling,
             "templates_initializer": keras.initializers.serialize(
                 self.templates_initializer
+            ),
+            "templates_regularizer": keras.regularizers.serialize(
+                self.templates_regularizer
             ),
         }
 

@@ -28,10 +28,13 @@ class Level(KeepsFrozen, keras.layers.Layer):
         filters, kernel_size, strides, padding: of the level's `RenderingConv2D`.
         pool_size: of the level's `SwitchMaxPool`; 1 switches without pooling.
         batch_norm: whether matches are normalised bottom-up, over all rows of a
-            batch; this also absorbs the bias b.
+            batch; this also absorbs the bias b. A dictionary gives further arguments
+            of `keras.layers.BatchNormalization`, for example {"momentum": 0.9}.
         top_down_batch_norm: whether rendered templates are normalised top-down, with
-            statistics of their own; this also absorbs α.
+            statistics of their own; this also absorbs α. Or such a dictionary.
         data_format: "channels_last", "channels_first" or None for Keras' default.
+        kernel_regularizer: of the templates Γ, as in `keras.layers.Conv2D`. Closed
+            forms know none.
         **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Shapes:
@@ -58,17 +61,26 @@ class Level(KeepsFrozen, keras.layers.Layer):
         batch_norm=False,
         top_down_batch_norm=False,
         data_format=None,
+        kernel_regularizer=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self._norm_arguments = {
+            name: given if isinstance(given, dict) else bool(given)
+            for name, given in (
+                ("batch_norm", batch_norm),
+                ("top_down_batch_norm", top_down_batch_norm),
+            )
+        }
         self.conv = RenderingConv2D(
             filters,
             kernel_size,
             strides,
             padding,
-            use_bias=not batch_norm,
+            use_bias=self._norm_arguments["batch_norm"] is False,
             data_format=data_format,
             kernel_initializer="he_normal",
+            kernel_regularizer=kernel_regularizer,
             dtype=self.dtype_policy,
             name="conv",
         )
@@ -79,10 +91,8 @@ class Level(KeepsFrozen, keras.layers.Layer):
             self.conv, self.pool, dtype=self.dtype_policy, name="render"
         )
         self.data_format = self.conv.data_format
-        self.batch_norm = self._normalisation(batch_norm, "batch_norm")
-        self.top_down_batch_norm = self._normalisation(
-            top_down_batch_norm, "top_down_batch_norm"
-        )
+        self.batch_norm = self._normalisation("batch_norm")
+        self.top_down_batch_norm = self._normalisation("top_down_batch_norm")
         self._freeze_parts()
         self._model_name: str | None = None
         self._map_shape: tuple = ()
@@ -175,9 +185,11 @@ class Level(KeepsFrozen, keras.layers.Layer):
     def without_normalisation(self):
         """Return a level of the same configuration that normalises nothing, not built.
 
-        This is what closed-form M-steps take.
+        This is what closed-form M-steps take, which know no regularizer either.
         """
-        return self.fresh(batch_norm=False, top_down_batch_norm=False)
+        return self.fresh(
+            batch_norm=False, top_down_batch_norm=False, kernel_regularizer=None
+        )
 
     def fresh(self, **changes):
         """Return a new level of the same configuration, not built and not frozen.
@@ -222,18 +234,22 @@ class Level(KeepsFrozen, keras.layers.Layer):
             "strides": self.conv.strides,
             "padding": self.conv.padding,
             "pool_size": self.pool.pool_size,
-            "batch_norm": self.batch_norm is not None,
-            "top_down_batch_norm": self.top_down_batch_norm is not None,
+            **self._norm_arguments,
             "data_format": self.data_format,
+            "kernel_regularizer": keras.regularizers.serialize(
+                self.conv.kernel_regularizer
+            ),
         }
 
     @property
     def _channel_axis(self):
         return 3 if self.data_format == "channels_last" else 1
 
-    def _normalisation(self, wanted, name):
-        if not wanted:
+    def _normalisation(self, name):
+        wanted = self._norm_arguments[name]
+        if wanted is False:
             return None
+        arguments = {} if wanted is True else wanted
         return FusedBatchNormalization(
-            axis=self._channel_axis, dtype=self.dtype_policy, name=name
+            axis=self._channel_axis, dtype=self.dtype_policy, name=name, **arguments
         )

@@ -50,7 +50,7 @@ class DRFM(DRMM):
         pooling: of the `ClassTemplates` on top, "mean" or None.
         pixel_range: (lowest, highest) value of a pixel.
         templates_initializer: of the class templates μ_c.
-        **kwargs: `name`, `dtype` of `keras.Model`.
+        **kwargs: `templates_regularizer` of `DRMM`; `name`, `dtype` of `keras.Model`.
 
     Raises:
         ValueError: an argument is out of range, or a level normalises top-down, which

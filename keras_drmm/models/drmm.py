@@ -54,6 +54,7 @@ class DRMM(RenderingModel):
         alternations: how often the signed E-step looks top-down for signs.
         pixel_range: (lowest, highest) value of a pixel. Images outside are refused.
         templates_initializer: of the class templates μ_c.
+        templates_regularizer: of the class templates, or None.
         **kwargs: `name`, `dtype` of `keras.Model`.
 
     Shapes:
@@ -86,6 +87,7 @@ class DRMM(RenderingModel):
         alternations=3,
         pixel_range=(0.0, 1.0),
         templates_initializer="glorot_uniform",
+        templates_regularizer=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -111,6 +113,7 @@ class DRMM(RenderingModel):
             pooling,
             data_format=self.levels[0].data_format,
             templates_initializer=templates_initializer,
+            templates_regularizer=templates_regularizer,
             dtype=self.dtype_policy,
             name="templates",
         )
@@ -405,6 +408,9 @@ class DRMM(RenderingModel):
             "pixel_range": self.pixel_range,
             "templates_initializer": keras.initializers.serialize(
                 self.templates.templates_initializer
+            ),
+            "templates_regularizer": keras.regularizers.serialize(
+                self.templates.templates_regularizer
             ),
         }
 
