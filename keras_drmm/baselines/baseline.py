@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from keras import ops
 
+from keras_drmm.layers import Level
 from keras_drmm.models import checks
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.trainer import Trainer
@@ -18,8 +18,8 @@ class Baseline(Learner):
     - `classify(images, training)`, which returns logits,
     - `passes(images, training)`, which returns what the objective needs, including
       `logits`,
-    - `terms(outputs, labels)`, which returns the unweighted terms of the objective by
-      name.
+    - `terms(outputs, labels, sample_weight)`, which returns the unweighted terms of the
+      objective by name: (value, weight of the rows that it is about).
 
     Args:
         weights_of_terms: {name of a term: its weight}. Terms with weight 0 are left
@@ -41,7 +41,7 @@ class Baseline(Learner):
         Args:
             optimizer: a Keras optimizer or its name.
             metrics: Keras metrics of labels and logits. They see labelled rows only,
-                and are 0 where there is none.
+                and are NaN where there is none.
             jit_compile: as in Keras; "auto" leaves TensorFlow on a CPU to its own
                 convolutions, which are faster there than XLA's.
             **kwargs: further arguments of `keras.Model.compile`.
@@ -61,26 +61,13 @@ class Baseline(Learner):
     def count_step(self):
         """Count a training step, in models whose terms depend on their number."""
 
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """Train the model as `keras.Model.fit` does.
+    def ramp(self, name):
+        """Return the share of its weight that a term has in this training step."""
+        return 1.0
 
-        Args:
-            x: float images, or a data set of (images, labels) batches.
-            y: integer labels, -1 for unlabelled rows; None with a data set.
-            *args: further arguments of `keras.Model.fit`.
-            **kwargs: further arguments of `keras.Model.fit`.
-
-        Raises:
-            ValueError: images or labels are not what the model takes, or no row is
-                labelled. Of a data set only the first batch is checked.
-        """
+    def _check(self, x, y=None, learning=False):
         any_value = (-math.inf, math.inf)
-        checks.check_data(x, y, self.image_shape, any_value, self.num_classes)
-        if hasattr(x, "shape") and (y is None or np.max(ops.convert_to_numpy(y)) < 0):
-            raise ValueError(
-                "No row is labelled: give at least one row a label of 0 or more."
-            )
-        return super().fit(x, y, *args, **kwargs)
+        checks.check_data(x, y, self.image_shape, any_value, self.num_classes, learning)
 
 
 class BaselineTrainer(Trainer):
@@ -92,23 +79,20 @@ class BaselineTrainer(Trainer):
 
     def __init__(self, model):
         super().__init__(model)
-        self.terms = tuple(model.weights_of_terms)
+        self.weights = model.weights_of_terms
 
     def e_step(self, images, labels, training):
         return self.model.passes(images, training)
 
-    def objective(self, e_step, labels, training):
-        values = self.model.terms(e_step, labels)
-        weights = self.model.weights_of_terms
-        total = sum(weight * values[name] for name, weight in weights.items())
-        if training:
-            self.model.count_step()
-        return total, {name: values[name] for name in self.terms}
+    def objective(self, e_step, labels, sample_weight, training):
+        values = self.model.terms(e_step, labels, sample_weight)
+        return {name: values[name] for name in self.weights}
 
-    def train_step(self, *args):
-        if args[-1][2] is not None:
-            raise ValueError("Rows have no weights here: leave out `sample_weight`.")
-        return super().train_step(*args)
+    def ramp(self, name):
+        return self.model.ramp(name)
+
+    def end_step(self):
+        self.model.count_step()
 
 
 def standardize_amount(value, name):
@@ -118,3 +102,15 @@ def standardize_amount(value, name):
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"`{name}` must be finite and at least 0, got {value!r}.")
     return float(value)
+
+
+def copy_levels(levels):
+    """Return new levels of the same configuration, with weights of their own.
+
+    Raises:
+        ValueError: `levels` is empty or holds something other than a `Level`.
+    """
+    levels = list(levels)
+    if not levels or not all(isinstance(level, Level) for level in levels):
+        raise ValueError(f"`levels` must be one or more `Level`s, got {levels!r}.")
+    return [level.fresh() for level in levels]

@@ -83,7 +83,7 @@ class PseudoLabel(Baseline):
         """Return the `Guesses` of a batch."""
         return Guesses(self.classify(images, training))
 
-    def terms(self, outputs, labels):
+    def terms(self, outputs, labels, sample_weight=None):
         """Return the terms of the objective."""
         guesses = ops.argmax(outputs.logits, axis=-1)
         if labels is not None:
@@ -91,12 +91,14 @@ class PseudoLabel(Baseline):
             labels = ops.cast(labels, guesses.dtype)
             guesses = ops.where(labels >= 0, -ops.ones_like(guesses), guesses)
         return {
-            "cross_entropy": terms.cross_entropy(outputs, labels, None),
-            "pseudo_label": self.ramp() * terms.cross_entropy(outputs, guesses, None),
+            "cross_entropy": terms.cross_entropy(outputs, labels, sample_weight, None),
+            "pseudo_label": terms.cross_entropy(outputs, guesses, sample_weight, None),
         }
 
-    def ramp(self):
-        """Return α(t) / α."""
+    def ramp(self, name):
+        """Return α(t) / α of the guessed labels' term."""
+        if name == "cross_entropy":
+            return 1.0
         passed = ops.cast(self.steps, "float32") - self.t1
         return ops.clip(passed / (self.t2 - self.t1), 0.0, 1.0)
 
@@ -120,9 +122,11 @@ class PseudoLabel(Baseline):
 
 
 def _check_network(network):
-    shapes = "(images) -> (batch, number of classes)"
     if not isinstance(network, keras.Model) or not network.built:
         raise ValueError(f"`network` must be a built `keras.Model`, got {network!r}.")
     output = getattr(network, "output_shape", None)
     if not isinstance(output, tuple) or len(output) != 2 or output[1] is None:
-        raise ValueError(f"`network` must map {shapes}, but its output is {output}.")
+        raise ValueError(
+            "`network` must map (images) -> (batch, number of classes), but its output "
+            f"is {output}."
+        )

@@ -5,12 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers, ops
 
-from keras_drmm.baselines.baseline import Baseline, standardize_amount
-from keras_drmm.baselines.levels import (
-    copy_levels,
-    deserialize_levels,
-    serialize_levels,
-)
+from keras_drmm.baselines.baseline import Baseline, copy_levels, standardize_amount
 from keras_drmm.layers import RenderingConv2D, TopDownRender
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.layers.deprecation import reordered_arguments
@@ -195,19 +190,22 @@ class SWWAE(Baseline):
             rendered=self.decode(messages[-1], switches),
         )
 
-    def terms(self, outputs, labels):
+    def terms(self, outputs, labels, sample_weight=None):
         """Return the terms of the objective."""
         between = zip(outputs.messages[1:-1], outputs.rendered[1:], strict=True)
+        found = [terms.squared_error(x, y, sample_weight) for x, y in between]
         return {
-            "cross_entropy": terms.cross_entropy(outputs, labels, None),
-            "reconstruction": terms.reconstruction(outputs, labels, None),
-            "intermediate": sum(_mean_square(x, decoded) for x, decoded in between),
+            "cross_entropy": terms.cross_entropy(outputs, labels, sample_weight, None),
+            "reconstruction": terms.reconstruction(
+                outputs, labels, sample_weight, None
+            ),
+            "intermediate": (sum(error for error, _ in found), found[0][1]),
         }
 
     def get_config(self):
         return {
             **super().get_config(),
-            "levels": serialize_levels(self.levels),
+            "levels": keras.saving.serialize_keras_object(self.levels),
             "input_shape": self.image_shape,
             "num_classes": self.num_classes,
             **self.amounts,
@@ -217,7 +215,8 @@ class SWWAE(Baseline):
 
     @classmethod
     def _arguments_from(cls, config):
-        return deserialize_levels(config)
+        levels = keras.saving.deserialize_keras_object(config["levels"])
+        return {**config, "levels": levels}
 
     @property
     def _decoded_levels(self):
@@ -237,18 +236,13 @@ def _pools(level):
 
 def _decoder(level, input_shape, name):
     """Return a built decoder of a level: the same shapes with weights of its own."""
+    changed = {
+        "use_bias": False,
+        "kernel_initializer": "glorot_uniform",
+        "name": f"{name}_templates",
+    }
     conv = level.conv
-    templates = RenderingConv2D(
-        conv.filters,
-        conv.kernel_size,
-        conv.strides,
-        conv.padding,
-        use_bias=False,
-        data_format=conv.data_format,
-        kernel_initializer="glorot_uniform",
-        dtype=conv.dtype_policy,
-        name=f"{name}_templates",
-    )
+    templates = RenderingConv2D.from_config({**conv.get_config(), **changed})
     templates.build(input_shape)
     decoder = TopDownRender(
         templates,
@@ -258,7 +252,3 @@ def _decoder(level, input_shape, name):
     )
     decoder.build(level.compute_output_shape(input_shape))
     return decoder
-
-
-def _mean_square(x, decoded):
-    return ops.mean(ops.square(ops.cast(x, "float32") - ops.cast(decoded, "float32")))

@@ -19,8 +19,8 @@ class ExpectationMaximization(ABC):
         """Infer a batch's hidden variables and their sufficient statistics."""
 
     @abstractmethod
-    def accumulate(self, statistics):
-        """Add a batch's statistics to those of the sweep."""
+    def accumulate(self, statistics, sample_weight=None):
+        """Add a batch's statistics to those of the sweep, a row as often as it says."""
 
     @abstractmethod
     def reset_statistics(self):

@@ -76,20 +76,17 @@ class ClassTemplates(ImageLayer):
     def build(self, input_shape):
         self._check_map(input_shape)
         self._map_shape = tuple(input_shape[1:])
+        matched = self._map_shape
         if self.pooling == "mean":
-            size = input_shape[self.channel_axis]
-            unknown = size is None
-        else:
-            unknown = None in self._map_shape
-            size = None if unknown else math.prod(self._map_shape)
-        if unknown:
+            matched = (input_shape[self.channel_axis],)
+        if None in matched:
             raise ValueError(
                 f"`{self.name}` needs a known number of channels, and with "
                 f"pooling=None a known size, got shape {tuple(input_shape)}."
             )
         self.templates = self.add_weight(
             name="templates",
-            shape=(size, self.num_classes),
+            shape=(math.prod(matched), self.num_classes),
             initializer=self.templates_initializer,
             regularizer=self.templates_regularizer,
         )
@@ -163,13 +160,14 @@ class ClassTemplates(ImageLayer):
         # (B, C) -> (B, H, W, C)
         return ops.broadcast_to(z, (ops.shape(z)[0], *self._map_shape))
 
-    def update_prior(self, labels, rate):
+    def update_prior(self, labels, rate, sample_weight=None):
         """Move π_c towards the classes' shares among labels, by `rate` of the way.
 
         Args:
             labels: integers (B,), -1 for an unlabelled row. One more row counts for all
                 classes alike, so that none becomes impossible.
             rate: between 0 and 1.
+            sample_weight: (B,), how many rows each row counts as; None for 1.
         """
         if not self.trainable:
             return
@@ -177,7 +175,10 @@ class ClassTemplates(ImageLayer):
         # no class.
         labels = ops.cast(labels, "int32")
         classes = ops.arange(self.num_classes, dtype="int32")
-        counts = ops.sum(ops.cast(labels[:, None] == classes, "float32"), axis=0)
+        members = ops.cast(labels[:, None] == classes, "float32")
+        if sample_weight is not None:
+            members = members * sample_weight[:, None]
+        counts = ops.sum(members, axis=0)
         total = ops.sum(counts)
         shares = (counts + 1 / self.num_classes) / (total + 1)
         old = ops.convert_to_tensor(self.prior)

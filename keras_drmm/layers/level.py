@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_drmm.layers.fused_batch_normalization import FusedBatchNormalization
+from keras_drmm.layers.image_layer import ImageLayer
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
@@ -11,7 +12,7 @@ from keras_drmm.layers.top_down_render import TopDownRender
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class Level(KeepsFrozen, keras.layers.Layer):
+class Level(KeepsFrozen, ImageLayer):
     r"""One level ℓ of a DRMM: convolution, switch and pool, and their rendering.
 
     Bottom-up (9), (40):
@@ -64,7 +65,7 @@ class Level(KeepsFrozen, keras.layers.Layer):
         kernel_regularizer=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(data_format, **kwargs)
         self._norm_arguments = {
             name: given if isinstance(given, dict) else bool(given)
             for name, given in (
@@ -90,7 +91,6 @@ class Level(KeepsFrozen, keras.layers.Layer):
         self.render = TopDownRender(
             self.conv, self.pool, dtype=self.dtype_policy, name="render"
         )
-        self.data_format = self.conv.data_format
         self.batch_norm = self._normalisation("batch_norm")
         self.top_down_batch_norm = self._normalisation("top_down_batch_norm")
         self._freeze_parts()
@@ -147,9 +147,8 @@ class Level(KeepsFrozen, keras.layers.Layer):
             self.top_down_batch_norm.build(input_shape)
             self.alpha = None
         else:
-            channels = input_shape[self._channel_axis]
             shape = [1, 1, 1]
-            shape[self._channel_axis - 1] = channels
+            shape[self.channel_axis - 1] = input_shape[self.channel_axis]
             self.alpha = self.add_weight(name="alpha", shape=shape, initializer="zeros")
 
     def bottom_up(self, message, training=False, signs=None):
@@ -235,15 +234,10 @@ class Level(KeepsFrozen, keras.layers.Layer):
             "padding": self.conv.padding,
             "pool_size": self.pool.pool_size,
             **self._norm_arguments,
-            "data_format": self.data_format,
             "kernel_regularizer": keras.regularizers.serialize(
                 self.conv.kernel_regularizer
             ),
         }
-
-    @property
-    def _channel_axis(self):
-        return 3 if self.data_format == "channels_last" else 1
 
     def _normalisation(self, name):
         wanted = self._norm_arguments[name]
@@ -251,5 +245,5 @@ class Level(KeepsFrozen, keras.layers.Layer):
             return None
         arguments = {} if wanted is True else wanted
         return FusedBatchNormalization(
-            axis=self._channel_axis, dtype=self.dtype_policy, name=name, **arguments
+            axis=self.channel_axis, dtype=self.dtype_policy, name=name, **arguments
         )

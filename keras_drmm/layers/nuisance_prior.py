@@ -60,29 +60,39 @@ class NuisancePrior(keras.layers.Layer):
         """π_t, the probability of each position if ON, (positions, h, w, C)."""
         return self._smoothed()[1:] / self.on
 
-    def update(self, switches, rate):
+    def update(self, switches, rate, sample_weight=None):
         """Move towards the frequencies in a batch, by `rate` of the way.
 
         Args:
             switches: int8 (B, h, w, C).
             rate: between 0 and 1.
+            sample_weight: (B,), how many rows each row counts as; None for 1.
         """
         if not self.trainable:
             return
-        rows = ops.cast(ops.shape(switches)[0], "float32")
+        counts = self.count(switches, sample_weight)
+        # Each location has one state.
+        rows = ops.sum(counts, axis=0)
         old = ops.convert_to_tensor(self.probabilities)
-        self.probabilities.assign(old + rate * (self.count(switches) / rows - old))
+        # A batch of weight 0 says nothing.
+        rate = ops.where(rows > 0, rate, 0.0)
+        shares = counts / ops.where(rows > 0, rows, 1.0)
+        self.probabilities.assign(old + rate * (shares - old))
 
-    def count(self, switches):
+    def count(self, switches, sample_weight=None):
         """Return how many rows have each state, of the shape of `probabilities`.
 
         Args:
             switches: int8 (B, h, w, C).
+            sample_weight: as of `update`.
         """
-        states = range(-1, self.positions)
+        weights = 1.0
+        if sample_weight is not None:
+            weights = ops.reshape(sample_weight, (-1, 1, 1, 1))
+        states = (ops.cast(v, "int8") for v in range(-1, self.positions))
         return ops.stack(
             [
-                ops.sum(ops.cast(switches == ops.cast(v, "int8"), "float32"), axis=0)
+                ops.sum(weights * ops.cast(switches == v, "float32"), axis=0)
                 for v in states
             ]
         )

@@ -1,15 +1,20 @@
 """EG: learning by an E-step and a gradient step."""
 
 import math
+import warnings
 from dataclasses import dataclass, fields
 
 import keras
 from keras import ops
 
 from keras_drmm.layers.deprecation import renamed_arguments
+from keras_drmm.layers.fixed_seed import fixed_seed
 from keras_drmm.learning import terms
+from keras_drmm.learning.cosine_decay_over_fit import CosineDecayOverFit
 from keras_drmm.models.trainer import Trainer
 
+# The longest warm-up, and its share of shorter trainings.
+WARMUP_STEPS, WARMUP_DIVISOR = 1000, 3
 _TERMS = (
     "cross_entropy",
     "reconstruction",
@@ -57,6 +62,7 @@ class EG:
             top-down pass costs as much as the bottom-up pass.
         warmup_steps: the number of training steps over which the weights of the terms
             that need no label rise from 0 to their value, so that labels lead first.
+            None takes a third of the steps of `fit`, and at most 1,000.
 
     Raises:
         ValueError: a weight is negative or not finite, or all are 0; `consistency` and
@@ -78,7 +84,7 @@ class EG:
     consistency: float = 0.0
     augmentation: keras.Layer | None = None
     render_divisor: int = 1
-    warmup_steps: int = 0
+    warmup_steps: int | None = 0
 
     def __post_init__(self):
         for name in _TERMS:
@@ -97,6 +103,8 @@ class EG:
             )
         for name, least in (("render_divisor", 1), ("warmup_steps", 0)):
             count = getattr(self, name)
+            if name == "warmup_steps" and count is None:
+                continue
             if not isinstance(count, int) or count < least:
                 raise ValueError(
                     f"`{name}` must be an integer of at least {least}, got {count!r}."
@@ -144,43 +152,87 @@ class EGTrainer(Trainer):
     def __init__(self, model, algorithm):
         super().__init__(model)
         self.algorithm = algorithm
-        self.terms = tuple(algorithm.weights)
+        self.weights = algorithm.weights
+        # A variable, so that a compiled step of TensorFlow sees it change.
+        self._warmup_steps = keras.Variable(
+            float(algorithm.warmup_steps or 0), trainable=False, dtype="float32"
+        )
         if algorithm.augmentation is not None:
             self.layers = (algorithm.augmentation,)
 
     def e_step(self, images, labels, training):
         """Infer ĉ and ĝ, and render as many rows as the objective looks at.
 
-        A test step renders every row, and augments none.
+        A test step renders every row, and augments by the same noise in each batch.
         """
         eg, model = self.algorithm, self.model
         render_divisor = eg.render_divisor if training else 1
         if not (eg.reconstruction or eg.nonnegativity):
             render_divisor = 0
         e_step = model.e_step(images, labels, training, render_divisor)
-        if eg.augmentation is None or not training:
+        if eg.augmentation is None:
             return e_step
-        augmented = ops.clip(eg.augmentation(images, training=True), *model.pixel_range)
-        return e_step._replace(augmented_logits=model.classify_augmented(augmented))
-
-    def objective(self, e_step, labels, training):
-        """Return Σ β · ramp · term, and the terms; a training step moves the ramp on.
-
-        The G-step is Keras' own gradient step on it.
-        """
-        eg, model = self.algorithm, self.model
-        values = {
-            name: getattr(terms, name)(e_step, labels, model.class_prior)
-            for name in self.terms
-        }
-        ramp = 1.0
-        if eg.warmup_steps > 0:
-            steps = ops.cast(model.steps, "float32")
-            ramp = ops.minimum(steps / eg.warmup_steps, 1.0)
-        total = sum(
-            (1.0 if name == "cross_entropy" else ramp) * weight * values[name]
-            for name, weight in eg.weights.items()
-        )
         if training:
-            model.steps.assign_add(1)
-        return total, values
+            augmented = eg.augmentation(images, training=True)
+        else:
+            with fixed_seed(eg.augmentation):
+                augmented = eg.augmentation(images, training=True)
+        augmented = ops.clip(augmented, *model.pixel_range)
+        logits = model.classify_augmented(augmented, training)
+        return e_step._replace(augmented_logits=logits)
+
+    def objective(self, e_step, labels, sample_weight, training):
+        """Return the terms of Σ β · ramp · term; the G-step is a gradient step on it.
+
+        In a training step the priors move towards what the E-step inferred.
+        """
+        if training:
+            self.model.learn_priors(e_step, labels, sample_weight)
+        prior = self.model.class_prior
+        return {
+            name: getattr(terms, name)(e_step, labels, sample_weight, prior)
+            for name in self.weights
+        }
+
+    def ramp(self, name):
+        """Return 1 for the labels' term, and what has risen to 1 for the others."""
+        if name == "cross_entropy" or self.algorithm.warmup_steps == 0:
+            return 1.0
+        steps = ops.cast(self.model.steps, "float32")
+        warmup_steps = ops.convert_to_tensor(self._warmup_steps)
+        return ops.minimum(steps / ops.maximum(warmup_steps, 1e-6), 1.0)
+
+    def prepare(self, rows, steps, initial_epoch, epochs):
+        """Let the learning rate and the warm-up follow the steps of this `fit`."""
+        schedule = _schedule_of(self.model.optimizer)
+        if schedule is None and self.algorithm.warmup_steps is not None:
+            return
+        if steps is None:
+            warnings.warn(
+                "The data set does not tell how many batches it has: the learning rate "
+                "stays constant and there is no warm-up. Give `steps_per_epoch`.",
+                stacklevel=3,
+            )
+            steps = 0
+        if schedule is not None:
+            taken = int(ops.convert_to_numpy(self.model.optimizer.iterations))
+            schedule.follow(taken - initial_epoch * steps, epochs * steps)
+        if self.algorithm.warmup_steps is None:
+            longest = epochs * steps // WARMUP_DIVISOR
+            self._warmup_steps.assign(float(min(WARMUP_STEPS, longest)))
+        if keras.backend.backend() == "jax":
+            # Its compiled step has the numbers themselves.
+            self.model.train_function = None
+
+    def end_step(self):
+        if self.model.trainable:
+            self.model.steps.assign_add(1)
+
+
+def _schedule_of(optimizer):
+    """Return the `CosineDecayOverFit` of an optimizer, None for any other rate."""
+    # Of mixed precision's loss scaling.
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    # Keras shows a schedule's current rate alone.
+    rate = getattr(optimizer, "_learning_rate", None)
+    return rate if isinstance(rate, CosineDecayOverFit) else None

@@ -2,6 +2,7 @@
 
 import numpy as np
 from keras import ops, utils
+from keras.backend import is_float_dtype, is_int_dtype
 
 from keras_drmm.layers.arguments import check_labels
 
@@ -72,6 +73,40 @@ def check_images(x, image_shape, pixel_range):
             f"{highest:g}. Scale the images (`x / 255`), or give the model the "
             "`pixel_range` that they have."
         )
+
+
+def check_batch(images, labels, sample_weight, image_shape):
+    """Raise unless the tensors of a step have shapes and dtypes that a model can take.
+
+    Args:
+        images: of a batch.
+        labels: of a batch, or None.
+        sample_weight: of a batch, or None.
+        image_shape: (H, W, C).
+    """
+    shape = tuple(images.shape)
+    if shape[1:] != tuple(image_shape):
+        raise ValueError(
+            f"The model takes images of shape {('batch', *image_shape)}, got a batch "
+            f"of shape {shape}."
+        )
+    if not is_float_dtype(images.dtype):
+        raise ValueError(
+            f"Images must be floats, got a batch of dtype {images.dtype}. Scale uint8 "
+            "images by `keras_drmm.data.to_unit_range(x)`."
+        )
+    if labels is not None and not is_int_dtype(labels.dtype):
+        raise ValueError(
+            f"Labels must be integers (-1: unlabelled), got dtype {labels.dtype}. "
+            "Give class numbers, not one-hot rows or probabilities."
+        )
+    rows = shape[0]
+    for name, values in (("Labels", labels), ("`sample_weight`", sample_weight)):
+        if values is not None and tuple(values.shape) not in ((rows,), (rows, 1)):
+            raise ValueError(
+                f"{name} must be one number for each of the {rows} images of a batch, "
+                f"got shape {tuple(values.shape)}."
+            )
 
 
 def check_classes(classes, rows, num_classes):

@@ -1,6 +1,7 @@
 """DRMM: the Deep Rendering Mixture Model."""
 
 import math
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -9,14 +10,26 @@ from keras import ops
 from keras_drmm.layers import ClassTemplates, Level
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
+from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
 from keras_drmm.layers.nuisance_prior import NuisancePrior
-from keras_drmm.layers.running_statistics import keep_running_statistics
+from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
-from keras_drmm.models.free_parameters import count_free_parameters
 from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
 from keras_drmm.models.signed_inference import infer_signed
+
+
+class FreeParameters(NamedTuple):
+    """Numbers of free parameters.
+
+    Attributes:
+        deep: of the factorised model, with dense Λ_g.
+        shallow: of the RMM that has a template for each class and nuisance.
+    """
+
+    deep: int
+    shallow: int
 
 
 @reordered_arguments("levels", "num_classes", "input_shape")
@@ -90,7 +103,7 @@ class DRMM(RenderingModel):
         templates_regularizer=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(input_shape, pixel_range, **kwargs)
         levels = list(levels) if isinstance(levels, list | tuple) else [levels]
         if not levels or not all(isinstance(level, Level) for level in levels):
             raise ValueError(
@@ -104,10 +117,8 @@ class DRMM(RenderingModel):
                 "`Level.from_config(level.get_config())`."
             )
         self.levels = levels
-        self.image_shape = tuple(input_shape)
         self.nonnegative = nonnegative
         self.alternations = standardize_integer(alternations, "alternations")
-        self.pixel_range = tuple(pixel_range)
         self.templates = ClassTemplates(
             num_classes,
             pooling,
@@ -120,11 +131,13 @@ class DRMM(RenderingModel):
         # Everything is built here: a model made by `from_config` has its weights, and
         # no variable is created inside a compiled step.
         shape = (None, *self.image_shape)
-        self.nuisance_priors = []
+        # Of I^(0..L).
+        self.message_shapes, self.nuisance_priors = [shape], []
         for number, level in enumerate(self.levels, start=1):
             # A level that was saved comes back built.
             level.prepare_for(self.name, shape)
             shape = level.compute_output_shape(shape)
+            self.message_shapes.append(shape)
             prior = NuisancePrior(
                 math.prod(level.pool.pool_size), name=f"nuisance_prior_{number}"
             )
@@ -150,11 +163,6 @@ class DRMM(RenderingModel):
         return self.templates.prior
 
     @property
-    def prior(self):
-        """π_c, (num_classes,), a NumPy array."""
-        return ops.convert_to_numpy(self.class_prior)
-
-    @property
     def rectifies(self):
         """Whether a ReLU keeps z from below 0 as it enters a level top-down."""
         return self.nonnegative
@@ -168,14 +176,14 @@ class DRMM(RenderingModel):
             message = level(message, training=training)
         return self.templates(message)
 
-    def classify_augmented(self, images):
-        """Return the training logits of augmented images.
+    def classify_augmented(self, images, training=True):
+        """Return the logits of augmented images.
 
         Running statistics of batch normalisation stay those of the images themselves.
         """
         norms = [level.batch_norm for level in self.levels if level.batch_norm]
         with keep_running_statistics(norms):
-            return self.classify(images, training=True)
+            return self.classify(images, training)
 
     def bottom_up(self, images, training=False):
         """Pass messages from fine to coarse (40): I^(0..L) and ĝ^(1..L)."""
@@ -214,8 +222,7 @@ class DRMM(RenderingModel):
             images: (B, H, W, C).
             labels: integers (B,), -1 for an unlabelled row; a labelled row renders
                 its class instead of ĉ.
-            training: whether batch normalisation uses the batch's statistics and the
-                priors are learned.
+            training: whether batch normalisation uses the batch's statistics.
             render_divisor: n renders only the first ceil(B / n) rows, as many as
                 `rendered` and `reconstruction` then have. 0 renders none: `rendered`
                 is empty and `reconstruction` None.
@@ -237,8 +244,6 @@ class DRMM(RenderingModel):
             chosen = self.one_hot(classes[:rows])
             seen = [inferred[:rows] for inferred in switches]
             rendered, factors = self.explain(images[:rows], chosen, seen, training)
-            if training:
-                self._learn_priors(images[:rows], labels, seen, rendered[0])
         return EStep(
             logits=logits,
             classes=classes,
@@ -310,11 +315,30 @@ class DRMM(RenderingModel):
         Returns:
             (N,), a NumPy array.
         """
-        return self._batched(lambda x: self._score(x)[1], x, batch_size)
+        return self._batched(lambda x, _: self._score(x)[1], x, batch_size)
 
     def count_free_parameters(self):
-        """Count the parameters of the deep and of the shallow form; see there."""
-        return count_free_parameters(self)
+        r"""Count the free parameters, and those of the RMM that the model factorises.
+
+        $$\textrm{deep} = \sum_{\ell=0}^{L} |G^{\ell+1}| D_\ell D_{\ell+1}, \qquad
+        \textrm{shallow} = D\, |C^L| \prod_{\ell=1}^{L} |G^\ell|$$
+
+        with $D_\ell$ units at level ℓ, $D_0 = D$ pixels, $|G^\ell| = 2 k^2$ choices of
+        (t, a) at a location, $G^{L+1} = C^L$ and $D_{L+1} = 1$. Both take Λ_g as dense;
+        the convolution shares most of these: `count_params()` counts what is stored.
+
+        Returns:
+            `FreeParameters`.
+
+        Source: Patel, Nguyen, Baraniuk (2016), "Number of Free Parameters".
+        """
+        units = [math.prod(shape[1:]) for shape in self.message_shapes]
+        nuisances = [2 * math.prod(level.pool.pool_size) for level in self.levels]
+        dense = zip(nuisances, units, units[1:], strict=False)
+        return FreeParameters(
+            deep=sum(map(math.prod, dense)) + self.num_classes * units[-1],
+            shallow=units[0] * self.num_classes * math.prod(nuisances),
+        )
 
     @staticmethod
     def from_convnet(convnet, pixel_range=(0.0, 1.0)):
@@ -344,20 +368,33 @@ class DRMM(RenderingModel):
             )
         return to_convnet(self)
 
-    def _learn_priors(self, images, labels, switches, reconstruction):
-        """Move π_c, π_g and σ² towards what a training batch has."""
+    def learn_priors(self, e_step, labels=None, sample_weight=None):
+        """Move π_c, π_g and σ² towards what a training batch has, on tensors.
+
+        Args:
+            e_step: the `EStep` of the batch; π_g and σ² see the rows that it rendered.
+            labels: integers (B,), -1 for an unlabelled row, or None.
+            sample_weight: (B,), how many rows each row counts as; None for 1.
+        """
+        if e_step.reconstruction is None:
+            return
+        reconstruction = ops.cast(e_step.reconstruction, "float32")
+        rows = ops.shape(reconstruction)[0]
+        weights = None if sample_weight is None else sample_weight[:rows]
         # The mean over all batches so far at first, a running mean later.
         rate = ops.maximum(1 / (ops.cast(self.steps, "float32") + 2), 0.01)
-        for prior, inferred in zip(self.nuisance_priors, switches, strict=True):
-            prior.update(inferred, rate)
-        residual = ops.cast(images, "float32") - ops.cast(reconstruction, "float32")
+        for prior, inferred in zip(self.nuisance_priors, e_step.switches, strict=True):
+            prior.update(inferred[:rows], rate, weights)
+        image = ops.cast(e_step.messages[0][:rows], "float32")
+        squares = ops.mean(ops.square(image - reconstruction), axis=(1, 2, 3))
+        found, seen = weighted_mean(squares, weights)
         variance = ops.convert_to_tensor(self.noise_variance)
+        # A batch of weight 0 says nothing.
+        step = ops.where(seen > 0, rate, 0.0) * (found - variance)
         if self.trainable:
-            self.noise_variance.assign(
-                variance + rate * (ops.mean(ops.square(residual)) - variance)
-            )
+            self.noise_variance.assign(variance + step)
         if labels is not None:
-            self.templates.update_prior(labels, rate)
+            self.templates.update_prior(labels, rate, sample_weight)
 
     def from_the_top(self, switches):
         """Return (level, its switches) pairs, the coarsest first."""
@@ -399,13 +436,10 @@ class DRMM(RenderingModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "levels": [keras.saving.serialize_keras_object(v) for v in self.levels],
-            "input_shape": self.image_shape,
-            "num_classes": self.num_classes,
+            "levels": keras.saving.serialize_keras_object(self.levels),
             "pooling": self.templates.pooling,
             "nonnegative": self.nonnegative,
             "alternations": self.alternations,
-            "pixel_range": self.pixel_range,
             "templates_initializer": keras.initializers.serialize(
                 self.templates.templates_initializer
             ),
@@ -416,5 +450,5 @@ class DRMM(RenderingModel):
 
     @classmethod
     def _arguments_from(cls, config):
-        levels = map(keras.saving.deserialize_keras_object, config["levels"])
-        return {**config, "levels": list(levels)}
+        levels = keras.saving.deserialize_keras_object(config["levels"])
+        return {**config, "levels": levels}

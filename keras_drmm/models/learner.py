@@ -1,12 +1,22 @@
 """Learner: a model's trainer inside Keras' own training loop."""
 
+import math
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import keras
 from keras import ops
 
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
+from keras_drmm.models import checks
+from keras_drmm.models.batch_check import BatchCheck
+from keras_drmm.models.batch_watch import BatchWatch
+from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
+from keras_drmm.models.training_rows import TrainingRows
+
+# The name of what regularizers of weights add to the objective.
+REGULARIZATION = "regularization"
 
 
 class Learner(KeepsFrozen, keras.Model):
@@ -24,6 +34,7 @@ class Learner(KeepsFrozen, keras.Model):
     """
 
     trainer: Trainer | None = None
+    _is_testing = False
 
     def _compile(self, trainer, optimizer, metrics, jit_compile, own, **kwargs):
         """Do what `compile` of a subclass does, and keep its arguments for saving.
@@ -39,12 +50,15 @@ class Learner(KeepsFrozen, keras.Model):
         self.trainer = trainer
         # Kept here as well, so that Keras tracks the state of their random numbers.
         self._trainer_layers = [] if trainer is None else list(trainer.layers)
-        # A namespace, not a dictionary: Keras would track its metrics for ever, those
-        # of an earlier `compile` too.
-        names = () if trainer is None else trainer.terms
-        self._term_metrics = SimpleNamespace(
-            **{name: keras.metrics.Mean(name=name) for name in names}
-        )
+        # A namespace, not attributes: Keras would track metrics for ever, those of an
+        # earlier `compile` too.
+        self._sums = SimpleNamespace(batches=None, terms={})
+        if trainer is not None:
+            names = (*trainer.weights, REGULARIZATION)
+            self._sums.batches = BatchCheck(
+                getattr(self, "pixel_range", (-math.inf, math.inf)), self.num_classes
+            )
+            self._sums.terms = {name: TermMean(name) for name in names}
         arguments = {"optimizer": optimizer, "metrics": list(metrics)}
         self._arguments = {**arguments, "jit_compile": jit_compile, **own, **kwargs}
         super().compile(
@@ -66,22 +80,153 @@ class Learner(KeepsFrozen, keras.Model):
     def train_step(self, *args):
         if self.trainer is None:
             return super().train_step(*args)
-        return self.trainer.train_step(*args[:-1], _with_labels(args[-1]))
+        return self.trainer.train_step(*args[:-1], self._unpack(args[-1]))
 
     def test_step(self, *args):
         if self.trainer is None:
             return super().test_step(*args)
-        return super().test_step(*args[:-1], _with_labels(args[-1]))
+        with self._tests():
+            return super().test_step(*args[:-1], self._unpack(args[-1]))
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """Learn; see `keras.Model.fit`.
+
+        Args:
+            x: images, floats in `pixel_range`, or a data set of (images, labels) or
+                (images, labels, sample weights) batches.
+            y: integer labels, -1 for an unlabelled row; None with a data set, or where
+                the objective needs no labels.
+            batch_size: as in Keras, like all that is not said here.
+            epochs: with closed forms, the number of sweeps over all rows.
+            verbose: as in Keras.
+            callbacks: as in Keras, a callback or a list.
+            validation_split: fraction of the rows, the last ones, kept for validation.
+            validation_data: (images, labels), (images, labels, sample weights) or a
+                data set.
+            shuffle: as in Keras.
+            class_weight: {class: weight of its labelled rows}, 1 where it says nothing.
+            sample_weight: (N,). A row of weight w counts as w rows in every term,
+                prior, statistic and metric.
+            initial_epoch: where a training goes on that has `epochs` in all.
+            steps_per_epoch: as in Keras; needed for a rate that follows `fit` where a
+                data set does not know its length.
+            validation_steps: as in Keras.
+            validation_batch_size: as in Keras.
+            validation_freq: as in Keras.
+
+        Raises:
+            ValueError: images, labels or weights are not what the model takes, or no
+                row is labelled. Arrays are checked whole before any weight changes.
+                Batches of a data set are checked as they come: at the end of the epoch
+                the weights are then those from before it.
+        """
+        self._check(x, y, learning=True)
+        if isinstance(validation_data, tuple):
+            self._check(*validation_data[:2])
+        elif validation_data is not None:
+            self._check(validation_data)
+        if self.trainer is not None:
+            split = 0.0 if validation_data is not None else validation_split
+            rows = TrainingRows(x, y, sample_weight, split)
+            steps = rows.count_steps(batch_size, steps_per_epoch)
+            self.trainer.prepare(rows, steps, initial_epoch, epochs)
+            callbacks = [
+                BatchWatch(),
+                *_as_list(callbacks),
+                *self.trainer.callbacks(),
+            ]
+        return super().fit(
+            x,
+            y,
+            batch_size,
+            epochs,
+            verbose,
+            callbacks,
+            validation_split,
+            validation_data,
+            shuffle,
+            class_weight,
+            sample_weight,
+            initial_epoch,
+            steps_per_epoch,
+            validation_steps,
+            validation_batch_size,
+            validation_freq,
+        )
+
+    def evaluate(self, x=None, y=None, *args, callbacks=None, **kwargs):
+        """Measure objective and metrics; see `keras.Model.evaluate` and `fit`.
+
+        `loss` is the sum of the terms with their whole weights, each the mean over the
+        rows that it is about. Metrics see labelled rows, and are NaN if there is none.
+
+        Raises:
+            ValueError: images or labels are not what the model takes.
+        """
+        # `fit` has checked its validation data, and watches it.
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            self._check(x, y)
+            if self.trainer is not None:
+                callbacks = [BatchWatch(), *_as_list(callbacks)]
+        with self._tests():
+            return super().evaluate(x, y, *args, callbacks=callbacks, **kwargs)
+
+    @property
+    def batch_check(self):
+        """The `BatchCheck` of the steps, None without a trainer."""
+        return self._sums.batches
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """Learn from a batch; see `keras.Model.train_on_batch`.
+
+        Raises:
+            ValueError: images or labels are not what the model takes, or its algorithm
+                learns by sweeps over all rows.
+        """
+        self._check(x, y, learning=True)
+        if self.trainer is not None:
+            self.trainer.check_single_batch()
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """Measure objective and metrics of a batch, as `evaluate` does."""
+        self._check(x, y)
+        return super().test_on_batch(x, y, *args, **kwargs)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
+        """Return Σ β · term, in training with the share of β that a term has by now."""
         if self.trainer is None:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
-        total, terms = self.trainer.objective(y_pred, y, training)
-        for name, value in terms.items():
-            getattr(self._term_metrics, name).update_state(value)
-        return _objective_loss(total + sum(self.losses))
+        terms = self.trainer.objective(y_pred, y, sample_weight, training)
+        total = ops.convert_to_tensor(sum(self.losses), "float32")
+        self._sums.terms[REGULARIZATION].update_state(total)
+        for name, (value, weight) in terms.items():
+            self._sums.terms[name].update_state(value, sample_weight=weight)
+            share = self.trainer.ramp(name) if training else 1.0
+            total = total + self.trainer.weights[name] * share * value
+        if training:
+            self.trainer.end_step()
+        return _objective_loss(total)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Update the metrics, which see the labelled rows alone."""
@@ -92,14 +237,68 @@ class Learner(KeepsFrozen, keras.Model):
         labelled = ops.cast(y >= 0, "float32")
         if sample_weight is not None:
             labelled = labelled * ops.cast(sample_weight, "float32")
+        # As it builds metrics, Keras calls this with images alone.
+        if self.trainer is not None and isinstance(x, dict):
+            self._sums.batches.update_state(x["images"], y, labelled, sample_weight)
         # Unlabelled rows are shown as class 0 with weight 0.
         return super().compute_metrics(x, ops.maximum(y, 0), logits, labelled)
 
+    def get_metrics_result(self):
+        """Return what is logged: terms, loss, and metrics of the labelled rows."""
+        results = super().get_metrics_result()
+        if self.trainer is None:
+            return results
+        terms = {name: mean.result() for name, mean in self._sums.terms.items()}
+        weights = {REGULARIZATION: 1.0, **self.trainer.weights}
+        if self._is_testing:
+            # A term without a row adds nothing.
+            results["loss"] = sum(
+                weight * ops.nan_to_num(terms[name]) for name, weight in weights.items()
+            )
+        del results[REGULARIZATION]
+        seen = self._sums.batches.labelled
+        for name in results.keys() - terms.keys() - {"loss"}:
+            results[name] = ops.where(seen > 0, results[name], math.nan)
+        return results
+
     @property
     def metrics(self):
-        terms = getattr(self, "_term_metrics", SimpleNamespace())
-        sums = () if self.trainer is None else self.trainer.metrics
-        return [*super().metrics, *vars(terms).values(), *sums]
+        sums = getattr(self, "_sums", SimpleNamespace(batches=None, terms={}))
+        if self.trainer is None:
+            return super().metrics
+        own = [sums.batches, *sums.terms.values(), *self.trainer.metrics]
+        return [*super().metrics, *own]
+
+    @contextmanager
+    def _tests(self):
+        """Within this, `loss` is that of a test."""
+        before, self._is_testing = self._is_testing, True
+        try:
+            yield
+        finally:
+            self._is_testing = before
+
+    def _unpack(self, data):
+        """Return a batch, (inputs, labels, weights), with labels among the inputs.
+
+        `call` needs them: labelled rows render their class.
+
+        Returns:
+            ({"images": ..., "labels": (B,) if there are some}, labels, (B,) float32 or
+            None).
+
+        Raises:
+            ValueError: images, labels or weights are not what the model takes; what is
+                wrong with values is found by `BatchCheck`.
+        """
+        images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        checks.check_batch(images, labels, sample_weight, self.image_shape)
+        inputs = {"images": images}
+        if labels is not None:
+            inputs["labels"] = labels = ops.reshape(labels, (-1,))
+        if sample_weight is not None:
+            sample_weight = ops.cast(ops.reshape(sample_weight, (-1,)), "float32")
+        return inputs, labels, sample_weight
 
     def get_compile_config(self):
         if not self.compiled:
@@ -148,22 +347,6 @@ def _objective_loss(total):
     return _Objective(name="objective")(total, total)
 
 
-def _with_labels(data):
-    """Give `call` the labels as well: labelled rows render their class.
-
-    Returns:
-        ({"images": ..., "labels": (B,) if there are some}, labels, sample weights).
-
-    Raises:
-        ValueError: labels are not integers.
-    """
-    images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    if labels is None:
-        return {"images": images}, None, sample_weight
-    if not keras.backend.is_int_dtype(labels.dtype):
-        raise ValueError(
-            f"Labels must be integers (-1: unlabelled), got dtype {labels.dtype}. "
-            "Give class numbers, not one-hot rows or probabilities."
-        )
-    labels = ops.reshape(labels, (-1,))
-    return {"images": images, "labels": labels}, labels, sample_weight
+def _as_list(callbacks):
+    """Return callbacks, one, several or none, as a list."""
+    return [] if callbacks is None else keras.tree.flatten(callbacks)

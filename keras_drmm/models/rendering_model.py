@@ -15,13 +15,23 @@ class RenderingModel(Learner):
     """Base of the models: learning, inference in batches, sampling, export.
 
     A subclass defines `classify`, `e_step` or `infer`, `_sample`, `num_classes`,
-    `image_shape`, `pixel_range`, `prior` and `noise_variance`.
+    `class_prior` or `prior`, and `noise_variance`.
     `compile(algorithm=...)` chooses how it learns: the algorithm binds itself to the
     model as a `Trainer`, which has the objective and its terms. Without an algorithm
     the model is a Keras classifier that returns logits.
+
+    Args:
+        input_shape: (H, W, C) of an image, the model's `image_shape`.
+        pixel_range: (lowest, highest) value of a pixel.
+        **kwargs: `name`, `dtype` of `keras.Model`.
     """
 
     algorithm = None
+
+    def __init__(self, input_shape, pixel_range, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = tuple(input_shape)
+        self.pixel_range = tuple(pixel_range)
 
     def compile(
         self,
@@ -41,7 +51,7 @@ class RenderingModel(Learner):
                 `algorithm`.
             algorithm: for example `EG()`.
             metrics: Keras metrics of labels and logits. They see labelled rows only,
-                and are 0 where there is none.
+                and are NaN where there is none.
             jit_compile: as in Keras; "auto" leaves TensorFlow on a CPU to its own
                 convolutions, which are faster there than XLA's.
             **kwargs: further arguments of `keras.Model.compile`.
@@ -66,67 +76,6 @@ class RenderingModel(Learner):
             trainer, optimizer, metrics, jit_compile, own, loss=loss, **kwargs
         )
 
-    def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        *args,
-        **kwargs,
-    ):
-        """Learn; see `keras.Model.fit`.
-
-        Args:
-            x: images, floats in `pixel_range`, or a data set of (images, labels)
-                batches.
-            y: integer labels, -1 for an unlabelled row; None with a data set, or where
-                the algorithm needs no labels.
-            batch_size: as in Keras, like the following.
-            epochs: with closed forms, the number of sweeps over all rows.
-            verbose: what is printed.
-            callbacks: a callback or a list.
-            validation_split: fraction of the rows, the last ones, kept for validation.
-            validation_data: (images, labels) or a data set.
-            *args: further arguments of `keras.Model.fit`.
-            **kwargs: further arguments of `keras.Model.fit`.
-
-        Raises:
-            ValueError: images or labels are not what the model takes, or no row is
-                labelled. Arrays are checked whole, data sets by their first batch,
-                before any weight changes.
-        """
-        self._check(x, y, learning=True)
-        if isinstance(validation_data, tuple):
-            self._check(*validation_data[:2])
-        elif validation_data is not None:
-            self._check(validation_data)
-        if self.trainer is not None:
-            self.trainer.prepare(x, y, validation_split)
-            callbacks = keras.tree.flatten(callbacks) if callbacks else []
-            callbacks = callbacks + self.trainer.callbacks()
-        return super().fit(
-            x,
-            y,
-            batch_size,
-            epochs,
-            verbose,
-            callbacks,
-            validation_split,
-            validation_data,
-            *args,
-            **kwargs,
-        )
-
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """Measure objective and metrics; see `keras.Model.evaluate` and `fit`."""
-        self._check(x, y)
-        return super().evaluate(x, y, *args, **kwargs)
-
     def predict(self, x, *args, **kwargs):
         """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
         self._check(x, None)
@@ -147,21 +96,17 @@ class RenderingModel(Learner):
         Raises:
             ValueError: images or labels are not what the model takes.
         """
-        self._check(x, y)
-        if y is not None:
-            y = ops.convert_to_numpy(y).reshape(-1)
-        parts = []
-        for rows in _batches(len(x), batch_size):
-            labels = None if y is None else ops.convert_to_tensor(y[rows])
-            images = ops.convert_to_tensor(x[rows], self._image_dtype)
-            e_step = self.e_step(images, labels)
-            parts.append(keras.tree.map_structure(_to_numpy, e_step))
-        return keras.tree.map_structure(_join, *parts)
+
+        def run(images, labels):
+            images = ops.convert_to_tensor(images, self._image_dtype)
+            return keras.tree.map_structure(_to_numpy, self.e_step(images, labels))
+
+        return self._batched(run, x, batch_size, y)
 
     def reconstruct(self, x, batch_size=100):
         """Return Î of images (N, H, W, C), in batches, as a NumPy array."""
         return self._batched(
-            lambda x: self.infer(x, batch_size=len(x)).reconstruction, x, batch_size
+            lambda x, _: self.infer(x, batch_size=len(x)).reconstruction, x, batch_size
         )
 
     def sample(self, n, classes=None, seed=None):
@@ -195,15 +140,28 @@ class RenderingModel(Learner):
         Raises:
             ValueError: the preset is of another kind of model.
         """
-        from keras_drmm.zoo.preset_loader import from_preset_as
+        from keras_drmm.zoo import from_preset
 
-        return from_preset_as(cls, name_or_path, load_weights)
+        model = from_preset(name_or_path, load_weights)
+        if not isinstance(model, cls):
+            found = type(model).__name__
+            raise ValueError(
+                f"The preset {str(name_or_path)!r} is a `{found}`, not a "
+                f"`{cls.__name__}`: load it by `{found}.from_preset` or "
+                "`keras_drmm.zoo.from_preset`."
+            )
+        return model
 
     def save_to_preset(self, preset_dir, card=None, overwrite=False):
         """Write a preset of the zoo; see `keras_drmm.zoo.save_to_preset`."""
         from keras_drmm.zoo import save_to_preset
 
         return save_to_preset(preset_dir, self, card, overwrite)
+
+    @property
+    def prior(self):
+        """π_c, (num_classes,), a NumPy array."""
+        return ops.convert_to_numpy(self.class_prior)
 
     @property
     def initialized(self):
@@ -238,16 +196,48 @@ class RenderingModel(Learner):
         initialize(images, labels, numpy_generator(seed))
         self._initialized.assign(1.0)
 
+    def learn_priors(self, e_step, labels=None, sample_weight=None):
+        """Move priors towards what a training batch has; most models have fixed ones.
+
+        Args:
+            e_step: the `EStep` of the batch.
+            labels: integers (B,), -1 for an unlabelled row, or None.
+            sample_weight: (B,), how many rows each row counts as; None for 1.
+        """
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "input_shape": self.image_shape,
+            "num_classes": self.num_classes,
+            "pixel_range": self.pixel_range,
+        }
+
     @property
     def _image_dtype(self):
         """The dtype of the images that `e_step` is given."""
         return self.compute_dtype
 
-    def _batched(self, function, x, batch_size):
-        """Join what `function` returns for parts of x, of `batch_size` rows."""
-        checks.check_images(x, self.image_shape, self.pixel_range)
-        parts = _batches(len(x), batch_size)
-        return np.concatenate([function(x[rows]) for rows in parts])
+    def _batched(self, function, x, batch_size, y=None):
+        """Join what `function` returns for parts of images and labels.
+
+        Args:
+            function: of some rows' images and labels, the latter a tensor (B,) or None;
+                returns a structure of NumPy arrays.
+            x: images (N, H, W, C).
+            batch_size: images at a time.
+            y: integer labels (N,), or None.
+        """
+        self._check(x, y)
+        size = standardize_integer(batch_size, "batch_size")
+        if y is not None:
+            y = ops.convert_to_numpy(y).reshape(-1)
+        parts = []
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            labels = None if y is None else ops.convert_to_tensor(y[rows])
+            parts.append(function(x[rows], labels))
+        return keras.tree.map_structure(_join, *parts)
 
     def _log_likelihood(self, x, reconstruction):
         """Return ln N(I; Î, σ² 1) of images in nats, (B,), a NumPy array."""
@@ -274,23 +264,10 @@ class RenderingModel(Learner):
         return algorithm.bind(self)
 
     def _check(self, x, y=None, learning=False):
-        needs_labels = (
-            learning and self.algorithm is not None and self.algorithm.needs_labels
-        )
+        needs_labels = learning and getattr(self.algorithm, "needs_labels", False)
         checks.check_data(
-            x,
-            y,
-            image_shape=self.image_shape,
-            pixel_range=self.pixel_range,
-            num_classes=self.num_classes,
-            needs_labels=needs_labels,
+            x, y, self.image_shape, self.pixel_range, self.num_classes, needs_labels
         )
-
-
-def _batches(rows, size):
-    """Return slices of at most `size` rows."""
-    size = standardize_integer(size, "batch_size")
-    return [slice(start, start + size) for start in range(0, rows, size)]
 
 
 def _to_numpy(value):

@@ -1,26 +1,30 @@
 """Trainer: what `compile` binds to a model, so that Keras' loop makes it learn."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import keras
 
 
 class Trainer(ABC):
-    """How one model learns: what is inferred of a batch, and what is minimised.
+    r"""How one model learns: what is inferred of a batch, and what is minimised.
 
     An algorithm makes a trainer for a model by `algorithm.bind(model)`, and
     `model.compile` keeps it. Its state is none of the model's: no saved model holds it.
+    A training step minimises
+
+    $$\mathcal{L} = \sum_k \beta_k r_k \mathcal{L}_k$$
 
     Args:
         model: the model that learns.
 
     Attributes:
-        terms: names of the terms that the objective logs.
+        weights: {name of a term: its weight β}.
         metrics: Keras metrics whose variables a step may change.
         layers: layers whose random state Keras has to track.
     """
 
-    terms: tuple = ()
+    weights: ClassVar[dict] = {}
     metrics: tuple = ()
     layers: tuple = ()
 
@@ -41,14 +45,19 @@ class Trainer(ABC):
         """
 
     @abstractmethod
-    def objective(self, e_step, labels, training):
-        """Return (what is minimised, {name of a term: its unweighted value}).
+    def objective(self, e_step, labels, sample_weight, training):
+        """Return {name of a term: (its value, its weight in the mean over batches)}.
 
         Args:
             e_step: what `e_step` returned.
             labels: as of `e_step`.
+            sample_weight: (B,), how many rows each row counts as, or None for 1.
             training: whether the batch is learned from.
         """
+
+    def ramp(self, name):
+        """Return r, the share of its weight that a term has in this training step."""
+        return 1.0
 
     def train_step(self, *args):
         """Learn from a batch: by default Keras' gradient step on the objective.
@@ -58,8 +67,23 @@ class Trainer(ABC):
         """
         return keras.Model.train_step(self.model, *args)
 
-    def prepare(self, x, y, validation_split):
-        """Get ready to `fit` these data; most trainers are."""
+    def end_step(self):
+        """Count a training step, after its objective."""
+        return
+
+    def prepare(self, rows, steps, initial_epoch, epochs):
+        """Get ready for a `fit`; most trainers are.
+
+        Args:
+            rows: the `TrainingRows`.
+            steps: in an epoch, None if that is not known.
+            initial_epoch: as of `fit`.
+            epochs: as of `fit`.
+        """
+        return
+
+    def check_single_batch(self):
+        """Raise a ValueError unless a single batch can be learned from."""
         return
 
     def callbacks(self):
