@@ -113,4 +113,4 @@ def copy_levels(levels):
     levels = list(levels)
     if not levels or not all(isinstance(level, Level) for level in levels):
         raise ValueError(f"`levels` must be one or more `Level`s, got {levels!r}.")
-    return [Level.from_config(level.get_config()) for level in levels]
+    return [level.fresh() for level in levels]

@@ -123,6 +123,7 @@ class Ladder(Baseline):
         self.gamma = self.add_weight(top[1:], "ones", name="gamma")
         self.beta = self.add_weight(top[1:], "zeros", name="beta")
         self.built = True
+        self._freeze_parts()
 
     def classify(self, images, training=False):
         """Return the logits of the clean pass."""
@@ -188,9 +189,9 @@ class Ladder(Baseline):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def _arguments_from(cls, config):
         levels = keras.saving.deserialize_keras_object(config["levels"])
-        return cls(**{**config, "levels": levels})
+        return {**config, "levels": levels}
 
 
 def _stages(levels, dtype):

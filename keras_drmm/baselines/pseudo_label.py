@@ -73,6 +73,7 @@ class PseudoLabel(Baseline):
             name="steps", shape=(), dtype="int", initializer="zeros", trainable=False
         )
         self.built = True
+        self._freeze_parts()
 
     def classify(self, images, training=False):
         """Return the network's logits."""
@@ -102,7 +103,8 @@ class PseudoLabel(Baseline):
         return ops.clip(passed / (self.t2 - self.t1), 0.0, 1.0)
 
     def count_step(self):
-        self.steps.assign_add(1)
+        if self.trainable:
+            self.steps.assign_add(1)
 
     def get_config(self):
         return {
@@ -114,9 +116,9 @@ class PseudoLabel(Baseline):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def _arguments_from(cls, config):
         network = keras.saving.deserialize_keras_object(config["network"])
-        return cls(**{**config, "network": network})
+        return {**config, "network": network}
 
 
 def _check_network(network):

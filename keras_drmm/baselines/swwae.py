@@ -147,6 +147,7 @@ class SWWAE(Baseline):
         )
         self.head.build(pooled)
         self.built = True
+        self._freeze_parts()
 
     def classify(self, images, training=False):
         """Return the encoder's logits."""
@@ -213,9 +214,9 @@ class SWWAE(Baseline):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def _arguments_from(cls, config):
         levels = keras.saving.deserialize_keras_object(config["levels"])
-        return cls(**{**config, "levels": levels})
+        return {**config, "levels": levels}
 
     @property
     def _decoded_levels(self):

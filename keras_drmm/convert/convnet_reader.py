@@ -51,25 +51,36 @@ class _Match:
             self.strides,
             self.padding,
             pool_size=1 if self.pool is None else self.pool.pool_size,
-            batch_norm=self.norm is not None,
+            batch_norm=self.norm is not None and (norm_arguments(self.norm) or True),
             data_format=data_format,
+            kernel_regularizer=self.layer.kernel_regularizer,
+            dtype=self.layer.dtype_policy,
+            name=self.layer.name,
         )
 
     def assign_to(self, level):
         level.conv.kernel.assign(self.kernel)
+        level.conv.trainable = self.layer.trainable
+        if self.norm is not None:
+            level.batch_norm.trainable = self.norm.trainable
         if self.norm is None:
             level.conv.bias.assign(self.bias)
             return
         old, new = self.norm, level.batch_norm
-        variance = ops.convert_to_numpy(old.moving_variance)
-        gamma = np.sqrt((variance + new.epsilon) / (variance + old.epsilon))
         if old.scale:
-            gamma = gamma * ops.convert_to_numpy(old.gamma)
-        new.gamma.assign(gamma)
+            new.gamma.assign(old.gamma)
         if old.center:
-            new.beta.assign(ops.convert_to_numpy(old.beta))
+            new.beta.assign(old.beta)
         new.moving_mean.assign(ops.convert_to_numpy(old.moving_mean) - self.bias)
-        new.moving_variance.assign(variance)
+        new.moving_variance.assign(old.moving_variance)
+
+
+def norm_arguments(norm):
+    """Return what makes another BatchNormalization learn and normalise as one does."""
+    config, default = norm.get_config(), layers.BatchNormalization().get_config()
+    return {
+        name: config[name] for name in _NORM_ARGUMENTS if config[name] != default[name]
+    }
 
 
 class ConvnetReader:
@@ -81,11 +92,13 @@ class ConvnetReader:
     Attributes:
         data_format: of the chain's layers.
         pooling: of the class templates, "mean" or None.
+        dtype_policy: of the layers that have weights.
     """
 
     def __init__(self, convnet):
         self.data_format: Any = None
         self.pooling: Any = None
+        self.dtype_policy: Any = None
         self._convnet = convnet
         self._shape: Any = None
         self._matches: list = []
@@ -126,8 +139,31 @@ class ConvnetReader:
             raise _refusal(layer, "has no counterpart in a DRMM.")
         if getattr(layer, "quantization_mode", None) is not None:
             raise _refusal(layer, "is quantised.")
+        self._check_learning(layer)
         _READERS[type(layer)](self, layer)
         self._shape = layer.compute_output_shape(self._shape)
+
+    def _check_learning(self, layer):
+        """Raise if a layer would learn in another way than its counterpart."""
+        for name in _NOT_TAKEN:
+            if getattr(layer, name, None) is not None:
+                raise _refusal(layer, f"has `{name}`, for which a DRMM has no place.")
+        if type(layer) not in (layers.Conv2D, layers.Dense, layers.BatchNormalization):
+            return
+        regularizer = getattr(layer, "kernel_regularizer", None)
+        if not isinstance(regularizer, _REGULARIZERS | None):
+            raise _refusal(
+                layer,
+                "has a `kernel_regularizer` that is none of L1, L2 and L1L2: it may "
+                "depend on the kernel's shape, which changes.",
+            )
+        self.dtype_policy = self.dtype_policy or layer.dtype_policy
+        if layer.dtype_policy != self.dtype_policy:
+            raise _refusal(
+                layer,
+                f"has the dtype policy {layer.dtype_policy.name!r} and layers before "
+                f"it have {self.dtype_policy.name!r}; a DRMM has one.",
+            )
 
     def _finish(self):
         top = self._open
@@ -314,7 +350,6 @@ _READERS: dict = {
 
 # What leaves its input as it is when it does not train.
 _IDENTITIES = (
-    layers.ActivityRegularization,
     layers.AlphaDropout,
     layers.Dropout,
     layers.GaussianDropout,
@@ -322,6 +357,33 @@ _IDENTITIES = (
     layers.Identity,
     layers.SpatialDropout2D,
 )
+
+
+_NORM_ARGUMENTS = (
+    "momentum",
+    "epsilon",
+    "center",
+    "scale",
+    "beta_regularizer",
+    "gamma_regularizer",
+    "beta_constraint",
+    "gamma_constraint",
+    "synchronized",
+    "renorm",
+    "renorm_clipping",
+    "renorm_momentum",
+)
+
+# How a layer may learn, but no level and no class templates.
+_NOT_TAKEN = (
+    "activity_regularizer",
+    "bias_constraint",
+    "bias_regularizer",
+    "kernel_constraint",
+)
+
+# They look at each value of a kernel by itself.
+_REGULARIZERS = keras.regularizers.L1 | keras.regularizers.L2 | keras.regularizers.L1L2
 
 
 def _chain(model):

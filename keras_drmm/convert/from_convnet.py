@@ -14,12 +14,14 @@ def from_convnet(convnet, pixel_range=(0.0, 1.0)):
     kernels become the rendering templates Γ, its last dense layer the class templates
     μ_c; α starts at 0. What the DRMM then renders is where learning can start.
 
-    The bias b and any ε of a convolution's normalisation go into the mean and γ of the
-    level's, whose ε is ε₀:
+    The bias b of a convolution goes into the mean of its normalisation:
 
-    $$\gamma \frac{u + b - m}{\sqrt{v + \varepsilon}} = \gamma' \frac{u - (m -
-    b)}{\sqrt{v + \varepsilon_0}}, \quad \gamma' = \gamma \sqrt{\frac{v +
-    \varepsilon_0}{v + \varepsilon}}$$
+    $$\gamma \frac{u + b - m}{\sqrt{v + \varepsilon}} = \gamma \frac{u - (m -
+    b)}{\sqrt{v + \varepsilon}}$$
+
+    How layers learn is taken over too: what is frozen, momentum, ε, regularizers of
+    kernels and all arguments of normalisations, and the dtype policy. Initializers are
+    not, as there are weights, and a bias that a layer does without starts at 0.
 
     A hidden Dense becomes a level whose template is as large as the map it sees. A
     softmax is dropped.
@@ -33,8 +35,8 @@ def from_convnet(convnet, pixel_range=(0.0, 1.0)):
         A `DRMM`, not compiled, which shares no variable with `convnet`.
 
     Raises:
-        ValueError: `convnet` is not built, or a layer, which the error names, has no
-            counterpart in a DRMM.
+        ValueError: `convnet` is not built, or a layer or an argument of it, which the
+            error names, has no counterpart in a DRMM.
 
     Example:
 
@@ -53,6 +55,8 @@ def from_convnet(convnet, pixel_range=(0.0, 1.0)):
         top.kernel.shape[-1],
         pooling=reader.pooling,
         pixel_range=pixel_range,
+        templates_regularizer=top.layer.kernel_regularizer,
+        dtype=reader.dtype_policy,
     )
     for level, match in zip(model.levels, hidden, strict=True):
         match.assign_to(level)
@@ -62,4 +66,7 @@ def from_convnet(convnet, pixel_range=(0.0, 1.0)):
     templates.templates.assign(kernel.reshape(templates.templates.shape))
     # The logits of a DRMM hold ln π_c beside the bias.
     templates.bias.assign(top.bias - np.log(model.prior))
+    templates.trainable = top.layer.trainable
+    if not convnet.trainable:
+        model.trainable = False
     return model

@@ -3,13 +3,16 @@
 import keras
 from keras import layers, ops
 
+from keras_drmm.convert.convnet_reader import norm_arguments
+
 
 def to_convnet(model):
     """Build a functional convnet with the weights, and thus the logits, of a DRMM.
 
     Dropping the top-down pass frees the weights from the generative constraints: the
     discriminative relaxation (44). α and the top-down normalisation play no part in
-    classification and are left out.
+    classification and are left out. What is frozen, regularizers and the dtype policy
+    are those of the model.
 
     Args:
         model: a `DRMM`.
@@ -24,14 +27,24 @@ def to_convnet(model):
         x = _level(x, level, f"level_{number}")
     data_format = model.templates.data_format
     if model.templates.pooling == "mean":
-        x = layers.GlobalAveragePooling2D(data_format=data_format)(x)
+        x = layers.GlobalAveragePooling2D(
+            data_format=data_format, dtype=model.dtype_policy
+        )(x)
     else:
-        x = layers.Reshape((-1,), name="flatten")(x)
-    dense = layers.Dense(model.num_classes, name="logits")
+        x = layers.Reshape((-1,), dtype=model.dtype_policy, name="flatten")(x)
+    dense = layers.Dense(
+        model.num_classes,
+        kernel_regularizer=model.templates.templates_regularizer,
+        dtype=model.dtype_policy,
+        name="logits",
+    )
     convnet = keras.Model(image, dense(x), name=f"{model.name}_convnet")
     # ln π_c adds to the logits as the bias does.
     bias = model.templates.bias + ops.log(model.class_prior)
     dense.set_weights([model.templates.templates.numpy(), ops.convert_to_numpy(bias)])
+    dense.trainable = model.templates.trainable
+    if not model.trainable:
+        convnet.trainable = False
     return convnet
 
 
@@ -41,7 +54,9 @@ def _level(x, level, name):
     padding = conv.padding
     if padding == "full":
         widths = [size - 1 for size in conv.kernel_size]
-        x = layers.ZeroPadding2D(widths, data_format, name=f"{name}_full")(x)
+        x = layers.ZeroPadding2D(
+            widths, data_format, dtype=level.dtype_policy, name=f"{name}_full"
+        )(x)
         padding = "valid"
     stock = layers.Conv2D(
         conv.filters,
@@ -50,23 +65,31 @@ def _level(x, level, name):
         padding,
         data_format=data_format,
         use_bias=conv.use_bias,
+        kernel_regularizer=conv.kernel_regularizer,
+        dtype=conv.dtype_policy,
         name=f"{name}_conv",
     )
     x = stock(x)
     stock.set_weights(conv.get_weights())
+    stock.trainable = conv.trainable
     if level.batch_norm is not None:
         norm = level.batch_norm
         stock = layers.BatchNormalization(
-            norm.axis, norm.momentum, norm.epsilon, name=f"{name}_norm"
+            norm.axis,
+            **norm_arguments(norm),
+            dtype=norm.dtype_policy,
+            name=f"{name}_norm",
         )
         x = stock(x)
         stock.set_weights(norm.get_weights())
-    x = layers.ReLU(name=f"{name}_relu")(x)
+        stock.trainable = norm.trainable
+    x = layers.ReLU(dtype=level.dtype_policy, name=f"{name}_relu")(x)
     if level.pool.pool_size == (1, 1):
         return x
     return layers.MaxPooling2D(
         level.pool.pool_size,
         padding="same",
         data_format=data_format,
+        dtype=level.dtype_policy,
         name=f"{name}_pool",
     )(x)

@@ -5,6 +5,8 @@ loop over memory. Only the formula is compiled: convolutions stay with TensorFlo
 own kernels, which are faster on CPUs than XLA's.
 """
 
+import functools
+
 import tensorflow as tf
 
 from keras_drmm.kernels import formula
@@ -14,13 +16,15 @@ def _fused(function):
     compiled = {}
 
     def call(*tensors, cell, rows):
-        # One compiled function for each static configuration; tf.function itself
-        # compiles anew for each shape.
-        if (cell, rows) not in compiled:
-            compiled[cell, rows] = tf.function(
-                lambda *tensors: function(*tensors, cell, rows), jit_compile=True
-            )
-        return compiled[cell, rows](*tensors)
+        # XLA compiles for each shape anyway: a function for each, because one that is
+        # traced for several warns of it. A partial, because functions that share
+        # their code, as those defined here would, count as one.
+        shapes = tuple((tuple(tensor.shape), tensor.dtype) for tensor in tensors)
+        key = (cell, rows, shapes)
+        if key not in compiled:
+            fixed = functools.partial(function, cell=cell, rows=rows)
+            compiled[key] = tf.function(fixed, jit_compile=True)
+        return compiled[key](*tensors)
 
     return call
 

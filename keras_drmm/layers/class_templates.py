@@ -24,13 +24,14 @@ class ClassTemplates(ImageLayer):
 
     The bias b_c is the free natural parameter of the discriminative relaxation (44).
     The prior π_c is not learned by gradients; it starts uniform, and `update_prior`
-    counts labels.
+    counts labels, unless the layer is frozen.
 
     Args:
         num_classes: number of classes, at least 2.
         pooling: "mean" or None.
         data_format: "channels_last", "channels_first" or None for Keras' default.
         templates_initializer: initializer of the templates.
+        templates_regularizer: a Keras regularizer of the templates, or None.
         **kwargs: `name`, `dtype` of `keras.layers.Layer`.
 
     Shapes:
@@ -60,6 +61,7 @@ class ClassTemplates(ImageLayer):
         pooling="mean",
         data_format=None,
         templates_initializer="glorot_uniform",
+        templates_regularizer=None,
         **kwargs,
     ):
         super().__init__(data_format, **kwargs)
@@ -68,6 +70,7 @@ class ClassTemplates(ImageLayer):
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.pooling = pooling
         self.templates_initializer = keras.initializers.get(templates_initializer)
+        self.templates_regularizer = keras.regularizers.get(templates_regularizer)
         self.templates: Any = None
 
     def build(self, input_shape):
@@ -85,6 +88,7 @@ class ClassTemplates(ImageLayer):
             name="templates",
             shape=(math.prod(matched), self.num_classes),
             initializer=self.templates_initializer,
+            regularizer=self.templates_regularizer,
         )
         self.bias = self.add_weight(
             name="bias", shape=(self.num_classes,), initializer="zeros"
@@ -165,6 +169,8 @@ class ClassTemplates(ImageLayer):
             rate: between 0 and 1.
             sample_weight: (B,), how many rows each row counts as; None for 1.
         """
+        if not self.trainable:
+            return
         # Labels may be the bytes of an image file. The -1 of unlabelled rows matches
         # no class.
         labels = ops.cast(labels, "int32")
@@ -190,6 +196,9 @@ class ClassTemplates(ImageLayer):
             "pooling": self.pooling,
             "templates_initializer": keras.initializers.serialize(
                 self.templates_initializer
+            ),
+            "templates_regularizer": keras.regularizers.serialize(
+                self.templates_regularizer
             ),
         }
 

@@ -28,9 +28,15 @@ class ImageLayer(keras.layers.Layer):
         self.rows, self.channel_axis = (
             (1, 3) if data_format == "channels_last" else (2, 1)
         )
+        # Of the input, which the way back goes to; any size if not known.
+        self._built_sizes = (None, None)
 
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}
+
+    def go_back_to(self, input_shape):
+        """Let the way back, `render` or `unpool`, end at the size of this shape."""
+        self._built_sizes = self._sizes(input_shape)
 
     def _sizes(self, shape):
         """Return (height, width) of a map's shape."""

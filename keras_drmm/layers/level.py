@@ -5,13 +5,14 @@ from keras import ops
 
 from keras_drmm.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_drmm.layers.image_layer import ImageLayer
+from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
 from keras_drmm.layers.top_down_render import TopDownRender
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class Level(ImageLayer):
+class Level(KeepsFrozen, ImageLayer):
     r"""One level ℓ of a DRMM: convolution, switch and pool, and their rendering.
 
     Bottom-up (9), (40):
@@ -28,11 +29,14 @@ class Level(ImageLayer):
         filters, kernel_size, strides, padding: of the level's `RenderingConv2D`.
         pool_size: of the level's `SwitchMaxPool`; 1 switches without pooling.
         batch_norm: whether matches are normalised bottom-up, over all rows of a
-            batch; this also absorbs the bias b.
+            batch; this also absorbs the bias b. A dictionary gives further arguments
+            of `keras.layers.BatchNormalization`, for example {"momentum": 0.9}.
         top_down_batch_norm: whether rendered templates are normalised top-down, with
-            statistics of their own; this also absorbs α.
+            statistics of their own; this also absorbs α. Or such a dictionary.
         data_format: "channels_last", "channels_first" or None for Keras' default.
-        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+        kernel_regularizer: of the templates Γ, as in `keras.layers.Conv2D`. Closed
+            forms know none.
+        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Shapes:
         `bottom_up`: (B, H, W, C) -> message and int8 switches (B, h, w, filters);
@@ -58,17 +62,26 @@ class Level(ImageLayer):
         batch_norm=False,
         top_down_batch_norm=False,
         data_format=None,
+        kernel_regularizer=None,
         **kwargs,
     ):
         super().__init__(data_format, **kwargs)
+        self._norm_arguments = {
+            name: given if isinstance(given, dict) else bool(given)
+            for name, given in (
+                ("batch_norm", batch_norm),
+                ("top_down_batch_norm", top_down_batch_norm),
+            )
+        }
         self.conv = RenderingConv2D(
             filters,
             kernel_size,
             strides,
             padding,
-            use_bias=not batch_norm,
+            use_bias=self._norm_arguments["batch_norm"] is False,
             data_format=data_format,
             kernel_initializer="he_normal",
+            kernel_regularizer=kernel_regularizer,
             dtype=self.dtype_policy,
             name="conv",
         )
@@ -78,12 +91,52 @@ class Level(ImageLayer):
         self.render = TopDownRender(
             self.conv, self.pool, dtype=self.dtype_policy, name="render"
         )
-        self.batch_norm = self._normalisation(batch_norm, "batch_norm")
-        self.top_down_batch_norm = self._normalisation(
-            top_down_batch_norm, "top_down_batch_norm"
-        )
+        self.batch_norm = self._normalisation("batch_norm")
+        self.top_down_batch_norm = self._normalisation("top_down_batch_norm")
+        self._freeze_parts()
+        self._model_name: str | None = None
+        self._map_shape: tuple = ()
+
+    def prepare_for(self, model_name, input_shape):
+        """Get ready to become a level of a model: build for its maps.
+
+        Args:
+            model_name: name of the model.
+            input_shape: shape (batch, H, W, C) of the maps below.
+
+        Raises:
+            ValueError: the level belongs to a model already, or it was built for
+                other maps.
+        """
+        if self._model_name is not None:
+            raise ValueError(
+                f"Level `{self.name}` stands in the model `{self._model_name}` already "
+                f"and would share its weights with `{model_name}`. Give each model "
+                "levels of its own: build new ones, for example by "
+                "`Level.from_config(level.get_config())`."
+            )
+        if not self.built:
+            self.build(input_shape)
+        pairs = list(zip(self._map_shape, input_shape[1:], strict=True))
+        if any(built not in (None, wanted) for built, wanted in pairs):
+            raise ValueError(
+                f"Level `{self.name}` was built for maps {self._map_shape}, and in "
+                f"`{model_name}` it gets maps {tuple(input_shape[1:])}. Build a new "
+                "one, for example by `Level.from_config(level.get_config())`."
+            )
+        if None in self._map_shape:
+            # Built for maps of any size, which only now have one.
+            self._map_shape = tuple(input_shape[1:])
+            matched = self.conv.compute_output_shape(input_shape)
+            self.conv.go_back_to(input_shape)
+            self.pool.go_back_to(matched)
+
+    def join(self, model_name):
+        """Become a level of this model, and of no other."""
+        self._model_name = model_name
 
     def build(self, input_shape):
+        self._map_shape = tuple(input_shape[1:])
         self.conv.build(input_shape)
         matched = self.conv.compute_output_shape(input_shape)
         self.pool.build(matched)
@@ -131,10 +184,20 @@ class Level(ImageLayer):
     def without_normalisation(self):
         """Return a level of the same configuration that normalises nothing, not built.
 
-        This is what closed-form M-steps take.
+        This is what closed-form M-steps take, which know no regularizer either.
         """
-        plain = {"batch_norm": False, "top_down_batch_norm": False}
-        return Level.from_config({**self.get_config(), **plain})
+        return self.fresh(
+            batch_norm=False, top_down_batch_norm=False, kernel_regularizer=None
+        )
+
+    def fresh(self, **changes):
+        """Return a new level of the same configuration, not built and not frozen.
+
+        Args:
+            **changes: arguments that the new level has other values of.
+        """
+        learning = {"trainable": True, "frozen": []}
+        return Level.from_config({**self.get_config(), **learning, **changes})
 
     def both_signs(self, message, training=False):
         """Return `bottom_up` for s = 1 and for s = -1 everywhere, of one match."""
@@ -170,13 +233,17 @@ class Level(ImageLayer):
             "strides": self.conv.strides,
             "padding": self.conv.padding,
             "pool_size": self.pool.pool_size,
-            "batch_norm": self.batch_norm is not None,
-            "top_down_batch_norm": self.top_down_batch_norm is not None,
+            **self._norm_arguments,
+            "kernel_regularizer": keras.regularizers.serialize(
+                self.conv.kernel_regularizer
+            ),
         }
 
-    def _normalisation(self, wanted, name):
-        if not wanted:
+    def _normalisation(self, name):
+        wanted = self._norm_arguments[name]
+        if wanted is False:
             return None
+        arguments = {} if wanted is True else wanted
         return FusedBatchNormalization(
-            axis=self.channel_axis, dtype=self.dtype_policy, name=name
+            axis=self.channel_axis, dtype=self.dtype_policy, name=name, **arguments
         )

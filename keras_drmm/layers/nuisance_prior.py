@@ -16,7 +16,8 @@ class NuisancePrior(keras.layers.Layer):
     OFF}$$
 
     independently for each location x and channel, as in (5). Nothing here has a
-    gradient: `update` takes a running mean of what E-steps inferred.
+    gradient: `update` takes a running mean of what E-steps inferred, unless the layer
+    is frozen.
 
     Args:
         positions: number of positions of a cell.
@@ -67,6 +68,8 @@ class NuisancePrior(keras.layers.Layer):
             rate: between 0 and 1.
             sample_weight: (B,), how many rows each row counts as; None for 1.
         """
+        if not self.trainable:
+            return
         counts = self.count(switches, sample_weight)
         # Each location has one state.
         rows = ops.sum(counts, axis=0)

@@ -102,8 +102,8 @@ class RenderingConv2D(ImageLayer):
             self.bias = self.add_weight(
                 name="bias", shape=(self.filters,), initializer=self.bias_initializer
             )
-        # The size that `render` goes back to when strides leave several.
-        self._built_sizes = self._sizes(input_shape)
+        # Strides leave several sizes that `render` could go back to.
+        self.go_back_to(input_shape)
 
     def call(self, x):
         u = self.match(x)

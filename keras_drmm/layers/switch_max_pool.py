@@ -61,13 +61,11 @@ class SwitchMaxPool(ImageLayer):
                 "int8 switch can number."
             )
         self.windows = Windows(self.pool_size, self.pool_size, "same")
-        # Any size, for a layer that only unpools.
-        self._built_sizes = (None, None)
 
     def build(self, input_shape):
         self._check_map(input_shape)
-        # The size that `unpool` goes back to when the cell does not divide it.
-        self._built_sizes = self._sizes(input_shape)
+        # Where the cell does not divide the size, several pool to the same.
+        self.go_back_to(input_shape)
 
     def call(self, u):
         self._check_map(u.shape)

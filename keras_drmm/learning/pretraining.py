@@ -17,7 +17,8 @@ def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
     g}^{(\ell)} \mu_{\hat c}\|^2$$
 
     Its templates Γ then take the place of the model's. Class templates, biases and
-    batch normalisation stay as they are: learn them by `EG`, with few labels.
+    batch normalisation stay as they are: learn them by `EG`, with few labels. A frozen
+    level keeps its templates and passes on the messages that the model has there.
 
     Args:
         model: a `DRMM` of channels_last levels; its kernels change.
@@ -29,7 +30,8 @@ def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
         verbose: as of `fit`.
 
     Returns:
-        For each level, the finest first, the list of its objective after each sweep.
+        For each level, the finest first, the list of its objective after each sweep,
+        empty for a frozen level.
 
     Raises:
         ValueError: the model is no `DRMM`, images are not what it takes, or `epochs` is
@@ -50,10 +52,16 @@ def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
             f"{type(model).__name__}."
         )
     check_images(x, model.image_shape, model.pixel_range)
-    message, histories = np.asarray(x, "float32"), []
+    message = np.asarray(x, "float32")
+    histories: list = []
     for level in model.levels:
+        conv = level.conv
+        if not (model.trainable and level.trainable and conv.trainable):
+            histories.append([])
+            message = _messages(level, message, batch_size)
+            continue
         # Closed forms know no batch normalisation.
-        alone, conv = level.without_normalisation(), level.conv
+        alone = level.without_normalisation()
         part = DRMM(
             [alone],
             message.shape[1:],

@@ -44,7 +44,7 @@ class DRFM(DRMM):
         pooling: of the `ClassTemplates` on top, "mean" or None.
         pixel_range: (lowest, highest) value of a pixel.
         templates_initializer: of the class templates μ_c.
-        **kwargs: `name`, `dtype` of `keras.Model`.
+        **kwargs: `templates_regularizer` of `DRMM`; `name`, `dtype` of `keras.Model`.
 
     Raises:
         ValueError: an argument is out of range, or a level normalises top-down, which
@@ -72,6 +72,15 @@ class DRFM(DRMM):
         templates_initializer="glorot_uniform",
         **kwargs,
     ):
+        # All that may fail comes before a model takes its levels.
+        num_factors = standardize_integer(num_factors, "num_factors")
+        solver_steps = standardize_integer(solver_steps, "solver_steps")
+        for level in levels:
+            if getattr(level, "top_down_batch_norm", None) is not None:
+                raise ValueError(
+                    f"Level `{level.name}` has `top_down_batch_norm`: a factor model "
+                    "renders linearly. Leave it off."
+                )
         super().__init__(
             levels,
             input_shape,
@@ -81,17 +90,12 @@ class DRFM(DRMM):
             templates_initializer=templates_initializer,
             **kwargs,
         )
-        for level in self.levels:
-            if level.top_down_batch_norm is not None:
-                raise ValueError(
-                    f"Level `{level.name}` has `top_down_batch_norm`: a factor model "
-                    "renders linearly. Leave it off."
-                )
-        self.solver_steps = standardize_integer(solver_steps, "solver_steps")
+        self.solver_steps = solver_steps
         self.factor_templates = FactorTemplates(
             num_factors, dtype=self.dtype_policy, name="factor_templates"
         )
         self.factor_templates.build(self.message_shapes[-1])
+        self._freeze_parts()
 
     # z has both signs, and is rendered as it is.
     rectifies = False

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers import ClassTemplates
+from keras_drmm.layers import ClassTemplates, Level
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
@@ -58,7 +58,7 @@ class DRMM(RenderingModel):
     means over training steps: π_c of the labels, π_g and σ² of the rows rendered.
 
     Args:
-        levels: list of `Level`, the finest first.
+        levels: list of `Level`, the finest first, which no other model has.
         input_shape: (H, W, C) of an image, (C, H, W) for channels_first levels.
         num_classes: number of classes.
         pooling: of the `ClassTemplates` on top, "mean" or None.
@@ -67,14 +67,15 @@ class DRMM(RenderingModel):
         alternations: how often the signed E-step looks top-down for signs.
         pixel_range: (lowest, highest) value of a pixel. Images outside are refused.
         templates_initializer: of the class templates μ_c.
+        templates_regularizer: of the class templates, or None.
         **kwargs: `name`, `dtype` of `keras.Model`.
 
     Shapes:
         `call`: images (B, H, W, C) -> logits (B, num_classes).
 
     Raises:
-        ValueError: an argument is out of range; images or labels are not what the
-            model takes.
+        ValueError: an argument is out of range; a level stands in another model, or was
+            built for another input; images or labels are not what the model takes.
 
     Example:
 
@@ -99,12 +100,23 @@ class DRMM(RenderingModel):
         alternations=3,
         pixel_range=(0.0, 1.0),
         templates_initializer="glorot_uniform",
+        templates_regularizer=None,
         **kwargs,
     ):
         super().__init__(input_shape, pixel_range, **kwargs)
-        if not levels:
-            raise ValueError("`levels` is empty: a DRMM has at least one `Level`.")
-        self.levels = list(levels)
+        levels = list(levels) if isinstance(levels, list | tuple) else [levels]
+        if not levels or not all(isinstance(level, Level) for level in levels):
+            raise ValueError(
+                f"`levels` must be a list of at least one `Level`, got {levels!r}."
+            )
+        twice = [v.name for place, v in enumerate(levels) if v in levels[:place]]
+        if twice:
+            raise ValueError(
+                f"Level `{twice[0]}` stands in `levels` twice and would share its "
+                "weights with itself. Give each place a level of its own, for example "
+                "`Level.from_config(level.get_config())`."
+            )
+        self.levels = levels
         self.nonnegative = nonnegative
         self.alternations = standardize_integer(alternations, "alternations")
         self.templates = ClassTemplates(
@@ -112,6 +124,7 @@ class DRMM(RenderingModel):
             pooling,
             data_format=self.levels[0].data_format,
             templates_initializer=templates_initializer,
+            templates_regularizer=templates_regularizer,
             dtype=self.dtype_policy,
             name="templates",
         )
@@ -122,8 +135,7 @@ class DRMM(RenderingModel):
         self.message_shapes, self.nuisance_priors = [shape], []
         for number, level in enumerate(self.levels, start=1):
             # A level that was saved comes back built.
-            if not level.built:
-                level.build(shape)
+            level.prepare_for(self.name, shape)
             shape = level.compute_output_shape(shape)
             self.message_shapes.append(shape)
             prior = NuisancePrior(
@@ -134,7 +146,11 @@ class DRMM(RenderingModel):
         self.templates.build(shape)
         self.noise_variance = self._add_state("noise_variance", (), 1.0)
         self._add_progress()
+        # At the end: a model that fails leaves levels to the next try.
+        for level in self.levels:
+            level.join(self.name)
         self.built = True
+        self._freeze_parts()
 
     @property
     def num_classes(self):
@@ -375,7 +391,8 @@ class DRMM(RenderingModel):
         variance = ops.convert_to_tensor(self.noise_variance)
         # A batch of weight 0 says nothing.
         step = ops.where(seen > 0, rate, 0.0) * (found - variance)
-        self.noise_variance.assign(variance + step)
+        if self.trainable:
+            self.noise_variance.assign(variance + step)
         if labels is not None:
             self.templates.update_prior(labels, rate, sample_weight)
 
@@ -426,9 +443,12 @@ class DRMM(RenderingModel):
             "templates_initializer": keras.initializers.serialize(
                 self.templates.templates_initializer
             ),
+            "templates_regularizer": keras.regularizers.serialize(
+                self.templates.templates_regularizer
+            ),
         }
 
     @classmethod
-    def from_config(cls, config):
+    def _arguments_from(cls, config):
         levels = keras.saving.deserialize_keras_object(config["levels"])
-        return cls(**{**config, "levels": levels})
+        return {**config, "levels": levels}

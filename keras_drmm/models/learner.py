@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import keras
 from keras import ops
 
+from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.models import checks
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
@@ -18,7 +19,7 @@ from keras_drmm.models.training_rows import TrainingRows
 REGULARIZATION = "regularization"
 
 
-class Learner(keras.Model):
+class Learner(KeepsFrozen, keras.Model):
     """A Keras model whose steps are an E-step and what follows from it.
 
     The steps read as Algorithm 1: `call` runs the trainer's E-step on a batch,

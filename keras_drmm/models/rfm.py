@@ -36,6 +36,6 @@ class RFM(DRFM):
         return {**config, "level": level}
 
     @classmethod
-    def from_config(cls, config):
+    def _arguments_from(cls, config):
         level = keras.saving.deserialize_keras_object(config["level"])
-        return cls(**{**config, "level": level})
+        return {**config, "level": level}

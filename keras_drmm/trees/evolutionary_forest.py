@@ -86,6 +86,7 @@ class EvolutionaryForest(EvolutionaryModel):
         ]
         self.num_classes = self.trees[0].num_classes
         self.built = True
+        self._freeze_parts()
         self._compile_to_evaluate()
 
     @property

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers.keeps_frozen import frozen_parts
 from keras_drmm.models.rendering_model import RenderingModel
 
 
@@ -37,14 +38,22 @@ class EvolutionaryModel(RenderingModel):
         return history
 
     def _rows(self, x, y):
-        """Check what a tree is to grow from.
+        """Check that the tree may change, and what it is to grow from.
 
         Returns:
             (images (N, H, W, C), labels (N,) int64, -1 for an unlabelled row), NumPy.
 
         Raises:
-            ValueError: images or labels are not what the model takes, or not arrays.
+            ValueError: the model is frozen, or images or labels are not what it takes,
+                or not arrays.
         """
+        frozen = frozen_parts(self)
+        if frozen:
+            raise ValueError(
+                f"`{self.name}` is frozen, in the parts {frozen} ('' is the model "
+                "itself): trees grow anew and as a whole. Set `trainable = True` "
+                "first, or make another model."
+            )
         if not hasattr(x, "shape"):
             raise ValueError(
                 f"A tree grows from all images at once, got a {type(x).__name__}. Join "

@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from keras_drmm.layers.keeps_frozen import freeze
+
 CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -27,6 +29,7 @@ class Preset:
         folder: `Path` of the folder.
         function: name of the zoo's function that makes the model.
         arguments: {name: value}, the function's arguments.
+        frozen: paths of what is frozen in the model.
         metadata: content of `metadata.json`.
 
     Raises:
@@ -42,6 +45,7 @@ class Preset:
         self._check_sum(WEIGHTS, self._read(WEIGHTS))
         self.arguments = _parse(CONFIG, config)
         self.function = self.arguments.pop("function", None)
+        self.frozen = self.arguments.pop("frozen", [])
 
     def load_into(self, model):
         """Load the preset's weights into `model`, which is built but not compiled.
@@ -60,6 +64,7 @@ class Preset:
                 "`keras_drmm.zoo.from_preset`."
             )
         model.load_weights(self.folder / WEIGHTS)
+        freeze(model, self.frozen)
 
     def call(self):
         """Return the call of the zoo's function that the weights fit, as text."""
