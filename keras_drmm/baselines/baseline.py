@@ -2,8 +2,7 @@
 
 import math
 
-import numpy as np
-
+from keras_drmm.layers.arguments import check_keywords
 from keras_drmm.models import checks
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.trainer import Trainer
@@ -27,6 +26,7 @@ class Baseline(Learner):
     """
 
     def __init__(self, weights_of_terms, **kwargs):
+        check_keywords(type(self), kwargs)
         super().__init__(**kwargs)
         self.weights_of_terms = {
             name: weight for name, weight in weights_of_terms.items() if weight > 0
@@ -46,13 +46,17 @@ class Baseline(Learner):
             **kwargs: further arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: a `loss` was given.
+            ValueError: a `loss` or `algorithm` was given, or an argument is out of
+                range.
+            TypeError: an argument is not known.
         """
-        if kwargs.get("loss") is not None:
-            raise ValueError(
-                f"{type(self).__name__} has an objective of its own. Compile it "
-                "without `loss`; the weights of its terms are arguments of the model."
-            )
+        for name in ("loss", "algorithm"):
+            if kwargs.pop(name, None) is not None:
+                raise ValueError(
+                    f"{type(self).__name__} has an objective of its own. Compile it "
+                    f"without `{name}`; the weights of its terms are arguments of the "
+                    "model."
+                )
         self._compile(
             BaselineTrainer(self), optimizer, metrics, jit_compile, {}, **kwargs
         )
@@ -66,7 +70,15 @@ class Baseline(Learner):
 
     def _check(self, x, y=None, learning=False):
         any_value = (-math.inf, math.inf)
-        checks.check_data(x, y, self.image_shape, any_value, self.num_classes, learning)
+        return checks.standardize_data(
+            x, y, self.image_shape, any_value, self.num_classes, learning
+        )
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
+        x, _ = self._check(x)
+        batch_size = checks.standardize_batch_size(batch_size)
+        return super().predict(x, batch_size, verbose, steps, callbacks)
 
 
 class BaselineTrainer(Trainer):
@@ -92,12 +104,3 @@ class BaselineTrainer(Trainer):
 
     def end_step(self):
         self.model.count_step()
-
-
-def standardize_amount(value, name):
-    """Return `value` as a float if it is finite and at least 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise ValueError(f"`{name}` must be a number, got {value!r}.")
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"`{name}` must be finite and at least 0, got {value!r}.")
-    return float(value)

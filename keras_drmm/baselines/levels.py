@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_drmm.layers import Level
+from keras_drmm.layers.level import Level, standardize_levels
 
 
 def copy_levels(levels):
@@ -11,9 +11,7 @@ def copy_levels(levels):
     Raises:
         ValueError: `levels` is empty or holds something other than a `Level`.
     """
-    levels = list(levels)
-    if not levels or not all(isinstance(level, Level) for level in levels):
-        raise ValueError(f"`levels` must be one or more `Level`s, got {levels!r}.")
+    levels = standardize_levels(levels)
     return [Level.from_config(level.get_config()) for level in levels]
 
 

@@ -5,14 +5,18 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers, ops
 
-from keras_drmm.baselines.baseline import Baseline, standardize_amount
+from keras_drmm.baselines.baseline import Baseline
 from keras_drmm.baselines.levels import (
     copy_levels,
     deserialize_levels,
     serialize_levels,
 )
 from keras_drmm.layers import RenderingConv2D, TopDownRender
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import (
+    standardize_input_shape,
+    standardize_integer,
+    standardize_number,
+)
 from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.learning import terms
 
@@ -104,14 +108,16 @@ class SWWAE(Baseline):
         **kwargs,
     ):
         amounts = {
-            "reconstruction": standardize_amount(reconstruction, "reconstruction"),
-            "intermediate": standardize_amount(intermediate, "intermediate"),
+            "reconstruction": standardize_number(
+                reconstruction, "reconstruction", least=0
+            ),
+            "intermediate": standardize_number(intermediate, "intermediate", least=0),
         }
         super().__init__({"cross_entropy": 1.0, **amounts}, **kwargs)
         self.amounts = amounts
         self.levels = copy_levels(levels)
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
-        self.image_shape = tuple(input_shape)
+        self.image_shape = standardize_input_shape(input_shape)
         self.classifier_levels = standardize_integer(
             classifier_levels, "classifier_levels", minimum=0
         )
@@ -136,6 +142,11 @@ class SWWAE(Baseline):
                 # α is added top-down, and this level is not decoded.
                 level.alpha.trainable = False
             shape = level.compute_output_shape(shape)
+        dropout = standardize_number(dropout, "dropout", least=0)
+        if dropout >= 1:
+            raise ValueError(
+                f"`dropout` must be a fraction from 0 to below 1, got {dropout!r}."
+            )
         self.dropout = layers.Dropout(dropout, dtype=self.dtype_policy)
         self.pooling = layers.GlobalAveragePooling2D(
             data_format=self.levels[0].data_format, dtype=self.dtype_policy
@@ -260,5 +271,3 @@ def _decoder(level, input_shape, name):
     )
     decoder.build(level.compute_output_shape(input_shape))
     return decoder
-
-

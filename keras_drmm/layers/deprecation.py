@@ -8,6 +8,8 @@ import warnings
 
 import numpy as np
 
+from keras_drmm.layers.arguments import check_keywords
+
 
 def warn_renamed(old, new):
     """Warn that `old` is now called `new`, on the line of the user's call."""
@@ -59,6 +61,7 @@ def renamed_arguments(**new_names):
                     )
                 warn_renamed(f"`{call.format(old)}`", f"`{call.format(new)}`")
                 kwargs[new] = kwargs.pop(old)
+            check_keywords(decorated, kwargs)
             return function(*args, **kwargs)
 
         if not is_class:

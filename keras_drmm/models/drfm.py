@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.layers import FactorTemplates
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import as_array, describe, standardize_integer
 from keras_drmm.layers.deprecation import (
     renamed_arguments,
     renamed_attributes,
@@ -78,6 +78,11 @@ class DRFM(DRMM):
         templates_initializer="glorot_uniform",
         **kwargs,
     ):
+        if kwargs.keys() & {"nonnegative", "alternations"}:
+            raise TypeError(
+                "A factor model has no argument `nonnegative` or `alternations`, got "
+                f"{kwargs}: its z has both signs, and is rendered as it is."
+            )
         super().__init__(
             levels,
             input_shape,
@@ -167,12 +172,19 @@ class DRFM(DRMM):
             ValueError: a class is out of range, or switches or factors are not those
                 of B images.
         """
+        wanted = (np.size(classes), self.num_factors)
         if factors is None:
-            factors = np.zeros((len(classes), self.num_factors))
-        elif np.shape(factors) != (len(classes), self.num_factors):
+            factors = np.zeros(wanted)
+        factors = as_array(factors, "factors")
+        if factors.shape != wanted:
             raise ValueError(
-                f"`factors` must be {(len(classes), self.num_factors)}, a row "
-                f"for each image, got shape {np.shape(factors)}."
+                f"`factors` must be {wanted}, a row for each image, got shape "
+                f"{factors.shape}."
+            )
+        if not np.isfinite(factors).all():
+            raise ValueError(
+                "`factors` must be finite, got NaN or infinite values in "
+                f"{describe(factors)}."
             )
         return self._rendered(
             classes,

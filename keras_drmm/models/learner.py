@@ -7,9 +7,15 @@ from types import SimpleNamespace
 import keras
 from keras import ops
 
+from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import checks
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
+from keras_drmm.models.compile_arguments import (
+    check_loss_weights,
+    check_options,
+    standardize_metrics,
+)
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
 
@@ -57,11 +63,17 @@ class Learner(keras.Model):
                 getattr(self, "pixel_range", (-math.inf, math.inf)), self.num_classes
             )
             self._sums.terms = {name: TermMean(name) for name in names}
-        arguments = {"optimizer": optimizer, "metrics": list(metrics)}
+        check_options(
+            f"{type(self).__name__}.compile", own, optimizer, jit_compile, kwargs
+        )
+        metrics = standardize_metrics(metrics, kwargs.pop("weighted_metrics", None))
+        if trainer is not None:
+            check_loss_weights(kwargs.get("loss_weights"))
+        arguments = {"optimizer": optimizer, "metrics": metrics}
         self._arguments = {**arguments, "jit_compile": jit_compile, **own, **kwargs}
         super().compile(
             optimizer,
-            weighted_metrics=list(metrics),
+            weighted_metrics=metrics,
             jit_compile=resolve_jit(jit_compile),
             **kwargs,
         )
@@ -96,8 +108,14 @@ class Learner(keras.Model):
         callbacks=None,
         validation_split=0.0,
         validation_data=None,
-        *args,
-        **kwargs,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
     ):
         """Learn; see `keras.Model.fit`.
 
@@ -106,16 +124,19 @@ class Learner(keras.Model):
                 (images, labels, sample weights) batches.
             y: integer labels, -1 for an unlabelled row; None with a data set, or where
                 the objective needs no labels.
-            batch_size: as in Keras, like the following.
+            batch_size: as in Keras, like all that is not said here.
             epochs: with closed forms, the number of sweeps over all rows.
-            verbose: what is printed.
-            callbacks: a callback or a list.
+            verbose, callbacks: as in Keras.
             validation_split: fraction of the rows, the last ones, kept for validation.
             validation_data: (images, labels), (images, labels, sample weights) or a
                 data set.
-            *args: further arguments of `keras.Model.fit`.
-            **kwargs: further arguments of `keras.Model.fit`. A row of weight w in
-                `sample_weight` counts as w rows in every term, prior and metric.
+            shuffle: as in Keras.
+            class_weight: {class: weight of its labelled rows}, 1 where it says nothing.
+            sample_weight: (N,). A row of weight w counts as w rows in every term,
+                prior, statistic and metric.
+            initial_epoch: where a training goes on that has `epochs` in all.
+            steps_per_epoch, validation_steps, validation_batch_size, validation_freq:
+                as in Keras.
 
         Raises:
             ValueError: images, labels or weights are not what the model takes, or no
@@ -123,11 +144,15 @@ class Learner(keras.Model):
                 Batches of a data set are checked as they come: at the end of the epoch
                 the weights are then those from before it.
         """
-        self._check(x, y, learning=True)
-        if isinstance(validation_data, tuple):
-            self._check(*validation_data[:2])
-        elif validation_data is not None:
-            self._check(validation_data)
+        checks.check_compiled(self, "fit")
+        checks.check_callbacks(callbacks)
+        x, y = self._check(x, y, learning=True)
+        sample_weight = checks.standardize_weights(sample_weight, checks.count_rows(x))
+        checks.check_class_weight(class_weight, self.num_classes)
+        validation_split = checks.standardize_split(validation_split)
+        validation_data = checks.standardize_validation(validation_data, self._check)
+        batch_size = checks.standardize_batch_size(batch_size)
+        epochs = standardize_integer(epochs, "epochs")
         if self.trainer is not None:
             self.trainer.prepare(x, y, validation_split)
             callbacks = [
@@ -144,11 +169,28 @@ class Learner(keras.Model):
             callbacks,
             validation_split,
             validation_data,
-            *args,
-            **kwargs,
+            shuffle,
+            class_weight,
+            sample_weight,
+            initial_epoch,
+            steps_per_epoch,
+            validation_steps,
+            validation_batch_size,
+            validation_freq,
         )
 
-    def evaluate(self, x=None, y=None, *args, callbacks=None, **kwargs):
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
         """Measure objective and metrics; see `keras.Model.evaluate` and `fit`.
 
         `loss` is the sum of the terms with their whole weights, each the mean over the
@@ -159,11 +201,26 @@ class Learner(keras.Model):
         """
         # `fit` has checked its validation data, and watches it.
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            self._check(x, y)
+            checks.check_compiled(self, "evaluate")
+            checks.check_callbacks(callbacks)
+            x, y = self._check(x, y)
+            rows = checks.count_rows(x)
+            sample_weight = checks.standardize_weights(sample_weight, rows)
+            batch_size = checks.standardize_batch_size(batch_size)
             if self.trainer is not None:
                 callbacks = [BatchWatch(), *_as_list(callbacks)]
         with self._tests():
-            return super().evaluate(x, y, *args, callbacks=callbacks, **kwargs)
+            return super().evaluate(
+                x,
+                y,
+                batch_size,
+                verbose,
+                sample_weight,
+                steps,
+                callbacks,
+                return_dict,
+                **kwargs,
+            )
 
     @property
     def batch_check(self):

@@ -37,12 +37,12 @@ class EvolutionaryModel(RenderingModel):
         Raises:
             ValueError: images or labels are not what the model takes, or not arrays.
         """
-        if not hasattr(x, "shape"):
+        if not hasattr(x, "shape") and not isinstance(x, list | tuple):
             raise ValueError(
                 f"A tree grows from all images at once, got a {type(x).__name__}. Join "
                 "the batches of a data set: `fit(images, labels)` takes arrays."
             )
-        self._check(x, y)
+        x, y = self._standardize(x, y)
         labels = np.full(len(x), -1)
         if y is not None:
             labels = ops.convert_to_numpy(y).reshape(-1).astype("int64")
