@@ -32,41 +32,51 @@ The last command is a check in seconds: fewer than 1,000 `--images` are not reco
 """
 
 import itertools
-import os
 import resource
 import statistics
 import time
 
 from recipes.common import results
-from recipes.common.options import make_parser
-from recipes.em_benchmark.setup import METHODS
+from recipes.common.command import choose_backend, keep_memory, make_parser
+from recipes.common.measure import BATCH, VALIDATION_IMAGES, batches
+from recipes.common.results import IMAGES
 
-LEARNING = ("learn", "filters", "plot")
+# The columns of a row before those of its origin. No measure fills all of them.
+COLUMNS = (
+    "measure",
+    "method",
+    "images",
+    "channels",
+    "kernel_size",
+    "seed",
+    "epoch",
+    "seconds",
+    "error",
+    "memory_mib",
+)
+METHODS = (
+    "EG",
+    "hard EM",
+    "hard EM, mini-batches",
+    "soft EM, T=0.01",
+    "soft EM, T=0.1",
+    "soft EM, T=1",
+    "backprop",
+)
+EG_EPOCHS = 5
 
 
 def main():
     """Run one measurement."""
     options = parse()
     options.origin = results.origin(options.backend)
-    os.environ["KERAS_BACKEND"] = options.backend
-    from recipes.em_benchmark import learning as em_learning
-
-    measures = {"sweep": sweep, "solve": solve, "growth": growth}
-    measures |= {name: getattr(em_learning, name) for name in LEARNING}
-    measures[options.measure](options)
+    choose_backend(options.backend)
+    MEASURES[options.measure](options)
 
 
 def sweep(options):
     """Time sweeps of EM and epochs of EG over all images, in turn."""
     from keras_drmm import EG
-    from recipes.em_benchmark.setup import (
-        BATCH,
-        algorithm,
-        batches,
-        build,
-        record,
-        training_images,
-    )
 
     x, y = training_images(60_000)
     y[100:] = -1
@@ -102,7 +112,6 @@ def solve(options):
     from keras import ops
 
     from keras_drmm.em.level_statistics import LevelStatistics
-    from recipes.em_benchmark.setup import BATCH, record
 
     images = 1000
     level, unpooled, residual, sizes = problem(128, 3, images)
@@ -169,7 +178,6 @@ def growth(options):
     from keras import ops
 
     from keras_drmm.em.level_statistics import LevelStatistics
-    from recipes.em_benchmark.setup import BATCH, record
 
     base = {"channels": 64, "kernel_size": 3, "images": BATCH}
     sizes = [
@@ -223,10 +231,259 @@ def compiled(function):
     return function
 
 
+def learn(options):
+    """Train by one method for as long as EG took, and record the error by epoch."""
+    import keras
+
+    x, _ = training_images(options.images)
+    validation, _ = training_images(VALIDATION_IMAGES, last=True)
+    keras.utils.set_random_seed(options.seed)
+    steps = EG_EPOCHS * (len(x) // BATCH)
+    model = build(None if options.method == "backprop" else algorithm(options.method))
+    if options.method in ("EG", "backprop"):
+        rate = keras.optimizers.schedules.CosineDecay(options.rate, steps)
+        model.optimizer.learning_rate = rate
+    else:
+        model.initialize(x[:1000], seed=options.seed)
+    budget = None if options.method == "EG" else eg_seconds(options)
+    trained = autoencoder(model) if options.method == "backprop" else model
+    # Compiles the step before the clock starts.
+    weights = trained.get_weights()
+    trained.fit(batches(x[: 2 * BATCH]), verbose=0)
+    trained.set_weights(weights)
+    clock = Clock(options, model, trained, validation, budget)
+    measured = keras.callbacks.LambdaCallback(
+        on_epoch_begin=clock.begin, on_epoch_end=clock.end
+    )
+    trained.fit(
+        batches(x, seed=options.seed),
+        epochs=EG_EPOCHS if budget is None else 1000,
+        callbacks=[measured],
+        verbose=2,
+    )
+
+
+class Clock:
+    """Measures the seconds of each epoch, without those for measuring the error."""
+
+    def __init__(self, options, model, trained, validation, budget):
+        self.options, self.model, self.trained = options, model, trained
+        self.validation, self.budget = validation, budget
+        self.seconds, self.best, self.error = 0.0, None, None
+
+    def begin(self, epoch, logs=None):
+        """Start the clock."""
+        self.start = time.perf_counter()
+
+    def end(self, epoch, logs):
+        """Stop the clock, record the error, and end training if its time is over."""
+        import numpy as np
+
+        self.seconds += time.perf_counter() - self.start
+        # EM takes back a sweep that raised its objective, so its weights do not count.
+        is_em = self.options.method not in ("EG", "backprop")
+        if not is_em or self.best is None or logs["loss"] <= self.best:
+            self.best = logs["loss"]
+            reconstruct = getattr(self.trained, "render_message", None)
+            reconstruct = reconstruct or self.model.reconstruct
+            images = self.validation
+            self.error = float(np.mean(np.square(images - reconstruct(images))))
+        record(
+            self.options,
+            method=self.options.method,
+            images=self.options.images,
+            epoch=epoch + 1,
+            seed=self.options.seed,
+            seconds=self.seconds,
+            error=f"{self.error:.6f}",
+        )
+        if self.budget is not None and self.seconds >= self.budget:
+            self.trained.stop_training = True
+
+
+def eg_seconds(options):
+    """Return the seconds that EG took for its epochs, the median of recorded rows."""
+    times = [
+        float(row["seconds"])
+        for row in recorded("learn")
+        if row["method"] == "EG"
+        and row["epoch"] == str(EG_EPOCHS)
+        and row["images"] == str(options.images)
+    ]
+    if not times:
+        raise SystemExit("Run `learn --method EG` first: it sets the time limit.")
+    return statistics.median(times)
+
+
+def autoencoder(model):
+    """Return an autoencoder of tied weights, which renders the model's own message."""
+    import keras
+    import numpy as np
+    from keras import ops
+
+    class TiedAutoencoder(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.drmm = model
+
+        def call(self, images):
+            messages, switches = model.bottom_up(images)
+            return model.render_down(messages[-1], switches)[0]
+
+        def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs):
+            return ops.mean(ops.square(x - y_pred))
+
+        def render_message(self, images):
+            parts = np.split(images, len(images) // BATCH)
+            return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])
+
+    trained = TiedAutoencoder()
+    trained.compile(model.optimizer)
+    return trained
+
+
+def filters(options):
+    """Learn the first level alone from 60,000 images, and plot its templates."""
+    import keras
+
+    from keras_drmm import analysis
+
+    x, _ = training_images(60_000)
+    keras.utils.set_random_seed(options.seed)
+    model = build(algorithm(options.method), depth=1)
+    if options.method != "EG":
+        model.initialize(x[:1000], seed=options.seed)
+    start = time.perf_counter()
+    history = model.fit(
+        batches(x, seed=options.seed), epochs=options.epochs, verbose=2
+    ).history["loss"]
+    seconds = (time.perf_counter() - start) / len(history)
+    for epoch, loss in enumerate(history, start=1):
+        record(
+            options,
+            method=f"{options.method}, 1 level",
+            images=len(x),
+            seed=options.seed,
+            epoch=epoch,
+            seconds=seconds * epoch,
+            error=f"{loss:.6f}",
+        )
+    name = options.method.replace(" ", "_")
+    analysis.plot_filters(model, IMAGES / f"filters_{name}.png")
+
+
+def plot(options):
+    """Plot the error over the seconds, with a curve for each seed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    rows = recorded("learn")
+    for number, method in enumerate(METHODS):
+        seeds = {row["seed"] for row in rows if row["method"] == method}
+        for first, seed in enumerate(sorted(seeds)):
+            curve = [
+                (float(row["seconds"]), float(row["error"]))
+                for row in rows
+                if row["method"] == method and row["seed"] == seed
+            ]
+            axes.plot(
+                *zip(*curve, strict=True),
+                color=f"C{number}",
+                marker=".",
+                alpha=0.7,
+                label=None if first else method,
+            )
+    axes.set(
+        xlabel="seconds, one core",
+        ylabel="squared error a pixel, validation images",
+        yscale="log",
+    )
+    axes.legend()
+    figure.savefig(IMAGES / "em_error.png", dpi=120)
+
+
+def build(algorithm, depth=5):
+    """Return conv-small without batch normalisation, or its first levels."""
+    from keras_drmm import DRMM, EG, Level
+
+    levels = [
+        Level(32, 5, padding="full", pool_size=2),
+        Level(64, 3, padding="valid"),
+        Level(64, 3, padding="full", pool_size=2),
+        Level(128, 3, padding="valid"),
+        Level(10, 1),
+    ]
+    # The top level of all five has one channel for each class. With fewer levels the
+    # class templates need a value for each position.
+    is_whole = depth == len(levels)
+    model = DRMM(
+        levels[:depth],
+        num_classes=10,
+        input_shape=(28, 28, 1),
+        pooling="mean" if is_whole else None,
+        templates_initializer="identity" if is_whole else "glorot_uniform",
+    )
+    model.compile("adam", algorithm=algorithm or EG())
+    return model
+
+
+def algorithm(method, gram_divisor=8):
+    """Return the algorithm that a method's name stands for; it uses no labels."""
+    from keras_drmm import EG, HardEM, SoftEM
+
+    if method == "EG":
+        alone = {"cross_entropy": 0, "entropy": 0, "marginal_kl": 0}
+        return EG(reconstruction=1, nonnegativity=0, **alone)
+    settings = {"gram_divisor": gram_divisor, "step": 0.25}
+    if method == "hard EM":
+        return HardEM(**settings)
+    if method == "hard EM, mini-batches":
+        return HardEM(**{**settings, "step": 0.1}, batches_per_m_step=20)
+    return SoftEM(float(method.partition("=")[2]), **settings)
+
+
+def training_images(count, last=False):
+    """Return the first or last `count` training images and their labels."""
+    from keras_drmm import data
+
+    (x, y), _ = data.load("mnist")
+    part = slice(-count, None) if last else slice(count)
+    return data.to_unit_range(x[part]), y[part].astype("int32")
+
+
+def recorded(measure):
+    """Return the recorded rows of a measure."""
+    rows = results.read_rows("benchmark_em")
+    return [row for row in rows if row["measure"] == measure]
+
+
+def record(options, **values):
+    """Print a row and append it, unless the run is a short one."""
+    values["seconds"] = round(values["seconds"], 4)
+    print(values, flush=True)
+    row = dict.fromkeys(COLUMNS, "")
+    row |= {"measure": options.measure, **values, **options.origin}
+    if options.images >= 1000:
+        results.append_row(results.RESULTS / "benchmark_em.csv", row)
+
+
+MEASURES = {
+    "sweep": sweep,
+    "solve": solve,
+    "growth": growth,
+    "learn": learn,
+    "filters": filters,
+    "plot": plot,
+}
+
+
 def parse(arguments=None):
     """Read the command line."""
     parser = make_parser(__doc__, "seed", "backend")
-    parser.add_argument("measure", choices=("sweep", "solve", "growth", *LEARNING))
+    parser.add_argument("measure", choices=MEASURES)
     parser.add_argument("--method", choices=METHODS, default="hard EM")
     parser.add_argument(
         "--images",
@@ -243,7 +500,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

@@ -35,23 +35,9 @@ import sys
 import time
 
 from recipes.common import results
-from recipes.common.options import BACKENDS, make_parser
-from recipes.common.precision import has_unit
+from recipes.common.command import BACKENDS, keep_memory, make_parser
+from recipes.common.results import has_bfloat16_unit
 
-COLUMNS = (
-    "measure",
-    "backend",
-    "ours",
-    "stock",
-    "unit",
-    "ratio",
-    "goal",
-    "runs",
-    "machine",
-    "versions",
-    "commit",
-    "command",
-)
 # The highest ratio that is good enough.
 GOALS = {
     ("EG step", "tensorflow"): 1.9,
@@ -71,14 +57,13 @@ def main():
     """Measure in child processes, print and record."""
     options = parse()
     if options.child:
-        print(json.dumps(measure(options.runs)))
-        return
-    if options.peak:
-        print(json.dumps(peak_memory(options.peak)))
+        is_time = options.child == "time"
+        found = measure(options.runs) if is_time else peak_memory(options.child)
+        print(json.dumps(found))
         return
     backends = BACKENDS if options.backend == "all" else (options.backend,)
     origins = {backend: results.origin(backend) for backend in backends}
-    if not has_unit():
+    if not has_bfloat16_unit():
         print("This processor has no unit for bfloat16.")
     for backend in backends:
         for row in backend_rows(backend, options.runs):
@@ -86,7 +71,7 @@ def main():
             print((line + "  (goal {goal})" * bool(row["goal"])).format(**row))
             if not options.short:
                 path = results.RESULTS / "benchmark_steps.csv"
-                results.append_row(path, row | origins[backend], COLUMNS)
+                results.append_row(path, row | origins[backend])
 
 
 def parse(arguments=None):
@@ -95,9 +80,9 @@ def parse(arguments=None):
     parser.add_argument("--backend", choices=("all", *BACKENDS), default="all")
     parser.add_argument("--runs", type=int, default=7, help="for each measurement")
     parser.add_argument("--short", action="store_true", help="1 run, not recorded")
-    # For child processes.
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--peak", choices=("ours", "stock"), help=argparse.SUPPRESS)
+    # What a child process measures: times, or the memory of one of the models.
+    children = ("time", "ours", "stock")
+    parser.add_argument("--child", choices=children, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.short:
         options.runs = 1
@@ -106,8 +91,8 @@ def parse(arguments=None):
 
 def backend_rows(backend, runs):
     """Return all rows of a backend."""
-    measured = child(backend, "--child", f"--runs={runs}")
-    peaks = [child(backend, f"--peak={which}") for which in ("ours", "stock")]
+    measured = child(backend, "time", runs)
+    peaks = [child(backend, which, runs) for which in ("ours", "stock")]
     rows = [
         *measured["rows"],
         compared("peak memory", backend, peaks, "MiB", 1),
@@ -116,10 +101,11 @@ def backend_rows(backend, runs):
     return [row | {"versions": measured["versions"]} for row in rows]
 
 
-def child(backend, *arguments):
-    """Return the result of a child process of this program on a backend."""
+def child(backend, what, runs):
+    """Return what a child process of this program measures on a backend."""
+    command = [sys.executable, "-m", "recipes.benchmark_steps"]
     done = subprocess.run(
-        [sys.executable, "-m", "recipes.benchmark_steps", *arguments],
+        [*command, f"--child={what}", f"--runs={runs}"],
         cwd=results.PROJECT,
         env=environment(backend),
         check=True,
@@ -178,9 +164,18 @@ def compared(measure, backend, values, unit, runs):
     }
 
 
-def milliseconds(seconds):
-    """Return seconds as milliseconds."""
-    return [1000 * value for value in seconds]
+def compared_times(measure, backend, functions, runs, calls=1):
+    """Return the row that compares the times of two functions, (ours, stock).
+
+    Args:
+        measure: name of the row.
+        backend: likewise.
+        functions: see `alternate`.
+        runs: how often each function is called in turn.
+        calls: the number of seconds that a function returns.
+    """
+    milliseconds = [1000 * value for value in alternate(functions, runs)]
+    return compared(measure, backend, milliseconds, "ms", runs * calls)
 
 
 def import_time(backend, runs):
@@ -197,8 +192,8 @@ def import_time(backend, runs):
             )
         )
 
-    seconds = alternate([importing("keras_drmm"), importing("keras")], runs)
-    return compared("import", backend, milliseconds(seconds), "ms", runs)
+    functions = [importing("keras_drmm"), importing("keras")]
+    return compared_times("import", backend, functions, runs)
 
 
 def measure(runs):
@@ -211,32 +206,28 @@ def measure(runs):
     model = zoo.drmm_conv_small()
     convnet = baselines.convnet(model)
     zoo_algorithm = model.algorithm
-    step_runs = runs * (STEPS - 1)
+
+    def steps(name, *models):
+        functions = [training(v) for v in models]
+        return compared_times(name, backend, functions, runs, calls=STEPS - 1)
 
     compile_model(model, EG())
-    steps = [training(model), training(convnet), timed(gemm(), STEPS - 1)]
-    *seconds, gemm_seconds = alternate(steps, runs)
-    rows = [compared("EG step", backend, milliseconds(seconds), "ms", step_runs)]
-    rates = [
-        convolution_flops(model, BATCH) / seconds[0] / 1e9,
-        2 * GEMM_SIZE**3 / gemm_seconds / 1e9,
-    ]
-    rows.append(compared("convolutions / GEMM", backend, rates, "GFLOP/s", step_runs))
+    rows = [steps("EG step", model, convnet)]
+    seconds = alternate([training(model), timed(gemm(), STEPS - 1)], runs)
+    operations = convolution_flops(model, BATCH), 2 * GEMM_SIZE**3
+    rates = [n / s / 1e9 for n, s in zip(operations, seconds, strict=True)]
+    count = runs * (STEPS - 1)
+    rows.append(compared("convolutions / GEMM", backend, rates, "GFLOP/s", count))
 
     compile_model(model, zoo_algorithm)
-    seconds = alternate([training(model), training(convnet)], runs)
-    rows.append(
-        compared("EG step, zoo", backend, milliseconds(seconds), "ms", step_runs)
-    )
-    if has_unit():
-        seconds = alternate([training(v) for v in bfloat16_models()], runs)
-        values = milliseconds(seconds)
-        rows.append(compared("EG step, bfloat16", backend, values, "ms", step_runs))
+    rows.append(steps("EG step, zoo", model, convnet))
+    if has_bfloat16_unit():
+        rows.append(steps("EG step, bfloat16", *bfloat16_models()))
 
     # Some calls of `predict` ran at half the speed of others, for either model, so more
     # calls are needed for a stable median.
-    seconds = alternate([predicting(model), predicting(convnet)], 5 * runs)
-    rows.append(compared("predict", backend, milliseconds(seconds), "ms", 5 * runs))
+    functions = [predicting(model), predicting(convnet)]
+    rows.append(compared_times("predict", backend, functions, 5 * runs))
     rows.append(pooling(runs, backend))
     library = importlib.import_module(backend)
     versions = f"keras {keras.__version__}, {backend} {library.__version__}"
@@ -348,10 +339,8 @@ def pooling(runs, backend):
         lambda u: ops.sum(switch(u)[0] * upstream),
         lambda u: ops.sum(stock(relu(u)) * upstream),
     )
-    seconds = alternate(
-        [timed(value_and_gradient(loss, u, backend)) for loss in losses], 10 * runs
-    )
-    return compared("SwitchMaxPool", backend, milliseconds(seconds), "ms", 10 * runs)
+    functions = [timed(value_and_gradient(loss, u, backend)) for loss in losses]
+    return compared_times("SwitchMaxPool", backend, functions, 10 * runs)
 
 
 def value_and_gradient(loss, u, backend):
@@ -414,7 +403,5 @@ def gemm():
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

@@ -15,12 +15,11 @@ The test set is read once, at the end. Rows go to `recipes/results/em_mnist.csv`
 `--short` learns one sweep over 1,000 images, a check in seconds, and records nothing.
 """
 
-import os
 import time
 
 from recipes.common import results
-from recipes.common.measure import VALIDATION_IMAGES, error
-from recipes.common.options import make_parser
+from recipes.common.command import choose_backend, keep_memory, make_parser
+from recipes.common.measure import VALIDATION_IMAGES, batches, error
 
 NAMING_LABELS = 100
 
@@ -28,12 +27,11 @@ NAMING_LABELS = 100
 def main():
     """Learn, name the classes, measure and record."""
     options = parse()
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
     import numpy as np
 
     from keras_drmm import HardEM, data
-    from recipes.em_benchmark.setup import batches
 
     origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)
@@ -64,9 +62,7 @@ def main():
         "validation_error": error(named, data.to_unit_range(x[held_out]), y[held_out]),
         "test_error": error(named, data.to_unit_range(x_test), y_test),
     }
-    print(row)
-    if not options.short:
-        results.append_row(results.RESULTS / "em_mnist.csv", row)
+    results.record("em_mnist", row, not options.short)
 
 
 class Named:
@@ -127,7 +123,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

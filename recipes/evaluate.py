@@ -8,11 +8,10 @@ from in float32, and prints the error in percent next to that on the card: 2.33 
 points. It takes seconds on one core.
 """
 
-import os
 import sys
 
-from recipes.common import presets
 from recipes.common.measure import error
+from recipes.tables import presets
 
 # Percentage points. Backends round differently, which may change the class of one or
 # two images of 10,000.
@@ -22,14 +21,10 @@ TOLERANCE = 0.02
 def main(arguments=None):
     """Evaluate, print and return the exit status."""
     options = parse(arguments)
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
-    import keras
-
+    card, model = presets.load(options, ("test_error",))
+    # Imports Keras, so it comes after the choice of a backend.
     from keras_drmm import data
 
-    keras.config.set_dtype_policy("float32")
-    card, model = presets.load(options.preset, ("test_error",))
     _, (x, y) = presets.load_data(card, options.data_dir)
     found = error(model, data.to_unit_range(x), y.reshape(-1))
     expected = card["test_error"]

@@ -33,11 +33,11 @@ faster if other programs keep the cores busy, as its matrix products are small.
 nothing.
 """
 
-import os
 import time
 
-from recipes.common import mnist, results
-from recipes.common.options import make_parser
+from recipes.common import results
+from recipes.common.command import choose_backend, keep_memory, make_parser
+from recipes.common.measure import load_mnist
 
 EPOCHS = 10
 
@@ -45,13 +45,12 @@ EPOCHS = 10
 def main():
     """Train all models, report and record."""
     options = parse()
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
 
     origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)
-    training, validation, test = mnist.load(options.labels, options.draw, options.short)
+    training, validation, test = load_mnist(options.labels, options.draw, options.short)
     images, labels = training
     trained = [
         (setting, name, model, train(model, images, labels))
@@ -60,7 +59,6 @@ def main():
 
     # The test images are used here, for the first and only time.
     for setting, name, model, seconds in trained:
-        validation_error, _ = measure(model, *validation)
         test_error, predict_seconds = measure(model, *test)
         nodes, leaves = sizes(model)
         row = {
@@ -73,20 +71,13 @@ def main():
             "epochs": EPOCHS if hasattr(model, "infer") else "",
             "seconds": round(seconds, 2),
             **origin,
-            "validation_error": validation_error,
+            "validation_error": measure(model, *validation)[0],
             "test_error": test_error,
             "nodes": nodes,
             "leaves": leaves,
             "predict_seconds": round(predict_seconds, 2),
         }
-        print(
-            f"{test_error:6.2f} %  {name}, {setting}: validation {validation_error} %, "
-            f"{leaves} leaves, fit {seconds:.1f} s, predict {predict_seconds:.1f} s"
-        )
-        if not options.short:
-            columns = (*results.COLUMNS, "nodes", "leaves", "predict_seconds")
-            path = results.RESULTS / "evolutionary_mnist.csv"
-            results.append_row(path, row, columns)
+        results.record("evolutionary_mnist", row, not options.short)
 
 
 def models(options):
@@ -178,7 +169,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

@@ -16,10 +16,9 @@ that was stopped goes on after its last whole epoch when it is started again.
 `--short` trains for one epoch, at most 3 minutes on 2 cores.
 """
 
-import os
 from pathlib import Path
 
-from recipes.common.options import make_parser
+from recipes.common.command import choose_backend, keep_memory, make_parser
 from recipes.common.results import RUNS
 
 # Fewer than in the tables, so that the demonstration takes minutes.
@@ -29,8 +28,7 @@ EPOCHS = 3
 def main():
     """Train both models, plot pictures and print the errors."""
     options = parse()
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
 
     from keras_drmm import data
@@ -85,7 +83,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

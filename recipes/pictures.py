@@ -7,10 +7,8 @@ to `docs/images`. The images shown are training images whose labels the preset d
 see and which validated its run. It takes half a minute on one core.
 """
 
-import os
-
-from recipes.common import presets
 from recipes.common.results import IMAGES
+from recipes.tables import presets
 
 # The number of validation images that are classified and rendered.
 COUNT = 500
@@ -19,15 +17,8 @@ COUNT = 500
 def main(arguments=None):
     """Plot a preset's pictures."""
     options = parse(arguments)
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
-    import keras
-
-    from recipes.tables.preset_training import load_training
-
-    keras.config.set_dtype_policy("float32")
-    card, model = presets.load(options.preset, ("labels", "draw"))
-    _, _, dataset = load_training(card, model, options.data_dir)
+    card, model = presets.load(options, ("labels", "draw"))
+    _, _, dataset = presets.load_training(card, model, options.data_dir)
     plot(model, dataset, IMAGES)
 
 

@@ -19,8 +19,8 @@ from numbers import Real
 from pathlib import Path
 from statistics import mean, stdev
 
-from recipes.common.options import make_parser
-from recipes.common.results import PROJECT
+from recipes.common.command import make_parser
+from recipes.common.results import PROJECT, read_rows
 
 LICENCES = {
     "mnist": "CC BY-SA 3.0 (LeCun, Cortes and Burges)",
@@ -74,7 +74,7 @@ def publish(run, folder):
         ValueError: the run has no row, or its model is not one of the zoo.
     """
     from keras_drmm import zoo
-    from keras_drmm.zoo.functions import FUNCTIONS
+    from keras_drmm.zoo.zoo_model import FUNCTIONS
     from recipes.tables import training
     from recipes.tables.cells import Cell
 
@@ -102,9 +102,8 @@ def publish(run, folder):
     }
     if row["validation_error"] == "":
         card["validation_error"] = None
-    check(card)
     # A better run replaces the preset; git keeps the earlier one.
-    zoo.save_to_preset(folder, model, ordered(card), overwrite=True)
+    zoo.save_to_preset(folder, model, checked(card), overwrite=True)
     write_readme(folder)
     return folder
 
@@ -123,8 +122,7 @@ def refresh():
     for preset in map(Preset, zoo.presets()):
         card = {k: v for k, v in preset.metadata.items() if k not in OWN}
         card |= entries(recorded(preset.function, card))
-        check(card)
-        cards[preset.folder] = ordered(card)
+        cards[preset.folder] = checked(card)
     for folder, card in cards.items():
         rewrite_card(folder, card)
         write_readme(folder)
@@ -142,12 +140,10 @@ def recorded(model, run):
     Raises:
         ValueError: the run has no row.
     """
-    from recipes.reporting import records
-
     wanted = {"model": model}
     for name in OF_RUN:
         wanted[name] = "" if run[name] is None else str(run[name])
-    for row in records.rows("tables"):
+    for row in read_rows("tables"):
         if wanted.items() <= row.items():
             return row
     raise ValueError(
@@ -163,12 +159,12 @@ def entries(row):
     Args:
         row: the run's row of `tables.csv`.
     """
-    from recipes.reporting.records import cell_of, grouped, rows, settings_of
+    from recipes.reporting.records import cell_of, grouped, settings_of
 
     def experiment(row):
         return cell_of(row), settings_of(row)
 
-    draws = dict(grouped(rows("tables"), experiment))[experiment(row)]
+    draws = dict(grouped(read_rows("tables"), experiment))[experiment(row)]
     errors = [float(v["test_error"]) for v in draws]
     return {
         "setting": row["setting"],
@@ -192,8 +188,12 @@ def choice(row, draws):
     return f"the run of least validation error among {len(draws)} draws"
 
 
-def check(card):
-    """Raise a ValueError unless a card has all its entries, of the right types."""
+def checked(card):
+    """Return a card with its entries in the order of `FIELDS`.
+
+    Raises:
+        ValueError: an entry is missing, too many or of the wrong type.
+    """
     if set(card) != set(FIELDS):
         raise ValueError(
             f"A card has the entries {', '.join(FIELDS)}; these differ: "
@@ -205,10 +205,6 @@ def check(card):
     for name in NUMBERS:
         if name not in absent and not isinstance(card[name], Real):
             raise ValueError(f"{name!r} must be a number, got {card[name]!r}.")
-
-
-def ordered(card):
-    """Return a card with its entries in the order of `FIELDS`."""
     return {field: card[field] for field in FIELDS}
 
 
@@ -223,56 +219,18 @@ def write_readme(folder):
 
 def readme(preset):
     """Return the model card of a `Preset` as Markdown text."""
-    m = preset.metadata
+    card = preset.metadata
     height, width, channels = preset.arguments["input_shape"]
-    return f"""# {m["name"]}
-
-`keras_drmm.zoo.{preset.function}` with weights trained on {m["labels"]} labels of \
-`{m["data"]}`.
-
-| | |
-|---|---|
-| test error of this file | {m["test_error"]:.2f} % |
-| test error over draws of labels | {spread(m)} |
-| validation error of this file | {validation(m)} |
-| chosen | {m["chosen"]} |
-| setting | {m["setting"]} |
-| objective | {m["objective"]} |
-| data | `{m["data"]}`, {m["labels"]} labels, draw {m["draw"]} |
-| command | `{command(m)}` |
-| commit | {m["commit"]} |
-| seed | {m["seed"]} |
-| time | {m["seconds"]:.0f} s |
-| machine | {m["machine"]} |
-| backend | {m["backend"]}, Keras {m["keras"]} |
-
-## Load
-
-```python
-import keras_drmm
-
-model = keras_drmm.zoo.from_preset("{m["name"]}")
-logits = model.predict(keras_drmm.data.to_unit_range(images))
-```
-
-## Measure the test error again
-
-```sh
-python -m recipes.evaluate --preset {m["name"]}
-```
-
-## Limits
-
-- Images are {height}x{width}x{channels} floats in [0, 1] and must be like those of \
-`{m["data"]}` in size, position, ink and background. Others get a class all the same.
-- It knows {preset.arguments["num_classes"]} classes and has none for "something else".
-- The test error is that of this file on the test images of `{m["data"]}`. Other draws \
-of labels give other errors, as the table shows.
-
-## Licence
-
-The data: {m["data_licence"]}.
-"""
+    text = (PROJECT / "recipes" / "model_card.md").read_text("utf-8")
+    described = {
+        "function": preset.function,
+        "spread": spread(card),
+        "validation": validation(card),
+        "command": command(card),
+        "image": f"{height}x{width}x{channels}",
+        "num_classes": preset.arguments["num_classes"],
+    }
+    return text.format(**{**card, **described})
 
 
 def command(card):

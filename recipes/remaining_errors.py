@@ -12,12 +12,12 @@ with the highest posterior, below labelled images of the first confusion's class
 Nothing is selected by these errors, and no test image is read.
 """
 
-import os
 import time
 from collections import Counter
 
-from recipes.common import presets, results
+from recipes.common import results
 from recipes.common.results import IMAGES
+from recipes.tables import presets
 
 CONFUSIONS, COLUMNS = 3, 12
 
@@ -26,17 +26,14 @@ def main(arguments=None):
     """Measure, plot and record."""
     options = parse(arguments)
     origin = results.origin(options.backend)
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    card, model = presets.load(options, ("labels", "draw"))
+    # Import Keras, so they come after the choice of a backend.
     import keras
 
     from keras_drmm import data
-    from recipes.tables.preset_training import load_training
 
     start = time.perf_counter()
-    keras.config.set_dtype_policy("float32")
-    card, model = presets.load(options.preset, ("labels", "draw"))
-    x, y, dataset = load_training(card, model, options.data_dir)
+    x, y, dataset = presets.load_training(card, model, options.data_dir)
     shown = dataset.shown_labels
     images, labels = data.to_unit_range(x[shown < 0]), y[shown < 0]
     logits = model.predict(images, batch_size=500, verbose=0)
@@ -58,9 +55,8 @@ def main(arguments=None):
         "seconds": round(time.perf_counter() - start),
         **origin,
     }
-    print(row)
     # Comes last, so that a failed picture leaves no row.
-    results.append_row(results.RESULTS / "remaining_errors.csv", row, tuple(row))
+    results.record("remaining_errors", row)
 
 
 def measure(posterior, labels):

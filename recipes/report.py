@@ -6,21 +6,21 @@ Reads `recipes/results/*.csv` and writes the table of README.md, docs/results.md
 docs/results_log.md and their pictures in docs/images. Seconds on one core.
 """
 
-from recipes.common.results import PROJECT
-from recipes.reporting import figures, log, page, readme
-from recipes.reporting.records import last_settings, rows
+from recipes.common.results import PROJECT, read_rows
+from recipes.reporting import figures, pages, readme
+from recipes.reporting.records import last_settings
 
 
 def main():
     """Write README's results, both pages and the pictures."""
     docs = PROJECT / "docs"
     readme.write(PROJECT / "README.md")
-    (docs / "results.md").write_text(page.page())
-    (docs / "results_log.md").write_text(log.page())
-    found = rows("tables"), rows("paper")
+    (docs / "results.md").write_text(pages.results())
+    (docs / "results_log.md").write_text(pages.log())
+    found = read_rows("tables"), read_rows("paper")
     table = readme.table(*found)
     runs = last_settings(found[0])
-    figures.write(runs, found[1], rows("epochs"), table, docs / "images")
+    figures.write(runs, found[1], read_rows("epochs"), table, docs / "images")
 
 
 if __name__ == "__main__":

@@ -15,20 +15,18 @@ row to `recipes/results/rmm_mnist.csv`. `--short` learns 3 sweeps over 2,000 ima
 check in seconds, and records nothing.
 """
 
-import os
 import time
 from pathlib import Path
 
-from recipes.common import mnist, results
-from recipes.common.measure import error
-from recipes.common.options import make_parser
+from recipes.common import results
+from recipes.common.command import choose_backend, keep_memory, make_parser
+from recipes.common.measure import error, load_mnist
 
 
 def main():
     """Train, report and record."""
     options = parse()
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
     import numpy as np
 
@@ -36,7 +34,7 @@ def main():
 
     origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)
-    training, validation, (x_test, y_test) = mnist.load(
+    training, validation, (x_test, y_test) = load_mnist(
         options.labels, options.draw, options.short
     )
     images, labels = training
@@ -67,9 +65,7 @@ def main():
             float(model.log_prob(x_test, batch_size=1000).mean()), 2
         ),
     }
-    print(row)
-    if not options.short:
-        results.append_row(results.RESULTS / "rmm_mnist.csv", row, tuple(row))
+    results.record("rmm_mnist", row, not options.short)
 
 
 def parse(arguments=None):
@@ -91,7 +87,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

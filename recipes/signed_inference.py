@@ -15,11 +15,10 @@ fewer than 1,000 models are not recorded.
 """
 
 import itertools
-import os
 import time
 
 from recipes.common import results
-from recipes.common.options import make_parser
+from recipes.common.command import choose_backend, make_parser
 
 CLASSES = 3
 ALTERNATIONS = (0, 1, 2, 3)
@@ -57,7 +56,7 @@ ARCHITECTURES = {
 def main():
     """Measure every architecture and record a row for each."""
     options = parse()
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     origin = results.origin(options.backend)
     for name, (image_shape, levels) in ARCHITECTURES.items():
         start = time.perf_counter()
@@ -74,10 +73,7 @@ def main():
             "seconds": round(time.perf_counter() - start),
             **origin,
         }
-        print(row)
-        if options.models >= 1000:
-            path = results.RESULTS / "signed_inference.csv"
-            results.append_row(path, row, tuple(row))
+        results.record("signed_inference", row, options.models >= 1000)
 
 
 def measure(image_shape, levels, models, seed):

@@ -45,14 +45,16 @@ Table 4 needs keras-drmm[tensorflow], or a `--data-dir` that has cifar10.npz.
 
 import hashlib
 import json
-import os
 import re
-from dataclasses import replace
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from recipes.common import measure, results
+from recipes.common.command import choose_backend, keep_memory
 from recipes.common.results import RUNS
 from recipes.tables import options as table_options
+from recipes.tables import training
 from recipes.tables.cells import SEMI_SUPERVISED, Cell
 
 
@@ -74,12 +76,10 @@ def parse(arguments=None):
 
 def run(cell, options):
     """Train a cell's model and record its row."""
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
 
     from keras_drmm import data
-    from recipes.tables import second_network, training
 
     folder = options.output or RUNS / name_of(cell, options)
     finished = folder / "finished.json"
@@ -99,7 +99,7 @@ def run(cell, options):
     folder.mkdir(parents=True, exist_ok=True)
     seconds = 0.0
     if cell.has_first_network:
-        dataset, seconds = second_network.make_dataset(cell, x, scored, folder, options)
+        dataset, seconds = label_by_first_network(cell, x, scored, folder, options)
     epochs = options.epochs or training.default_epochs(cell)
     image_shape, steps = dataset[0][0].shape[1:], epochs * len(dataset)
     model = training.make_model(cell, steps, image_shape)
@@ -117,11 +117,7 @@ def run(cell, options):
     trained.set_weights(model.get_weights())
     trained.save_weights(folder / "model.weights.h5")
     row = {
-        "table": cell.table,
-        "setting": cell.setting,
-        "model": cell.model,
-        "labels": cell.labels,
-        "draw": cell.draw,
+        **asdict(cell),
         "seed": options.seed,
         "epochs": epochs,
         "seconds": round(seconds),
@@ -132,19 +128,55 @@ def run(cell, options):
         "objective": training.objective_of(trained),
         "settings": training.settings_json(cell, trained, epochs, options.dtype),
     }
+    results.record("tables", row, not options.short)
     if not options.short:
-        results.append_row(results.RESULTS / "tables.csv", row, results.TABLE_COLUMNS)
         training.record_epochs(cell, options.seed, epochs, folder, before)
     # `publish_preset` makes a model of these.
     made = {"steps": steps, "image_shape": image_shape}
     finished.write_text(json.dumps({**row, **made}, indent=2) + "\n")
-    print(row)
+
+
+def label_by_first_network(cell, x, first, folder, options):
+    """Train a first network as `semi-supervised` and let it label all images.
+
+    Args:
+        cell: of the setting `semi-supervised, second network`.
+        x: training images, uint8.
+        first: the data set that the first network learns from.
+        folder: of the run. Labels and seconds are kept there, in case it is stopped.
+        options: of the command line.
+
+    Returns:
+        (the batches of the second network, seconds).
+    """
+    import keras
+    import numpy as np
+
+    from keras_drmm import data
+    from keras_drmm.learning import neighbour_labels
+
+    labels, timed = folder / "labels.npy", folder / "first_seconds.txt"
+    if not timed.exists():
+        cell = replace(cell, setting=SEMI_SUPERVISED)
+        epochs = 1 if options.short else training.default_epochs(cell)
+        model = training.make_model(cell, epochs * len(first), first[0][0].shape[1:])
+        seconds = training.train(
+            model, first, epochs, folder / "first", options.backend
+        )
+        start = time.perf_counter()
+        images = data.to_unit_range(x)
+        np.save(labels, neighbour_labels(model, images, first.shown_labels))
+        seconds += time.perf_counter() - start
+        timed.write_text(str(seconds))
+    # Training the first network consumed random numbers; a run that goes on after it
+    # does not.
+    keras.utils.set_random_seed(options.seed + 1)
+    second = data.semi_supervised(x, np.load(labels), None, seed=cell.draw)
+    return second, float(timed.read_text())
 
 
 def name_of(cell, options):
     """Return the name of a run's folder; runs that differ have different names."""
-    from recipes.tables import training
-
     networks = [cell]
     # The cell's default may change, so the number of epochs is always in the name.
     epochs = [options.epochs or training.default_epochs(cell)]
@@ -163,7 +195,5 @@ def name_of(cell, options):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

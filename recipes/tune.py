@@ -22,41 +22,22 @@ With `--images` it uses the first training images alone, at most a quarter of th
 validation, and its rows stay in `runs/`: the last command is a check in seconds.
 """
 
-import os
 import time
 
 from recipes.common import measure, results
-from recipes.common.options import make_parser
+from recipes.common.command import choose_backend, keep_memory, make_parser
 
 TUNERS = {
     "random": "RandomSearch",
     "bayesian": "BayesianOptimization",
     "hyperband": "Hyperband",
 }
-COLUMNS = (
-    "model",
-    "labels",
-    "draw",
-    "images",
-    "tuner",
-    "seed",
-    "epochs",
-    "settings",
-    "seconds",
-    "dtype",
-    "machine",
-    "backend",
-    "commit",
-    "command",
-    "validation_error",
-)
 
 
 def main():
     """Search, and print the best trials."""
     options = parse()
-    # Keras reads the backend when it is imported.
-    os.environ["KERAS_BACKEND"] = options.backend
+    choose_backend(options.backend)
     import keras
 
     from keras_drmm import data
@@ -101,16 +82,9 @@ def search(x, y, options, **arguments):
         seed=options.seed,
         **arguments,
     )
-    run = {
-        "model": options.model,
-        "labels": options.labels,
-        "draw": options.draw,
-        "images": len(x),
-        "tuner": options.tuner,
-        "seed": options.seed,
-        "dtype": options.dtype,
-        **results.origin(options.backend),
-    }
+    names = "model", "labels", "draw", "tuner", "seed", "dtype"
+    run = {name: getattr(options, name) for name in names}
+    run |= {"images": len(x), **results.origin(options.backend)}
     hypermodel.fit = recorded(hypermodel.fit, options.output, run)
     limits = {"max_trials": options.trials}
     if options.tuner == "hyperband":
@@ -144,7 +118,7 @@ def recorded(fit, path, run):
             "seconds": round(time.perf_counter() - start, 1),
             "validation_error": round(error, 2),
         }
-        results.append_row(path, row, COLUMNS)
+        results.append_row(path, row)
         return error
 
     return timed
@@ -203,7 +177,5 @@ def parse(arguments=None):
 
 
 if __name__ == "__main__":
-    from recipes.common.allocator import keep_memory
-
     keep_memory()
     main()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import keras_drmm
-from keras_drmm.zoo.functions import FUNCTIONS
+from keras_drmm.zoo.zoo_model import FUNCTIONS
 
 pytestmark = pytest.mark.once
 

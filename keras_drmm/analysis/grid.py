@@ -1,4 +1,6 @@
-"""A grid of small pictures whose rows have names."""
+"""A grid of small pictures whose rows have names, and the choice of its images."""
+
+import numpy as np
 
 
 def save_grid(rows, pixel_range, path):
@@ -31,3 +33,20 @@ def save_grid(rows, pixel_range, path):
             axis.set_yticks([])
     figure.tight_layout(pad=0.3)
     figure.savefig(path, dpi=120)
+
+
+def first_of_each_class(labels, num_classes):
+    """Return the index of the first image of each class.
+
+    Args:
+        labels: integers (N,).
+        num_classes: number of classes.
+
+    Raises:
+        ValueError: a class has no image.
+    """
+    classes = np.arange(num_classes)
+    missing = np.setdiff1d(classes, labels)
+    if len(missing):
+        raise ValueError(f"There is no image of the classes {missing.tolist()}.")
+    return [int(np.argmax(labels == c)) for c in classes]

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from keras_drmm.analysis.classes import first_of_each_class
-from keras_drmm.analysis.grid import save_grid
+from keras_drmm.analysis.grid import first_of_each_class, save_grid
 
 
 def plot_nuisance_transfer(model, images, labels, path):

@@ -2,7 +2,9 @@
 
 import math
 
+from keras_drmm.layers import Level
 from keras_drmm.layers.arguments import check_keywords
+from keras_drmm.layers.level import standardize_levels
 from keras_drmm.models import checks
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.trainer import Trainer
@@ -16,8 +18,8 @@ class Baseline(Learner):
     - `classify(images, training)`, which returns logits,
     - `passes(images, training)`, which returns what the objective needs, including
       `logits`,
-    - `terms(outputs, labels, sample_weight)`, which returns the unweighted terms of the objective by
-      name: (value, weight of the rows that it is about).
+    - `terms(outputs, labels, sample_weight)`, which returns the unweighted terms of the
+      objective by name: (value, weight of the rows that it is about).
 
     Args:
         weights_of_terms: {name of a term: its weight}. Terms with weight 0 are left
@@ -104,3 +106,13 @@ class BaselineTrainer(Trainer):
 
     def end_step(self):
         self.model.count_step()
+
+
+def copy_levels(levels):
+    """Return new levels of the same configuration, with weights of their own.
+
+    Raises:
+        ValueError: `levels` is empty or holds something other than a `Level`.
+    """
+    levels = standardize_levels(levels)
+    return [Level.from_config(level.get_config()) for level in levels]

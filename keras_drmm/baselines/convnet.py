@@ -31,8 +31,9 @@ def convnet(model, training_steps=None):
     """
     check_model(model, "model", DRMM)
     stock = model.to_convnet()
+    rate = 2e-3 if training_steps is None else cosine_decay(2e-3, training_steps)
     stock.compile(
-        keras.optimizers.Adam(cosine_decay(2e-3, training_steps)),
+        keras.optimizers.Adam(rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=resolve_jit("auto"),

@@ -3,28 +3,22 @@
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import layers, ops
 
-from keras_drmm.baselines.baseline import Baseline
-from keras_drmm.baselines.denoising import Denoising
-from keras_drmm.baselines.levels import (
-    copy_levels,
-    deserialize_levels,
-    serialize_levels,
-)
-from keras_drmm.baselines.noisy_stage import (
-    EPSILON,
-    NoisyStage,
-    normalisation,
-    normalise,
-)
+from keras_drmm.baselines.baseline import Baseline, copy_levels
+from keras_drmm.layers import FusedBatchNormalization
 from keras_drmm.layers.arguments import (
     standardize_input_shape,
     standardize_integer,
     standardize_number,
 )
 from keras_drmm.layers.deprecation import reordered_arguments
+from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
 from keras_drmm.learning import terms
+
+# Added to variances. The published 1e-10 is below float32's precision.
+EPSILON = 1e-5
 
 
 class CleanAndNoisy(NamedTuple):
@@ -111,7 +105,7 @@ class Ladder(Baseline):
         self.noise = standardize_number(noise, "noise", least=0)
         self.denoising = denoising
         # Only the convolutions of the levels are used.
-        self.level_configs = serialize_levels(levels)
+        self.level_configs = keras.saving.serialize_keras_object(levels)
         self.seed_generator = keras.random.SeedGenerator()
         self.stages = []
         shape = (None, *self.image_shape)
@@ -124,8 +118,8 @@ class Ladder(Baseline):
         self.dense = layers.Dense(
             self.num_classes, use_bias=False, dtype=precision, name="top"
         )
-        self.normalisation = normalisation(-1, False, precision)
-        self.denoise = Denoising(dtype=precision, name="denoise")
+        self.normalisation = _normalisation(-1, False, precision)
+        self.denoise = _Denoising(dtype=precision, name="denoise")
         self.dense.build(shape)
         top = (None, self.num_classes)
         self.normalisation.build(top)
@@ -169,12 +163,12 @@ class Ladder(Baseline):
         z = noisy = self.normalisation(match, training=training)
         if training:
             mean, variance = ops.moments(match, axes=[0])
-            noisy = self.corrupt(normalise(self.match_noisy(images)))
+            noisy = self.corrupt(_normalise(self.match_noisy(images)))
         else:
             mean = self.normalisation.moving_mean
             variance = self.normalisation.moving_variance
         logits = self.logits(noisy)
-        estimate = self.denoise(noisy, normalise(ops.softmax(logits)))
+        estimate = self.denoise(noisy, _normalise(ops.softmax(logits)))
         denoised = (estimate - mean) / ops.sqrt(variance + EPSILON)
         return CleanAndNoisy(logits, z, noisy, denoised)
 
@@ -199,7 +193,8 @@ class Ladder(Baseline):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**deserialize_levels(config))
+        levels = keras.saving.deserialize_keras_object(config["levels"])
+        return cls(**{**config, "levels": levels})
 
 
 def _stages(levels, dtype):
@@ -212,13 +207,139 @@ def _stages(levels, dtype):
             )
         data_format, cell = level.data_format, level.pool.pool_size
         axis = level.conv.channel_axis
-        yield NoisyStage(
+        yield _NoisyStage(
             level.conv, axis, rectify=True, dtype=dtype, name=f"level_{number}"
         )
         if cell != (1, 1):
             pool = layers.MaxPooling2D(
                 cell, padding="same", data_format=data_format, dtype=dtype
             )
-            yield NoisyStage(pool, axis, dtype=dtype, name=f"pool_{number}")
+            yield _NoisyStage(pool, axis, dtype=dtype, name=f"pool_{number}")
     mean = layers.GlobalAveragePooling2D(data_format=data_format, dtype=dtype)
-    yield NoisyStage(mean, 1, dtype=dtype, name="mean")
+    yield _NoisyStage(mean, 1, dtype=dtype, name="mean")
+
+
+class _NoisyStage(keras.layers.Layer):
+    r"""An operation f and a normalisation N over the batch, with or without noise n.
+
+    $$h' = \phi(\mathrm{N}(f(h)) + n + \beta)$$
+
+    φ is the ReLU and β is learned if `rectify`; otherwise φ is the identity and β is 0.
+    The noise is n ~ N(0, σ²).
+
+    Args:
+        operation: f, a Keras layer without bias.
+        channel_axis: axis of f(h) whose entries are normalised separately.
+        rectify: whether the stage has β and φ.
+        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+
+    Shapes:
+        as those of `operation`.
+
+    Example:
+
+    >>> stage = _NoisyStage(keras.layers.MaxPooling2D(2), channel_axis=3)
+    >>> tuple(stage(np.ones((2, 4, 4, 3), "float32")).shape)
+    (2, 2, 2, 3)
+
+    Source: Rasmus et al. (2015), arXiv:1507.02672, Algorithm 1.
+    """
+
+    def __init__(self, operation, channel_axis, rectify=False, **kwargs):
+        super().__init__(**kwargs)
+        self.operation = operation
+        self.rectify = rectify
+        self.normalisation = _normalisation(channel_axis, rectify, self.dtype_policy)
+
+    def build(self, input_shape):
+        self.operation.build(input_shape)
+        self.normalisation.build(self.compute_output_shape(input_shape))
+
+    def call(self, h, training=False):
+        h = self.normalisation(self.operation(h), training=training)
+        return ops.relu(h) if self.rectify else h
+
+    def noisy(self, h, corrupt):
+        """Return h' of a training batch, with noise.
+
+        The running statistics are left alone, because they are those of the clean pass.
+
+        Args:
+            h: input of the stage.
+            corrupt: function that adds the noise n.
+        """
+        with keep_running_statistics([self.normalisation]):
+            z = corrupt(self.normalisation(self.operation(h), training=True))
+        return ops.relu(z) if self.rectify else z
+
+    def compute_output_shape(self, input_shape):
+        return self.operation.compute_output_shape(input_shape)
+
+
+def _normalisation(channel_axis, center, dtype):
+    """Return N as a layer that keeps running statistics, as in the published code."""
+    return FusedBatchNormalization(
+        channel_axis,
+        momentum=0.9,
+        epsilon=EPSILON,
+        center=center,
+        scale=False,
+        dtype=dtype,
+        name="normalisation",
+    )
+
+
+def _normalise(u):
+    """Return N(u), (B, K): u with mean 0 and variance 1 over the batch."""
+    mean, variance = ops.moments(u, axes=[0], keepdims=True)
+    return (u - mean) / ops.sqrt(variance + EPSILON)
+
+
+class _Denoising(keras.layers.Layer):
+    r"""Estimate a unit's clean value from its noisy value and from the level above.
+
+    $$g(\tilde z, u) = (\tilde z - \mu(u))\, v(u) + \mu(u)$$
+
+    $$\mu(u) = a_1 \sigma(a_2 u + a_3) + a_4 u + a_5, \qquad
+    v(u) = a_6 \sigma(a_7 u + a_8) + a_9 u + a_{10}$$
+
+    This is the best estimate of a Gaussian z whose mean and variance depend on u. Each
+    unit has ten parameters a of its own; a₂ and a₇ start at 1, the others at 0.
+
+    Args:
+        **kwargs: `name`, `dtype` of `keras.layers.Layer`.
+
+    Shapes:
+        z̃ and u, both (B, units) -> ẑ (B, units).
+
+    Example:
+
+    >>> layer = _Denoising()
+    >>> tuple(layer(np.ones((2, 3), "float32"), np.ones((2, 3), "float32")).shape)
+    (2, 3)
+
+    Source: Rasmus et al. (2015), arXiv:1507.02672, equation (2).
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.a: Any = None
+
+    def build(self, input_shape):
+        start = np.zeros((10, 1), "float32")
+        start[[1, 6]] = 1
+        self.a = self.add_weight(
+            name="a",
+            shape=(10, input_shape[-1]),
+            initializer=keras.initializers.Constant(start),
+        )
+
+    def call(self, noisy, u):
+        a = ops.convert_to_tensor(self.a)
+        a1, a2, a3, a4, a5, a6, a7, a8, a9, a10 = ops.unstack(a, 10)
+        mean = a1 * ops.sigmoid(a2 * u + a3) + a4 * u + a5
+        trust = a6 * ops.sigmoid(a7 * u + a8) + a9 * u + a10
+        return (noisy - mean) * trust + mean
+
+    def compute_output_shape(self, noisy_shape, u_shape=None):
+        return noisy_shape

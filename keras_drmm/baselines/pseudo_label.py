@@ -120,9 +120,11 @@ class PseudoLabel(Baseline):
 
 
 def _check_network(network):
-    shapes = "(images) -> (batch, number of classes)"
     if not isinstance(network, keras.Model) or not network.built:
         raise ValueError(f"`network` must be a built `keras.Model`, got {network!r}.")
     output = getattr(network, "output_shape", None)
     if not isinstance(output, tuple) or len(output) != 2 or output[1] is None:
-        raise ValueError(f"`network` must map {shapes}, but its output is {output}.")
+        raise ValueError(
+            "`network` must map (images) -> (batch, number of classes), but its output "
+            f"is {output}."
+        )

@@ -5,12 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers, ops
 
-from keras_drmm.baselines.baseline import Baseline
-from keras_drmm.baselines.levels import (
-    copy_levels,
-    deserialize_levels,
-    serialize_levels,
-)
+from keras_drmm.baselines.baseline import Baseline, copy_levels
 from keras_drmm.layers import RenderingConv2D, TopDownRender
 from keras_drmm.layers.arguments import (
     standardize_input_shape,
@@ -220,7 +215,7 @@ class SWWAE(Baseline):
     def get_config(self):
         return {
             **super().get_config(),
-            "levels": serialize_levels(self.levels),
+            "levels": keras.saving.serialize_keras_object(self.levels),
             "input_shape": self.image_shape,
             "num_classes": self.num_classes,
             **self.amounts,
@@ -230,7 +225,8 @@ class SWWAE(Baseline):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**deserialize_levels(config))
+        levels = keras.saving.deserialize_keras_object(config["levels"])
+        return cls(**{**config, "levels": levels})
 
     @property
     def _decoded_levels(self):
@@ -250,18 +246,13 @@ def _pools(level):
 
 def _decoder(level, input_shape, name):
     """Return a built decoder of a level: the same shapes with weights of its own."""
+    changed = {
+        "use_bias": False,
+        "kernel_initializer": "glorot_uniform",
+        "name": f"{name}_templates",
+    }
     conv = level.conv
-    templates = RenderingConv2D(
-        conv.filters,
-        conv.kernel_size,
-        conv.strides,
-        conv.padding,
-        use_bias=False,
-        data_format=conv.data_format,
-        kernel_initializer="glorot_uniform",
-        dtype=conv.dtype_policy,
-        name=f"{name}_templates",
-    )
+    templates = RenderingConv2D.from_config({**conv.get_config(), **changed})
     templates.build(input_shape)
     decoder = TopDownRender(
         templates,

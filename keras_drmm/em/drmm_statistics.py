@@ -1,10 +1,9 @@
 """DRMMStatistics: what a DRMM adds up over a sweep of the data."""
 
-import keras
-import numpy as np
 from keras import ops
 
 from keras_drmm.em.level_statistics import LevelStatistics
+from keras_drmm.em.sweep_metric import SweepMetric
 
 
 class DRMMStatistics:
@@ -30,12 +29,12 @@ class DRMMStatistics:
     """
 
     def __init__(self, model, top_shape, soft):
-        shape, self.levels = (None, *model.image_shape), []
-        for number, level in enumerate(model.levels, start=1):
-            self.levels.append(
-                LevelStatistics(level, shape[1:], f"sweep_{number}", soft)
+        self.levels = [
+            LevelStatistics(level, shape[1:], f"sweep_{number}", soft)
+            for number, (level, shape) in enumerate(
+                zip(model.levels, model.message_shapes, strict=False), start=1
             )
-            shape = level.compute_output_shape(shape)
+        ]
         size, columns = top_shape
         self.error = _Sum((2,), "sweep_error")
         self.gains = _Sum((len(model.levels), 2), "sweep_gains")
@@ -56,23 +55,15 @@ class DRMMStatistics:
     def forget(self):
         """Set all sums to 0."""
         for metric in self.metrics:
-            for variable in metric.variables:
-                variable.assign(np.zeros(variable.shape))
+            metric.forget()
 
 
-class _Sum(keras.metrics.Metric):
-    """A sum over the batches of a sweep, which logs nothing."""
+class _Sum(SweepMetric):
+    """One sum over the batches of a sweep."""
 
     def __init__(self, shape, name):
-        super().__init__(name=name, dtype="float32")
-        self.total = self.add_variable(shape, initializer="zeros", name="total")
+        super().__init__(name)
+        self.total = self.add_sum("total", shape)
 
     def update_state(self, values):
         self.total.assign_add(ops.cast(values, "float32"))
-
-    def result(self):
-        # An empty dictionary: Keras logs nothing under the metric's name.
-        return {}
-
-    def reset_state(self):
-        """Do nothing: `fit` resets metrics before validation, inside of a sweep."""

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_drmm.em.drmm_initialization import initial_templates
 from keras_drmm.em.drmm_statistics import DRMMStatistics
-from keras_drmm.em.em_trainer import EMTrainer, array
-from keras_drmm.em.expectation import Expectation
+from keras_drmm.em.em_trainer import EMTrainer, Expectation
 from keras_drmm.em.measured_level import MeasuredLevel, split_unused
+from keras_drmm.em.sweep_metric import array
 from keras_drmm.em.switching import HardSwitching, SoftSwitching
+from keras_drmm.layers.weighting import row_weights
 from keras_drmm.models.e_step import EStep
 
 # Of the penalty on templates, relative to the mean of their Gram matrix' diagonal.
@@ -20,6 +20,8 @@ RIDGE = 1e-4
 LEAST_STEP = 2.0**-6
 # The objective of some batches may be so much larger than that of the batches before.
 NOISE = 1.5
+# Images that class templates to start from are made of.
+INITIAL_ROWS = 1000
 
 
 class DRMMTrainer(EMTrainer):
@@ -95,7 +97,7 @@ class DRMMTrainer(EMTrainer):
         """
         if labels is None:
             labels = np.full(len(images), -1)
-        templates, rows = initial_templates(self.model, images, labels, random)
+        templates, rows = _initial_templates(self.model, images, labels, random)
         top = self._top_templates()
         top[:, : self.model.num_classes] = templates
         self._assign_top(top, 1.0)
@@ -134,22 +136,24 @@ class DRMMTrainer(EMTrainer):
         evidence = -squares / np.prod(model.image_shape)
         return Expectation(e_step.logits, evidence, (e_step, error, evidence))
 
-    def accumulate(self, statistics):
+    def accumulate(self, statistics, sample_weight=None):
         (e_step, error, evidence), switching = statistics, self.switching
         model, sums = self.model, self.sums
-        sums.error.update_state(
-            ops.stack([-ops.sum(evidence), ops.cast(ops.shape(error)[0], "float32")])
-        )
+        weights = row_weights(error, sample_weight)
+        weighted = ops.reshape(weights, (-1,)) * evidence
+        sums.error.update_state(ops.stack([-ops.sum(weighted), ops.sum(weights)]))
         gains = []
         gram_divisor = self.algorithm.gram_divisor
         for l, level in enumerate(model.levels):
             switches, z = e_step.switches[l], model.rectify(e_step.rendered[l + 1])
             rows = -(-ops.shape(z)[0] // gram_divisor)
+            seen = weights[:rows]
             sums.levels[l].update_state(
                 switching.unpool(level, z, switches),
                 error,
-                switching.covariance(z[:rows], switches[:rows]),
+                switching.covariance(ops.sqrt(seen) * z[:rows], switches[:rows]),
                 gram_divisor,
+                sample_weight,
             )
             error = switching.adjoint(level, error, switches)
             if model.rectifies:
@@ -157,15 +161,16 @@ class DRMMTrainer(EMTrainer):
                 error = ops.where(z > 0, error, 0)
             some = error[:rows]
             moved = level.conv.render(switching.unpool(level, some, switches[:rows]))
-            gains.append([ops.sum(ops.square(some)), ops.sum(ops.square(moved))])
+            gains.append([ops.sum(seen * ops.square(v)) for v in (some, moved)])
             sums.switches[l].update_state(
-                switching.count(model.nuisance_priors[l], switches)
+                switching.count(model.nuisance_priors[l], switches, sample_weight)
             )
         sums.gains.update_state(ops.stack([ops.stack(v) for v in gains]))
-        weights = model.one_hot(e_step.classes)
+        on_top = model.one_hot(e_step.classes)
         if e_step.factors is not None:
-            weights = ops.concatenate([weights, e_step.factors], axis=1)
-        sums.weights.update_state(ops.matmul(ops.transpose(weights), weights))
+            on_top = ops.concatenate([on_top, e_step.factors], axis=1)
+        weighted = weights[:, 0, 0] * on_top
+        sums.weights.update_state(ops.matmul(ops.transpose(weighted), on_top))
         for total, values in (
             (sums.top, error),
             (sums.messages, e_step.messages[-1]),
@@ -173,7 +178,7 @@ class DRMMTrainer(EMTrainer):
             if model.templates.pooling == "mean":
                 values = ops.mean(values, axis=(1, 2))
             values = ops.reshape(values, (-1, total.total.shape[0]))
-            total.update_state(ops.matmul(ops.transpose(values), weights))
+            total.update_state(ops.matmul(ops.transpose(values), weighted))
 
     def reset_statistics(self):
         self.sums.forget()
@@ -204,7 +209,7 @@ class DRMMTrainer(EMTrainer):
         self.reset_statistics()
         if self._within_sweeps:
             return None
-        return {"loss": self.best.objective, "step": self.step}
+        return {"loss": float(self.best.objective), "step": self.step}
 
     @property
     def _within_sweeps(self):
@@ -353,6 +358,41 @@ class _Measured:
     shares: Any
     rows: Any
     messages: Any
+
+
+def _initial_templates(model, images, labels, random):
+    """Return class templates μ from the data, and scale the levels' templates.
+
+    A class starts as the mean message of its labelled rows, or else as that of a row.
+    The levels' templates keep the directions that their initializer drew, at unit norm:
+    patches of the data, all alike, switch on together, and switches that are always on
+    tell nothing.
+
+    Args:
+        model: a `DRMM`, whose levels change.
+        images: (N, H, W, C).
+        labels: integers (N,), -1 for an unlabelled row.
+        random: a `numpy.random.Generator`.
+
+    Returns:
+        (μ, of the shape of the model's class templates; the rows drawn).
+    """
+    order = random.permutation(len(images))
+    order = order[np.argsort(labels[order] < 0, kind="stable")][:INITIAL_ROWS]
+    message = ops.convert_to_tensor(images[order], model.compute_dtype)
+    for level in model.levels:
+        kernel = ops.convert_to_numpy(level.conv.kernel)
+        norms = np.sqrt(np.sum(np.square(kernel), axis=(0, 1, 2)))
+        level.conv.kernel.assign(kernel / np.where(norms > 0, norms, 1))
+        message = level(message)
+    if model.templates.pooling == "mean":
+        message = ops.mean(message, axis=(1, 2))
+    features = ops.convert_to_numpy(message).reshape(len(order), -1)
+    templates = features[random.choice(len(order), model.num_classes, replace=True)]
+    for c in np.unique(labels[labels >= 0]):
+        if np.any(labels[order] == c):
+            templates[c] = features[labels[order] == c].mean(axis=0)
+    return templates.T, order
 
 
 def _check_levels(model):

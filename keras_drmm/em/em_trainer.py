@@ -1,14 +1,12 @@
 """EMTrainer: EM inside Keras' training loop."""
 
+import math
 from contextlib import nullcontext
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import keras
-import numpy as np
-from keras import ops
 
 from keras_drmm.em.contract import ExpectationMaximization
-from keras_drmm.em.m_step import MStep
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models.trainer import Trainer
 
@@ -71,14 +69,33 @@ class EMTrainer(ExpectationMaximization, Trainer):
             model.compute_loss(inputs, labels, e_step, sample_weight)
             return model.compute_metrics(inputs, labels, e_step, sample_weight)
 
-    def prepare(self, x, y, validation_split):
-        """Initialize the model from the data if it has learned nothing yet."""
+    def prepare(self, rows, steps, initial_epoch, epochs):
+        """Initialize the model from the data if it has learned nothing yet.
+
+        Raises:
+            ValueError: `compile(steps_per_execution=...)` leaves no moment for an
+                M-step where the algorithm asks for one.
+        """
+        batches = self.algorithm.batches_per_m_step
+        together = self.model.steps_per_execution
+        if batches is not None and (together == "auto" or batches % together):
+            raise ValueError(
+                f"An M-step after each {batches} batches cannot be taken within an "
+                f"execution of `steps_per_execution={together}` of them: give "
+                "`compile` a divisor of `batches_per_m_step`."
+            )
         if not self.model.initialized:
-            self.model.initialize(*_initial_rows(x, y, validation_split))
+            self.model.initialize(*rows.first(INITIAL_ROWS))
+
+    def check_single_batch(self):
+        raise ValueError(
+            f"{type(self.algorithm).__name__} learns by sweeps over all rows, not from "
+            "a single batch: call `fit`, which takes a data set or a generator too."
+        )
 
     def callbacks(self):
         """Return the callback that runs the M-step."""
-        return [MStep(self)]
+        return [_MStep(self)]
 
     def begin_fit(self):
         """Get ready for the first sweep of a `fit`."""
@@ -91,9 +108,82 @@ class EMTrainer(ExpectationMaximization, Trainer):
         """
 
 
-def array(variable):
-    """Return a variable as an array of float64."""
-    return ops.convert_to_numpy(variable).astype("float64")
+class Expectation(NamedTuple):
+    """What an EM algorithm learns from a batch: its objective and what to add up.
+
+    Attributes:
+        logits: (B, num_classes), of the unclamped rows, for metrics.
+        evidence: (B,), what EM maximises for each image, in nats: ln p(I), or ln p(I,
+            c) of a labelled row, for soft EM; the max-sum score for hard EM.
+        statistics: what the trainer's `accumulate` makes sufficient statistics of.
+
+    Source: Patel, Nguyen, Baraniuk (2016), Appendix B.1, B.2.
+    """
+
+    logits: Any
+    evidence: Any
+    statistics: Any
+
+
+class _MStep(keras.callbacks.Callback):
+    """Runs a trainer's M-step on what the E-steps of an epoch added up.
+
+    `fit` adds it after the callbacks of the user: these see the weights that the logs
+    of the epoch describe, so that `EarlyStopping` restores the best ones measured.
+
+    Args:
+        trainer: the `EMTrainer`. Its algorithm says whether an M-step also follows
+            each few batches.
+
+    Raises:
+        FloatingPointError: the objective is not finite. The weights are then those of
+            the last M-step.
+    """
+
+    def __init__(self, trainer):
+        super().__init__()
+        self.trainer = trainer
+        self.batches = trainer.algorithm.batches_per_m_step
+
+    def on_train_begin(self, logs=None):
+        self.sweeps = 0
+        self.trainer.begin_fit()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # An interrupted sweep leaves statistics of a part of the data.
+        self.trainer.reset_statistics()
+        # Batches seen and batches that M-steps have used.
+        self.seen = self.used = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        # `steps_per_execution` tells of several batches at once.
+        self.seen = batch + 1
+        if self.seen - self.used == self.batches:
+            # JAX's trainer keeps weights of its own within an epoch.
+            if keras.backend.backend() == "jax":
+                self.model.jax_state_sync()
+            self._run(logs, f"up to batch {batch + 1}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.sweeps += 1
+        if self.seen > self.used:
+            self._run(logs, f"of epoch {epoch + 1}")
+
+    def on_train_end(self, logs=None):
+        self.trainer.end_fit(self.sweeps)
+
+    def _run(self, logs, when):
+        objective = float((logs or {}).get("loss", math.nan))
+        if not math.isfinite(objective):
+            self.trainer.reset_statistics()
+            raise FloatingPointError(
+                f"The objective {when} is {objective}: a batch holds NaN or infinite "
+                "pixels, or pixels far outside of what the model renders. The weights "
+                "are those before; clean or scale the images."
+            )
+        # What whole sweeps measured; in their middle Keras' running means stay.
+        logs.update(self.trainer.m_step() or {})
+        self.used = self.seen
 
 
 def _no_graph():
@@ -103,33 +193,3 @@ def _no_graph():
     import torch
 
     return torch.no_grad()
-
-
-def _initial_rows(x, y, validation_split):
-    """Return training rows (images, labels or None) to initialize from, as arrays.
-
-    Of arrays all that are not kept for validation, of a data set the first
-    `INITIAL_ROWS` or, if a batch has more, its first batch.
-    """
-    if hasattr(x, "shape"):
-        rows = int(len(x) * (1 - validation_split))
-        return x[:rows], None if y is None else y[:rows]
-    if hasattr(x, "__next__"):
-        raise ValueError(
-            "A generator's rows can be read only once: call `model.initialize(x, y)` "
-            "on some of them before `fit`."
-        )
-    if isinstance(x, keras.utils.PyDataset):
-        # An endless data set has no number of batches.
-        batches = (x[index] for index in range(x.num_batches or INITIAL_ROWS))
-    else:
-        batches = iter(x)
-    images, labels = [], []
-    for batch in batches:
-        batch = batch if isinstance(batch, tuple | list) else (batch,)
-        images.append(ops.convert_to_numpy(batch[0]))
-        if len(batch) > 1 and batch[1] is not None:
-            labels.append(ops.convert_to_numpy(batch[1]).reshape(-1))
-        if sum(map(len, images)) >= INITIAL_ROWS:
-            break
-    return np.concatenate(images), np.concatenate(labels) if labels else None

@@ -4,17 +4,17 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import scipy.linalg
 from keras import ops
 
 from keras_drmm import kernels
-from keras_drmm.em.correlation import correlate
+from keras_drmm.em.sweep_metric import SweepMetric, array
 from keras_drmm.layers.geometry import pad
+from keras_drmm.layers.weighting import row_weights
 
 
-class LevelStatistics(keras.metrics.Metric):
+class LevelStatistics(SweepMetric):
     r"""The normal equations of a level's templates, summed over a sweep.
 
     The M-step of Algorithm 1 fits the level below by what the level renders:
@@ -33,8 +33,7 @@ class LevelStatistics(keras.metrics.Metric):
     canvas outside of the image, where padding cut it, are taken off again: strips whose
     one axis is still a correlation, and corners.
 
-    A metric, as it is a sum over an epoch's batches that belongs to no saved model. Its
-    memory depends on the level's templates only.
+    Its memory depends on the level's templates only.
 
     Args:
         level: a `Level`, built, channels_last, without `top_down_batch_norm`.
@@ -46,57 +45,34 @@ class LevelStatistics(keras.metrics.Metric):
     """
 
     def __init__(self, level, input_shape, name, soft=False):
-        super().__init__(name=name, dtype="float32")
+        super().__init__(name)
         conv = level.conv
         self.kernel_size, self.strides = conv.kernel_size, conv.strides
         self.channels, self.filters = input_shape[-1], conv.filters
         matched = conv.compute_output_shape((None, *input_shape))
-        axes = [
-            _Axis(size, (count - 1) * stride + 1, length, before)
-            for size, count, stride, length, (before, _) in zip(
-                input_shape[:2],
-                matched[1:3],
-                self.strides,
-                self.kernel_size,
-                conv.windows.paddings(input_shape[:2]),
-                strict=True,
-            )
-        ]
-        self.rows, self.columns = axes
+        sizes = input_shape[:2]
+        self.rows, self.columns = map(
+            _Axis,
+            sizes,
+            matched[1:3],
+            self.strides,
+            self.kernel_size,
+            conv.windows.paddings(sizes),
+        )
         # The canvas, less strips, plus the corners that were taken off twice.
-        self.regions = [
-            (down, right)
-            for down, right in itertools.product(self.rows.parts, self.columns.parts)
-        ]
-        self.grams = [
-            self.add_variable(
-                (
-                    len(down.shifts),
-                    len(right.shifts),
-                    down.depth * right.depth * self.filters,
-                    down.depth * right.depth * self.filters,
-                ),
-                initializer="zeros",
-                name=f"gram_{number}",
-            )
-            for number, (down, right) in enumerate(self.regions)
-        ]
-        self.moments = self.add_variable(
-            (*self.kernel_size, self.channels, self.filters),
-            initializer="zeros",
-            name="moments",
-        )
+        self.regions = list(itertools.product(self.rows.parts, self.columns.parts))
+        self.grams = []
+        for number, (down, right) in enumerate(self.regions):
+            width = down.depth * right.depth * self.filters
+            shape = (len(down.shifts), len(right.shifts), width, width)
+            self.grams.append(self.add_sum(f"gram_{number}", shape))
+        shape = (*self.kernel_size, self.channels, self.filters)
+        self.moments = self.add_sum("moments", shape)
         # Σ φ, the products with the 1 of α.
-        self.means = self.add_variable(
-            (*self.kernel_size, self.filters), initializer="zeros", name="means"
-        )
-        self.sums = self.add_variable(
-            (self.channels,), initializer="zeros", name="sums"
-        )
-        self.pixels, self.gram_pixels = (
-            self.add_variable((), initializer="zeros", name=name)
-            for name in ("pixels", "gram_pixels")
-        )
+        self.means = self.add_sum("means", (*self.kernel_size, self.filters))
+        self.sums = self.add_sum("sums", (self.channels,))
+        self.pixels = self.add_sum("pixels", ())
+        self.gram_pixels = self.add_sum("gram_pixels", ())
         # The covariance of soft switches, within cells.
         self.covariance: Any = None
         if soft:
@@ -105,13 +81,17 @@ class LevelStatistics(keras.metrics.Metric):
             positions = pool.pool_size[0] * pool.pool_size[1]
             self.cell = pool.pool_size
             self.cell_starts = [b for b, _ in pool.windows.paddings(matched[1:3])]
-            self.covariance = self.add_variable(
-                (*pooled[1:], positions, positions),
-                initializer="zeros",
-                name="covariance",
-            )
+            shape = (*pooled[1:], positions, positions)
+            self.covariance = self.add_sum("covariance", shape)
 
-    def update_state(self, unpooled, residual, covariance=None, gram_divisor=1):
+    def update_state(
+        self,
+        unpooled,
+        residual,
+        covariance=None,
+        gram_divisor=1,
+        sample_weight=None,
+    ):
         """Add a batch.
 
         Args:
@@ -120,8 +100,12 @@ class LevelStatistics(keras.metrics.Metric):
             covariance: of the unpooled map within cells, see `SoftSwitching`, of the
                 rows in the Gram matrix; None where switches are certain.
             gram_divisor: n takes the Gram matrix from the first ceil(B / n) rows.
+            sample_weight: (B,), how many rows each row counts as, in `covariance`
+                already; None for 1.
         """
         unpooled, residual = (ops.cast(v, "float32") for v in (unpooled, residual))
+        weights = row_weights(residual, sample_weight)
+        residual = weights * residual
         around = (self.rows.around, self.columns.around)
         canvas = pad(residual[:, : self.rows.seen, : self.columns.seen], around, 1)
         self.moments.assign_add(
@@ -129,28 +113,22 @@ class LevelStatistics(keras.metrics.Metric):
         )
         self.sums.assign_add(ops.sum(residual, axis=(0, 1, 2)))
         area = residual.shape[1] * residual.shape[2]
-        self.pixels.assign_add(ops.cast(ops.shape(residual)[0] * area, "float32"))
+        self.pixels.assign_add(area * ops.sum(weights))
 
         rows = -(-ops.shape(unpooled)[0] // gram_divisor)
-        unpooled = unpooled[:rows]
+        unpooled, weights = unpooled[:rows], weights[:rows]
+        weighted = weights * unpooled
         ones = pad(ops.ones((1, self.rows.seen, self.columns.seen, 1)), around, 1)
-        total = ops.sum(unpooled, axis=0, keepdims=True)
+        total = ops.sum(weighted, axis=0, keepdims=True)
         found = kernels.template_gradient(ones, total, self.kernel_size, self.strides)
         self.means.assign_add(found[:, :, 0])
-        unpooled = _dilate(unpooled, self.strides)
+        unpooled, weighted = (_dilate(v, self.strides) for v in (unpooled, weighted))
         for gram, (down, right) in zip(self.grams, self.regions, strict=True):
-            part = down.fold(right.fold(unpooled, 2), 1)
-            gram.assign_add(correlate(part, part, down.shifts, right.shifts))
-        self.gram_pixels.assign_add(ops.cast(rows * area, "float32"))
+            parts = (down.fold(right.fold(v, 2), 1) for v in (weighted, unpooled))
+            gram.assign_add(correlate(*parts, down.shifts, right.shifts))
+        self.gram_pixels.assign_add(area * ops.sum(weights))
         if covariance is not None:
             self.covariance.assign_add(covariance)
-
-    def reset_state(self):
-        """Do nothing: `fit` resets metrics before validation, inside of a sweep."""
-
-    def result(self):
-        # An empty dictionary: Keras logs nothing under the metric's name.
-        return {}
 
     def solve(self, kernel, ridge):
         """Return the change of Γ and α that fits best, and how much templates are used.
@@ -187,15 +165,9 @@ class LevelStatistics(keras.metrics.Metric):
         blocks = np.zeros((kh, kw, self.filters, kh, kw, self.filters))
         for gram, (down, right) in zip(self.grams, self.regions, strict=True):
             sign = down.sign * right.sign
+            templates = (down.depth, right.depth, self.filters)
             gram = ops.convert_to_numpy(gram).reshape(
-                len(down.shifts),
-                len(right.shifts),
-                down.depth,
-                right.depth,
-                self.filters,
-                down.depth,
-                right.depth,
-                self.filters,
+                len(down.shifts), len(right.shifts), *templates, *templates
             )
             for (i, k, rows), (j, l, columns) in itertools.product(
                 down.pairs(kh), right.pairs(kw)
@@ -204,45 +176,32 @@ class LevelStatistics(keras.metrics.Metric):
                     blocks[i, j, :, k, l] += sign * gram[e, f, r, t, :, s, u]
         if self.covariance is not None:
             self._add_covariance(blocks)
-        moments, means, sums, pixels, gram_pixels = (
-            ops.convert_to_numpy(v).astype("float64")
-            for v in (
-                self.moments,
-                self.means,
-                self.sums,
-                self.pixels,
-                self.gram_pixels,
-            )
-        )
+        gram_pixels = array(self.gram_pixels)
         gram = np.empty((size + 1, size + 1))
         gram[:size, :size] = blocks.reshape(size, size)
-        gram[:size, size] = gram[size, :size] = means.ravel()
+        gram[:size, size] = gram[size, :size] = array(self.means).ravel()
         gram[size, size] = gram_pixels
-        gram *= pixels / max(gram_pixels, 1)
+        gram *= array(self.pixels) / max(gram_pixels, 1)
         # (kh, kw, C, F) -> (kh * kw * F, C)
-        moments = moments.transpose(0, 1, 3, 2).reshape(size, -1)
-        return gram, np.vstack([moments, sums])
+        moments = array(self.moments).transpose(0, 1, 3, 2).reshape(size, -1)
+        return gram, np.vstack([moments, array(self.sums)])
 
     def _add_covariance(self, blocks):
         """Add what the spread of soft switches adds to Σ φ φᵀ."""
-        covariance = ops.convert_to_numpy(self.covariance).astype("float64")
+        covariance = array(self.covariance)
         filters = np.arange(self.filters)
         for (t, place), (u, other) in itertools.product(
             enumerate(np.ndindex(*self.cell)), repeat=2
         ):
             # (kh, cells), (kw, cells): whether a template's element lies in the image.
             inside = [
-                axis.is_seen(
-                    stride * (length * np.arange(cells) + start - before), offsets
-                )
-                for axis, stride, length, cells, start, before, offsets in zip(
+                axis.is_seen(length * np.arange(cells) + start - before)
+                for axis, length, cells, start, before in zip(
                     (self.rows, self.columns),
-                    self.strides,
                     self.cell,
                     covariance.shape[:2],
                     place,
                     self.cell_starts,
-                    map(np.arange, self.kernel_size),
                     strict=True,
                 )
             ]
@@ -301,12 +260,16 @@ class _Axis:
 
     Args:
         size: of the image.
-        count: positions of the unpooled map, the strides filled in.
+        count: positions of the unpooled map.
+        stride: pixels from one position to the next.
         length: of a template.
-        before: pixels of the canvas before the image's first.
+        padding: (before, after) the image; before are pixels of the canvas.
     """
 
-    def __init__(self, size, count, length, before):
+    def __init__(self, size, count, stride, length, padding):
+        self.stride, self.length, before = stride, length, padding[0]
+        # With the strides filled in.
+        count = (count - 1) * stride + 1
         canvas = count + length - 1
         # Strides may leave the image's last pixels out of reach.
         self.seen = min(size, canvas - before)
@@ -323,17 +286,16 @@ class _Axis:
             if depth:
                 self.parts.append(_Part(range(1), depth, -1, start, pixels))
 
-    def is_seen(self, positions, offsets):
+    def is_seen(self, positions):
         """Tell, as 0. or 1., which pixels of a template lie in the image.
 
         Args:
-            positions: of the unpooled map, the strides filled in, (n,).
-            offsets: within the template, (k,).
+            positions: of the unpooled map, (n,).
 
         Returns:
-            (k, n).
+            (length, n).
         """
-        pixels = offsets[:, None] + positions
+        pixels = np.arange(self.length)[:, None] + self.stride * positions
         seen = (pixels >= self.around[0]) & (pixels < self.canvas - self.around[1])
         return np.float64(seen)
 
@@ -353,3 +315,84 @@ def _dilate(x, strides):
         keep[axis] = slice(shape[axis] - stride + 1)
         x = x[tuple(keep)]
     return x
+
+
+def correlate(u, v, down, right):
+    r"""Correlate maps, summed over a batch, for a window of shifts.
+
+    $$R_{d, c, c'} = \sum_{n, y} u_{n, y, c}\, v_{n, y + d, c'}$$
+
+    By the discrete Fourier transform, where a correlation is a product: the cost is
+    that of a product of channels at each frequency, whatever the number of shifts. The
+    transforms are products with matrices of cosines and sines: maps are small, and
+    these need no complex numbers.
+
+    Args:
+        u: (B, H, W, C).
+        v: (B, H', W', C').
+        down: range of the shifts along rows.
+        right: range of the shifts along columns.
+
+    Returns:
+        (len(down), len(right), C, C').
+    """
+    # Long enough that no shift wraps around onto other values.
+    rows, columns = (
+        max(u.shape[axis] + max(shifts[-1], -shifts[0]), v.shape[axis] - shifts[0])
+        for axis, shifts in ((1, down), (2, right))
+    )
+    # Of a real map the other half of the frequencies says the same.
+    half = columns // 2 + 1
+    u_real, u_imaginary = _transform(u, rows, columns, half)
+    if v is u:
+        v_real, v_imaginary = u_real, u_imaginary
+    else:
+        v_real, v_imaginary = _transform(v, rows, columns, half)
+    # conj(û) v̂, summed over the batch: (F, 2 B, C) and (F, 2 B, C') -> (F, C, C')
+    u_parts = ops.concatenate([u_real, u_imaginary], axis=1)
+    real, imaginary = (
+        ops.einsum("fbc,fbd->fcd", u_parts, ops.concatenate(v_parts, axis=1))
+        for v_parts in ((v_real, v_imaginary), (v_imaginary, -v_real))
+    )
+
+    # Back, for the shifts wanted alone.
+    q, p = np.divmod(np.arange(rows * half), rows)
+    d, e = (axis.ravel() for axis in np.meshgrid(down, right, indexing="ij"))
+    angle = 2 * np.pi * (np.outer(d, p) / rows + np.outer(e, q) / columns)
+    # A frequency whose mirror image was left out counts twice.
+    mirrored = (q > 0) & (2 * q < columns)
+    weight = (1.0 + mirrored) / (rows * columns)
+    channels = (u.shape[3], v.shape[3])
+    spectrum = ops.concatenate([real, imaginary], axis=0)
+    shifted = ops.matmul(
+        _constant(np.hstack([weight * np.cos(angle), -weight * np.sin(angle)])),
+        ops.reshape(spectrum, (2 * rows * half, channels[0] * channels[1])),
+    )
+    return ops.reshape(shifted, (len(down), len(right), *channels))
+
+
+def _transform(x, rows, columns, half):
+    """Transform maps (B, H, W, C) to real and imaginary parts (half * rows, B, C).
+
+    Each step is a product of a small matrix with a wide one.
+    """
+    height, width, channels = x.shape[1:]
+    # (B, H, W, C) -> (W, H * B * C) -> (2 * half, H, B * C)
+    x = ops.reshape(ops.transpose(x, (2, 1, 0, 3)), (width, -1))
+    angle = 2 * np.pi * np.outer(np.arange(half), np.arange(width)) / columns
+    x = ops.matmul(_constant(np.vstack([np.cos(angle), -np.sin(angle)])), x)
+    x = ops.reshape(x, (2 * half, height, -1))
+    # -> (2 * half, 2 * rows, B * C)
+    angle = 2 * np.pi * np.outer(np.arange(rows), np.arange(height)) / rows
+    x = ops.matmul(_constant(np.vstack([np.cos(angle), np.sin(angle)])), x)
+    real, imaginary = x[:half], x[half:]
+    parts = (
+        real[:, :rows] + imaginary[:, rows:],
+        imaginary[:, :rows] - real[:, rows:],
+    )
+    # -> (half * rows, B, C)
+    return tuple(ops.reshape(v, (half * rows, -1, channels)) for v in parts)
+
+
+def _constant(x):
+    return ops.convert_to_tensor(np.asarray(x, "float32"))

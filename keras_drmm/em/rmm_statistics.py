@@ -1,14 +1,15 @@
 """RMMStatistics: what an RMM adds up over a sweep of the data."""
 
-import keras
 import numpy as np
 from keras import ops
+
+from keras_drmm.em.sweep_metric import SweepMetric, array
 
 # The evidence of a row that is not there: above that of any image.
 _NO_ROW = float(np.finfo("float32").max)
 
 
-class RMMStatistics(keras.metrics.Metric):
+class RMMStatistics(SweepMetric):
     r"""Sufficient statistics of an RMM, and the rows that it explains worst.
 
     $$N_{cga} = \sum_n \gamma_{ncga}, \qquad S_{cg} = \sum_n \gamma_{ncg1} (I_n -
@@ -17,8 +18,6 @@ class RMMStatistics(keras.metrics.Metric):
     They are sums of deviations from the templates of the sweep, and not of I and
     ||I||², so that float32 holds them over any number of images: near the optimum S is
     0, and R is what σ² is made of, without a difference of large numbers.
-
-    A metric, as it is a sum over an epoch's batches that belongs to no saved model.
 
     Args:
         num_classes, num_nuisances: |C| and |G|.
@@ -33,7 +32,7 @@ class RMMStatistics(keras.metrics.Metric):
     """
 
     def __init__(self, num_classes, num_nuisances, num_states, num_pixels, name):
-        super().__init__(name=name, dtype="float32")
+        super().__init__(name)
         shapes = {
             "counts": (num_classes, num_nuisances, num_states),
             "deviations": (num_classes, num_nuisances, num_pixels),
@@ -42,12 +41,20 @@ class RMMStatistics(keras.metrics.Metric):
             "worst_evidence": (num_classes + 1,),
         }
         for name, shape in shapes.items():
-            initial = _NO_ROW if name == "worst_evidence" else 0.0
-            initializer = keras.initializers.Constant(initial)
-            setattr(self, name, self.add_variable(shape, initializer, name=name))
+            setattr(self, name, self.add_sum(name, shape))
+        self.forget()
 
-    def of_batch(self, images, labels, templates, distances, evidence, shares):
-        """Return the statistics of a batch, a dictionary of tensors.
+    def update_state(
+        self,
+        images,
+        labels,
+        templates,
+        distances,
+        evidence,
+        shares,
+        sample_weight=None,
+    ):
+        """Add a batch, and keep the worst rows.
 
         Args:
             images: (B, D).
@@ -56,57 +63,44 @@ class RMMStatistics(keras.metrics.Metric):
             distances: ||I - a μ||², (B, |C|, |G|, num_states).
             evidence: (B,), what the model gives each row, in nats.
             shares: γ, (B, |C|, |G|, num_states).
+            sample_weight: (B,), how many rows each row counts as; None for 1.
         """
+        # (B, |C|, |G|, num_states) -> (B, |C|), one-hot
+        classes = ops.argmax(ops.sum(shares, axis=(2, 3)), axis=-1)
+        classes = ops.one_hot(classes, templates.shape[0], dtype="float32")
+        counted = ops.ones_like(evidence)
+        if sample_weight is not None:
+            shares = shares * ops.reshape(sample_weight, (-1, 1, 1, 1))
+            counted = ops.cast(sample_weight > 0, "float32")
         counts = ops.sum(shares, axis=0)
         components = templates.shape[0] * templates.shape[1]
         on = ops.reshape(shares[..., 0], (-1, components))
         sums = ops.reshape(ops.matmul(ops.transpose(on), images), templates.shape)
-        # (B, |C|, |G|, num_states) -> (B, |C|), one-hot
-        classes = ops.argmax(ops.sum(shares, axis=(2, 3)), axis=-1)
-        classes = ops.one_hot(classes, templates.shape[0], dtype="float32")
         unlabelled = ops.ones_like(evidence)
         if labels is not None:
             unlabelled = ops.cast(labels < 0, "float32")
         # -> (B, |C| + 1)
         groups = ops.concatenate([classes, unlabelled[:, None]], axis=1)
+        groups = groups * counted[:, None]
         candidates = ops.where(groups > 0, evidence[:, None], _NO_ROW)
-        return {
-            "counts": counts,
-            "deviations": sums - counts[..., :1] * templates,
-            "squares": ops.sum(shares * distances),
-            "worst_rows": ops.take(images, ops.argmin(candidates, axis=0), axis=0),
-            "worst_evidence": ops.min(candidates, axis=0),
-        }
-
-    def update_state(self, batch):
-        """Add what `of_batch` returned, and keep the worst rows."""
-        for name in ("counts", "deviations", "squares"):
-            getattr(self, name).assign_add(batch[name])
-        worse = batch["worst_evidence"] < self.worst_evidence
-        for name, mask in (("worst_rows", worse[:, None]), ("worst_evidence", worse)):
-            weight = getattr(self, name)
-            kept = ops.convert_to_tensor(weight)
-            weight.assign(ops.where(mask, batch[name], kept))
-
-    def reset_state(self):
-        """Do nothing: `fit` resets metrics before validation, inside of a sweep."""
-
-    def result(self):
-        # An empty dictionary: Keras logs nothing under the metric's name.
-        return {}
+        self.counts.assign_add(counts)
+        self.deviations.assign_add(sums - counts[..., :1] * templates)
+        self.squares.assign_add(ops.sum(shares * distances))
+        worst = ops.take(images, ops.argmin(candidates, axis=0), axis=0)
+        least = ops.min(candidates, axis=0)
+        rows, kept = (
+            ops.convert_to_tensor(v) for v in (self.worst_rows, self.worst_evidence)
+        )
+        self.worst_rows.assign(ops.where((least < kept)[:, None], worst, rows))
+        self.worst_evidence.assign(ops.minimum(least, kept))
 
     def forget(self):
-        """Forget everything."""
-        for variable in self.variables:
-            variable.assign(ops.zeros(variable.shape))
+        super().forget()
         self.worst_evidence.assign(ops.full(self.worst_evidence.shape, _NO_ROW))
 
     def read(self):
         """Return the statistics as float64 NumPy arrays, by name."""
-        return {
-            variable.name: ops.convert_to_numpy(variable).astype("float64")
-            for variable in self.variables
-        }
+        return {variable.name: array(variable) for variable in self.variables}
 
     def find_rows(self, classes):
         """Return a row for each of `classes` to put a template on, None for none.

@@ -25,9 +25,9 @@ class HardSwitching:
         """Return Λᵀ x, the transpose of unpooling and rendering."""
         return level.render.adjoint(x, switches)
 
-    def count(self, prior, switches):
+    def count(self, prior, switches, sample_weight=None):
         """Return how many rows have each state, (1 + positions, h, w, filters)."""
-        return prior.count(switches)
+        return prior.count(switches, sample_weight)
 
     def covariance(self, z, switches):
         """Return None: what is certain has no covariance."""
@@ -75,7 +75,9 @@ class SoftSwitching:
         u = _cells(level.pool, level.conv.match(x))
         return ops.sum(switches[..., 1:] * u, axis=-1)
 
-    def count(self, prior, switches):
+    def count(self, prior, switches, sample_weight=None):
+        if sample_weight is not None:
+            switches = ops.reshape(sample_weight, (-1, 1, 1, 1, 1)) * switches
         return ops.transpose(ops.sum(switches, axis=0), (3, 0, 1, 2))
 
     def covariance(self, z, switches):

@@ -8,43 +8,29 @@ unpooled by `portable.py`. `batch_normalization(x, gamma, beta, epsilon)` is Non
 Keras' own is as fast as it gets.
 """
 
+from importlib import import_module
 from typing import Any
 
 import keras
 
-from keras_drmm.kernels import portable
+from keras_drmm.kernels import formula, portable, rendering
 from keras_drmm.kernels.portable import exporting
 
-batch_normalization: Any = None
-if keras.backend.backend() == "tensorflow":
-    from keras_drmm.kernels.rendering import overlap_add
-    from keras_drmm.kernels.tensorflow_kernel import (
-        batch_normalization as _batch_normalization,
-    )
-    from keras_drmm.kernels.tensorflow_kernel import pick, template_gradient
-    from keras_drmm.kernels.tensorflow_kernel import switch_pool as _switch_pool
-    from keras_drmm.kernels.tensorflow_kernel import unpool as _unpool
+_own: Any = None
+if keras.backend.backend() in ("jax", "tensorflow", "torch"):
+    # No other backend's framework need be installed.
+    _own = import_module(f"keras_drmm.kernels.{keras.backend.backend()}_kernel")
 
-    batch_normalization = _batch_normalization
-elif keras.backend.backend() == "jax":
-    from keras_drmm.kernels.formula import pick
-    from keras_drmm.kernels.jax_kernel import switch_pool as _switch_pool
-    from keras_drmm.kernels.jax_kernel import unpool as _unpool
-    from keras_drmm.kernels.jax_rendering import overlap_add, template_gradient
-elif keras.backend.backend() == "torch":
-    from keras_drmm.kernels.formula import pick
-    from keras_drmm.kernels.rendering import overlap_add
-    from keras_drmm.kernels.torch_kernel import switch_pool as _switch_pool
-    from keras_drmm.kernels.torch_kernel import template_gradient
-    from keras_drmm.kernels.torch_kernel import unpool as _unpool
-else:
-    from keras_drmm.kernels.formula import pick
-    from keras_drmm.kernels.formula import switch_pool as _switch_pool
-    from keras_drmm.kernels.formula import unpool as _unpool
-    from keras_drmm.kernels.rendering import overlap_add, template_gradient
-
-switch_pool = portable.unless_exporting(_switch_pool, portable.switch_pool)
-unpool = portable.unless_exporting(_unpool, portable.unpool)
+overlap_add = getattr(_own, "overlap_add", rendering.overlap_add)
+template_gradient = getattr(_own, "template_gradient", rendering.template_gradient)
+batch_normalization: Any = getattr(_own, "batch_normalization", None)
+pick = getattr(_own, "pick", formula.pick)
+switch_pool = portable.unless_exporting(
+    getattr(_own, "switch_pool", formula.switch_pool), portable.switch_pool
+)
+unpool = portable.unless_exporting(
+    getattr(_own, "unpool", formula.unpool), portable.unpool
+)
 
 __all__ = [
     "batch_normalization",

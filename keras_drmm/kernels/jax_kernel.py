@@ -1,15 +1,20 @@
-"""Switch pooling on JAX: the formula, with the known transposes as gradients.
+"""Switch pooling and rendering on JAX, with the known transposes as gradients.
 
-XLA fuses the formula; the custom rules spare it the derivative of every comparison. A
-`jax.jit` around these functions would hinder that fusion in a caller that is compiled
-itself: cells of one position then take five times as long.
+XLA fuses the formula of pooling; the custom rules spare it the derivative of every
+comparison. A `jax.jit` around these functions would hinder that fusion in a caller that
+is compiled itself: cells of one position then take five times as long.
+
+<r, render_Γ(z)> = <conv_Γ(r), z>, so the gradients of rendering for z and Γ are the
+output and the kernel gradient of a plain convolution of r. XLA on CPUs runs these
+several times faster than what it derives from a transposed convolution.
 """
 
 from functools import partial
 
 import jax
+from keras import ops
 
-from keras_drmm.kernels import formula
+from keras_drmm.kernels import formula, rendering
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2))
@@ -45,3 +50,37 @@ def _unpool_backward(cell, rows, switches, upstream):
 
 
 unpool.defvjp(_unpool_forward, _unpool_backward)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def overlap_add(z, kernel, strides, data_format):
+    """See `rendering.overlap_add`."""
+    return rendering.overlap_add(z, kernel, strides, data_format)
+
+
+def template_gradient(x, z, kernel_size, strides):
+    """See `rendering.template_gradient`."""
+    _, gradient = jax.vjp(
+        lambda kernel: ops.conv(x, kernel, strides, "valid"),
+        ops.zeros((*kernel_size, x.shape[3], z.shape[3]), x.dtype),
+    )
+    return gradient(z)[0]
+
+
+def _overlap_add_forward(z, kernel, strides, data_format):
+    return rendering.overlap_add(z, kernel, strides, data_format), (z, kernel)
+
+
+def _overlap_add_backward(strides, data_format, saved, upstream):
+    z, kernel = saved
+    for_z, kernel_gradient = jax.vjp(
+        lambda kernel: ops.conv(
+            upstream, kernel, strides, "valid", data_format=data_format
+        ),
+        kernel,
+    )
+    (for_kernel,) = kernel_gradient(z)
+    return for_z, for_kernel
+
+
+overlap_add.defvjp(_overlap_add_forward, _overlap_add_backward)

@@ -152,7 +152,7 @@ def check_keywords(called, given):
         if base.__module__.startswith("keras."):
             break
         if "__init__" in vars(base):
-            known |= inspect.signature(base.__init__).parameters.keys()
+            known |= inspect.signature(vars(base)["__init__"]).parameters.keys()
     check_names(called.__name__, given, known - {"self", "args", "kwargs"})
 
 

@@ -72,20 +72,17 @@ class ClassTemplates(ImageLayer):
     def build(self, input_shape):
         self._check_map(input_shape)
         self._map_shape = tuple(input_shape[1:])
+        matched = self._map_shape
         if self.pooling == "mean":
-            size = input_shape[self.channel_axis]
-            unknown = size is None
-        else:
-            unknown = None in self._map_shape
-            size = None if unknown else math.prod(self._map_shape)
-        if unknown:
+            matched = (input_shape[self.channel_axis],)
+        if None in matched:
             raise ValueError(
                 f"`{self.name}` needs a known number of channels, and with "
                 f"pooling=None a known size, got shape {tuple(input_shape)}."
             )
         self.templates = self.add_weight(
             name="templates",
-            shape=(size, self.num_classes),
+            shape=(math.prod(matched), self.num_classes),
             initializer=self.templates_initializer,
         )
         self.bias = self.add_weight(

@@ -1,5 +1,7 @@
 """FusedBatchNormalization: Keras' batch normalisation by TensorFlow's fused kernel."""
 
+from contextlib import contextmanager
+
 import keras
 from keras import ops
 
@@ -65,3 +67,20 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             and self.input_spec.ndim == 4
             and self.axis in (3, -1)
         )
+
+
+@contextmanager
+def keep_running_statistics(normalisations):
+    """Let a batch normalise itself without being remembered.
+
+    What layers compute in training is the same within; their running statistics, by
+    which they normalise afterwards, are then what they were before.
+
+    Args:
+        normalisations: `keras.layers.BatchNormalization` layers.
+    """
+    running = [v for n in normalisations for v in (n.moving_mean, n.moving_variance)]
+    before = [ops.copy(v) for v in running]
+    yield
+    for variable, value in zip(running, before, strict=True):
+        variable.assign(value)

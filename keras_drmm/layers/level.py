@@ -3,15 +3,16 @@
 import keras
 from keras import ops
 
-from keras_drmm.layers.arguments import check_keywords, standardize_boolean
+from keras_drmm.layers.arguments import standardize_boolean
 from keras_drmm.layers.fused_batch_normalization import FusedBatchNormalization
+from keras_drmm.layers.image_layer import ImageLayer
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
 from keras_drmm.layers.top_down_render import TopDownRender
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class Level(keras.layers.Layer):
+class Level(ImageLayer):
     r"""One level ℓ of a DRMM: convolution, switch and pool, and their rendering.
 
     Bottom-up (9), (40):
@@ -64,8 +65,7 @@ class Level(keras.layers.Layer):
         data_format=None,
         **kwargs,
     ):
-        check_keywords(type(self), kwargs)
-        super().__init__(**kwargs)
+        super().__init__(data_format, **kwargs)
         batch_norm = standardize_boolean(batch_norm, "batch_norm")
         top_down_batch_norm = standardize_boolean(
             top_down_batch_norm, "top_down_batch_norm"
@@ -87,7 +87,6 @@ class Level(keras.layers.Layer):
         self.render = TopDownRender(
             self.conv, self.pool, dtype=self.dtype_policy, name="render"
         )
-        self.data_format = self.conv.data_format
         self.batch_norm = self._normalisation(batch_norm, "batch_norm")
         self.top_down_batch_norm = self._normalisation(
             top_down_batch_norm, "top_down_batch_norm"
@@ -104,9 +103,8 @@ class Level(keras.layers.Layer):
             self.top_down_batch_norm.build(input_shape)
             self.alpha = None
         else:
-            channels = input_shape[self._channel_axis]
             shape = [1, 1, 1]
-            shape[self._channel_axis - 1] = channels
+            shape[self.channel_axis - 1] = input_shape[self.channel_axis]
             self.alpha = self.add_weight(name="alpha", shape=shape, initializer="zeros")
 
     def bottom_up(self, message, training=False, signs=None):
@@ -183,18 +181,13 @@ class Level(keras.layers.Layer):
             "pool_size": self.pool.pool_size,
             "batch_norm": self.batch_norm is not None,
             "top_down_batch_norm": self.top_down_batch_norm is not None,
-            "data_format": self.data_format,
         }
-
-    @property
-    def _channel_axis(self):
-        return 3 if self.data_format == "channels_last" else 1
 
     def _normalisation(self, wanted, name):
         if not wanted:
             return None
         return FusedBatchNormalization(
-            axis=self._channel_axis, dtype=self.dtype_policy, name=name
+            axis=self.channel_axis, dtype=self.dtype_policy, name=name
         )
 
 

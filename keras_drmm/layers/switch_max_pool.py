@@ -131,10 +131,9 @@ class SwitchMaxPool(ImageLayer):
             Tensor of shape (B, H, W, C).
         """
         sizes = self._unpooled_sizes(ops.shape(z), output_shape)
-        fine = z
         for axis, length in enumerate(self.pool_size, start=self.rows):
-            fine = ops.repeat(fine, length, axis)
-        return crop(fine, self.windows.paddings(sizes), sizes, self.rows)
+            z = ops.repeat(z, length, axis)
+        return crop(z, self.windows.paddings(sizes), sizes, self.rows)
 
     def compute_output_shape(self, input_shape):
         self._check_map(input_shape)

@@ -20,3 +20,10 @@ def weighted_mean(values, weights=None):
     weighted = ops.sum(ops.reshape(weights, shape) * values, axis=0)
     # Any positive number keeps 0 / 0 away.
     return weighted / ops.where(total > 0, total, 1.0), total
+
+
+def row_weights(maps, sample_weight=None):
+    """Return what weighs the rows of maps (B, H, W, C): (B, 1, 1, 1), 1 for None."""
+    if sample_weight is None:
+        return ops.ones((ops.shape(maps)[0], 1, 1, 1))
+    return ops.reshape(sample_weight, (-1, 1, 1, 1))

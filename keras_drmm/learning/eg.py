@@ -1,5 +1,6 @@
 """EG: learning by an E-step and a gradient step."""
 
+import warnings
 from dataclasses import dataclass, fields
 
 import keras
@@ -9,8 +10,11 @@ from keras_drmm.layers.arguments import standardize_integer, standardize_number
 from keras_drmm.layers.deprecation import renamed_arguments
 from keras_drmm.layers.fixed_seed import fixed_seed
 from keras_drmm.learning import terms
+from keras_drmm.learning.cosine_decay_over_fit import CosineDecayOverFit
 from keras_drmm.models.trainer import Trainer
 
+# The longest warm-up, and its share of shorter trainings.
+WARMUP_STEPS, WARMUP_DIVISOR = 1000, 3
 _TERMS = (
     "cross_entropy",
     "reconstruction",
@@ -58,6 +62,7 @@ class EG:
             top-down pass costs as much as the bottom-up pass.
         warmup_steps: the number of training steps over which the weights of the terms
             that need no label rise from 0 to their value, so that labels lead first.
+            None takes a third of the steps of `fit`, and at most 1,000.
 
     Raises:
         ValueError: a weight is no number, negative or not finite, or all are 0;
@@ -81,7 +86,7 @@ class EG:
     consistency: float = 0.0
     augmentation: keras.Layer | None = None
     render_divisor: int = 1
-    warmup_steps: int = 0
+    warmup_steps: int | None = 0
 
     def __post_init__(self):
         for name in _TERMS:
@@ -101,7 +106,10 @@ class EG:
                 "augmentation=keras.layers.GaussianNoise(0.3))`, or neither."
             )
         for name, least in (("render_divisor", 1), ("warmup_steps", 0)):
-            self._set(name, standardize_integer(getattr(self, name), name, least))
+            count = getattr(self, name)
+            # The warm-up may follow `fit`.
+            if name != "warmup_steps" or count is not None:
+                self._set(name, standardize_integer(count, name, least))
 
     def _set(self, name, value):
         # The fields are frozen for users.
@@ -177,6 +185,10 @@ class EGTrainer(Trainer):
         super().__init__(model)
         self.algorithm = algorithm
         self.weights = algorithm.weights
+        # A variable, so that a compiled step of TensorFlow sees it change.
+        self._warmup_steps = keras.Variable(
+            float(algorithm.warmup_steps or 0), trainable=False, dtype="float32"
+        )
         if algorithm.augmentation is not None:
             self.layers = (algorithm.augmentation,)
 
@@ -216,12 +228,43 @@ class EGTrainer(Trainer):
 
     def ramp(self, name):
         """Return 1 for the labels' term, and what has risen to 1 for the others."""
-        warmup_steps = self.algorithm.warmup_steps
-        if name == "cross_entropy" or warmup_steps == 0:
+        if name == "cross_entropy" or self.algorithm.warmup_steps == 0:
             return 1.0
         steps = ops.cast(self.model.steps, "float32")
-        return ops.minimum(steps / warmup_steps, 1.0)
+        warmup_steps = ops.convert_to_tensor(self._warmup_steps)
+        return ops.minimum(steps / ops.maximum(warmup_steps, 1e-6), 1.0)
+
+    def prepare(self, rows, steps, initial_epoch, epochs):
+        """Let the learning rate and the warm-up follow the steps of this `fit`."""
+        schedule = _schedule_of(self.model.optimizer)
+        if schedule is None and self.algorithm.warmup_steps is not None:
+            return
+        if steps is None:
+            warnings.warn(
+                "The data set does not tell how many batches it has: the learning rate "
+                "stays constant and there is no warm-up. Give `steps_per_epoch`.",
+                stacklevel=3,
+            )
+            steps = 0
+        if schedule is not None:
+            taken = int(ops.convert_to_numpy(self.model.optimizer.iterations))
+            schedule.follow(taken - initial_epoch * steps, epochs * steps)
+        if self.algorithm.warmup_steps is None:
+            longest = epochs * steps // WARMUP_DIVISOR
+            self._warmup_steps.assign(float(min(WARMUP_STEPS, longest)))
+        if keras.backend.backend() == "jax":
+            # Its compiled step has the numbers themselves.
+            self.model.train_function = None
 
     def end_step(self):
         if self.model.trainable:
             self.model.steps.assign_add(1)
+
+
+def _schedule_of(optimizer):
+    """Return the `CosineDecayOverFit` of an optimizer, None for any other rate."""
+    # Of mixed precision's loss scaling.
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    # Keras shows a schedule's current rate alone.
+    rate = getattr(optimizer, "_learning_rate", None)
+    return rate if isinstance(rate, CosineDecayOverFit) else None

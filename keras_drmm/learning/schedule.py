@@ -3,6 +3,7 @@
 import keras
 
 from keras_drmm.layers.deprecation import warn_renamed
+from keras_drmm.learning.cosine_decay_over_fit import CosineDecayOverFit
 
 
 def cosine_decay(learning_rate, training_steps):
@@ -11,10 +12,10 @@ def cosine_decay(learning_rate, training_steps):
     Args:
         learning_rate: at the start.
         training_steps: the number of steps of the whole training, after which the rate
-            is 0; None keeps it constant.
+            is 0; None falls over each `fit`, however long it is.
     """
     if training_steps is None:
-        return learning_rate
+        return CosineDecayOverFit(learning_rate)
     return keras.optimizers.schedules.CosineDecay(learning_rate, training_steps)
 
 

@@ -76,12 +76,10 @@ def nonnegativity(e_step, labels, sample_weight, prior):
     The condition is on ẑ^(1..L), of which an RMM has none; the image ẑ^(0) may be
     negative.
     """
-    if len(e_step.rendered) < 2:
-        return ops.zeros(()), ops.zeros(())
-    squares = sum(
-        ops.mean(ops.square(ops.relu(-ops.cast(z, "float32"))), axis=(1, 2, 3))
-        for z in e_step.rendered[1:]
-    )
+    squares = ops.zeros((ops.shape(e_step.rendered[0])[0],))
+    for z in e_step.rendered[1:]:
+        negative = ops.relu(-ops.cast(z, "float32"))
+        squares = squares + ops.mean(ops.square(negative), axis=(1, 2, 3))
     return weighted_mean(squares, _first(squares, sample_weight))
 
 
@@ -104,7 +102,8 @@ def squared_error(x, y, sample_weight):
     """Mean over the first rows of a batch and their elements of (x - y)².
 
     Args:
-        x, y: tensors of one shape, (b, ...).
+        x: tensor (b, ...).
+        y: tensor of the same shape.
         sample_weight: (B,) of all rows, or None for 1.
     """
     squares = ops.square(ops.cast(x, "float32") - ops.cast(y, "float32"))

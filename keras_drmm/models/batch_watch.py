@@ -24,7 +24,10 @@ class BatchWatch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
         optimizer = self.model.optimizer
-        variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
+        variables = [
+            *self.model.trainable_variables,
+            *self.model.non_trainable_variables,
+        ]
         variables += optimizer.variables if optimizer else []
         # Copies: the steps of JAX use up what they are given.
         self._kept = [(variable, ops.copy(variable)) for variable in variables]

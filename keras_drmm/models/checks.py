@@ -142,14 +142,16 @@ def check_batch(images, labels, sample_weight, image_shape):
     """Raise unless the tensors of a step have shapes and dtypes that a model can take.
 
     Args:
-        images, labels, sample_weight: of a batch; labels and weights may be None.
+        images: of a batch.
+        labels: of a batch, or None.
+        sample_weight: of a batch, or None.
         image_shape: (H, W, C).
     """
     shape = tuple(images.shape)
     if shape[1:] != tuple(image_shape):
         raise ValueError(
-            f"The model takes images of shape {('batch', *image_shape)}, got a batch of "
-            f"shape {shape}."
+            f"The model takes images of shape {('batch', *image_shape)}, got a batch "
+            f"of shape {shape}."
         )
     if not is_float_dtype(images.dtype):
         raise ValueError(

@@ -4,20 +4,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers import FactorTemplates
+from keras_drmm.layers import FactorTemplates, deprecation
 from keras_drmm.layers.arguments import as_array, describe, standardize_integer
-from keras_drmm.layers.deprecation import (
-    renamed_arguments,
-    renamed_attributes,
-    reordered_arguments,
-)
-from keras_drmm.models.conjugate_gradients import conjugate_gradients
 from keras_drmm.models.drmm import DRMM
 
 
-@renamed_attributes(loadings="factor_templates.templates")
-@renamed_arguments(factors="num_factors")
-@reordered_arguments("levels", "num_classes", "input_shape")
+@deprecation.renamed_attributes(loadings="factor_templates.templates")
+@deprecation.renamed_arguments(factors="num_factors")
+@deprecation.reordered_arguments("levels", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class DRFM(DRMM):
     r"""The Deep Rendering Factor Model: a DRMM with Gaussian factors on top.
@@ -102,10 +96,7 @@ class DRFM(DRMM):
         self.factor_templates = FactorTemplates(
             num_factors, dtype=self.dtype_policy, name="factor_templates"
         )
-        shape = (None, *self.image_shape)
-        for level in self.levels:
-            shape = level.compute_output_shape(shape)
-        self.factor_templates.build(shape)
+        self.factor_templates.build(self.message_shapes[-1])
 
     # z has both signs, and is rendered as it is.
     rectifies = False
@@ -145,7 +136,7 @@ class DRFM(DRMM):
             return ops.cast(self.factor_templates.call(x), "float32")
 
         residual = images - self.top_down(classes, switches)[0]
-        factors = conjugate_gradients(
+        factors = _conjugate_gradients(
             lambda z: match(render(z)) + variance * z,
             match(residual),
             self.solver_steps,
@@ -211,3 +202,38 @@ class DRFM(DRMM):
         e_step, score = super()._score(x)
         squares = np.square(np.float64(e_step.factors)).sum(axis=1)
         return e_step, score - 0.5 * (self.num_factors * np.log(2 * np.pi) + squares)
+
+
+def _conjugate_gradients(matrix, b, steps):
+    r"""Solve $M_n x_n = b_n$ for symmetric positive definite $M_n$, from x = 0.
+
+    Exact after as many steps as M has different eigenvalues, up to rounding.
+
+    Args:
+        matrix: function that maps x (B, d) to the rows $M_n x_n$.
+        b: (B, d), float32.
+        steps: number of steps.
+
+    Returns:
+        x, (B, d).
+    """
+    x, residual = ops.zeros_like(b), b
+    direction, norm = b, _dot(b, b)
+    for _ in range(steps):
+        image = matrix(direction)
+        # A row that is solved has nothing left to divide.
+        step = _ratio(norm, _dot(direction, image))
+        x = x + step * direction
+        residual = residual - step * image
+        new_norm = _dot(residual, residual)
+        direction = residual + _ratio(new_norm, norm) * direction
+        norm = new_norm
+    return x
+
+
+def _dot(a, b):
+    return ops.sum(a * b, axis=-1, keepdims=True)
+
+
+def _ratio(a, b):
+    return ops.where(b > 0, a / ops.where(b > 0, b, 1.0), 0.0)

@@ -1,6 +1,7 @@
 """DRMM: the Deep Rendering Mixture Model."""
 
 import math
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -11,21 +12,30 @@ from keras_drmm.layers.arguments import (
     as_array,
     describe,
     standardize_boolean,
-    standardize_input_shape,
     standardize_integer,
-    standardize_pixel_range,
 )
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
+from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
 from keras_drmm.layers.level import standardize_levels
 from keras_drmm.layers.nuisance_prior import NuisancePrior
-from keras_drmm.layers.running_statistics import keep_running_statistics
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
-from keras_drmm.models.free_parameters import count_free_parameters
 from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
 from keras_drmm.models.signed_inference import infer_signed
+
+
+class FreeParameters(NamedTuple):
+    """Numbers of free parameters.
+
+    Attributes:
+        deep: of the factorised model, with dense Λ_g.
+        shallow: of the RMM that has a template for each class and nuisance.
+    """
+
+    deep: int
+    shallow: int
 
 
 @reordered_arguments("levels", "num_classes", "input_shape")
@@ -97,12 +107,10 @@ class DRMM(RenderingModel):
         templates_initializer="glorot_uniform",
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(input_shape, pixel_range, **kwargs)
         self.levels = standardize_levels(levels)
-        self.image_shape = standardize_input_shape(input_shape)
         self.nonnegative = standardize_boolean(nonnegative, "nonnegative")
         self.alternations = standardize_integer(alternations, "alternations")
-        self.pixel_range = standardize_pixel_range(pixel_range)
         self.templates = ClassTemplates(
             num_classes,
             pooling,
@@ -114,12 +122,14 @@ class DRMM(RenderingModel):
         # Everything is built here: a model made by `from_config` has its weights, and
         # no variable is created inside a compiled step.
         shape = (None, *self.image_shape)
-        self.nuisance_priors = []
+        # Of I^(0..L).
+        self.message_shapes, self.nuisance_priors = [shape], []
         for number, level in enumerate(self.levels, start=1):
             # A level that was saved comes back built.
             if not level.built:
                 level.build(shape)
             shape = level.compute_output_shape(shape)
+            self.message_shapes.append(shape)
             prior = NuisancePrior(
                 math.prod(level.pool.pool_size), name=f"nuisance_prior_{number}"
             )
@@ -139,11 +149,6 @@ class DRMM(RenderingModel):
     def class_prior(self):
         """π_c, (num_classes,), a variable."""
         return self.templates.prior
-
-    @property
-    def prior(self):
-        """π_c, (num_classes,), a NumPy array."""
-        return ops.convert_to_numpy(self.class_prior)
 
     @property
     def rectifies(self):
@@ -301,11 +306,30 @@ class DRMM(RenderingModel):
         Returns:
             (N,), a NumPy array.
         """
-        return self._batched(lambda x: self._score(x)[1], x, batch_size)
+        return self._batched(lambda x, _: self._score(x)[1], x, batch_size)
 
     def count_free_parameters(self):
-        """Count the parameters of the deep and of the shallow form; see there."""
-        return count_free_parameters(self)
+        r"""Count the free parameters, and those of the RMM that the model factorises.
+
+        $$\textrm{deep} = \sum_{\ell=0}^{L} |G^{\ell+1}| D_\ell D_{\ell+1}, \qquad
+        \textrm{shallow} = D\, |C^L| \prod_{\ell=1}^{L} |G^\ell|$$
+
+        with $D_\ell$ units at level ℓ, $D_0 = D$ pixels, $|G^\ell| = 2 k^2$ choices of
+        (t, a) at a location, $G^{L+1} = C^L$ and $D_{L+1} = 1$. Both take Λ_g as dense;
+        the convolution shares most of these: `count_params()` counts what is stored.
+
+        Returns:
+            `FreeParameters`.
+
+        Source: Patel, Nguyen, Baraniuk (2016), "Number of Free Parameters".
+        """
+        units = [math.prod(shape[1:]) for shape in self.message_shapes]
+        nuisances = [2 * math.prod(level.pool.pool_size) for level in self.levels]
+        dense = zip(nuisances, units, units[1:], strict=False)
+        return FreeParameters(
+            deep=sum(map(math.prod, dense)) + self.num_classes * units[-1],
+            shallow=units[0] * self.num_classes * math.prod(nuisances),
+        )
 
     @staticmethod
     def from_convnet(convnet, pixel_range=(0.0, 1.0)):
@@ -415,13 +439,10 @@ class DRMM(RenderingModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "levels": [keras.saving.serialize_keras_object(v) for v in self.levels],
-            "input_shape": self.image_shape,
-            "num_classes": self.num_classes,
+            "levels": keras.saving.serialize_keras_object(self.levels),
             "pooling": self.templates.pooling,
             "nonnegative": self.nonnegative,
             "alternations": self.alternations,
-            "pixel_range": self.pixel_range,
             "templates_initializer": keras.initializers.serialize(
                 self.templates.templates_initializer
             ),
@@ -429,8 +450,5 @@ class DRMM(RenderingModel):
 
     @classmethod
     def from_config(cls, config):
-        config = dict(config)
-        config["levels"] = [
-            keras.saving.deserialize_keras_object(level) for level in config["levels"]
-        ]
-        return cls(**config)
+        levels = keras.saving.deserialize_keras_object(config["levels"])
+        return cls(**{**config, "levels": levels})

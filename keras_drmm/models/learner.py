@@ -18,6 +18,7 @@ from keras_drmm.models.compile_arguments import (
 )
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
+from keras_drmm.models.training_rows import TrainingRows
 
 # The name of what regularizers of weights add to the objective.
 REGULARIZATION = "regularization"
@@ -126,7 +127,8 @@ class Learner(keras.Model):
                 the objective needs no labels.
             batch_size: as in Keras, like all that is not said here.
             epochs: with closed forms, the number of sweeps over all rows.
-            verbose, callbacks: as in Keras.
+            verbose: as in Keras.
+            callbacks: as in Keras, a callback or a list.
             validation_split: fraction of the rows, the last ones, kept for validation.
             validation_data: (images, labels), (images, labels, sample weights) or a
                 data set.
@@ -135,8 +137,11 @@ class Learner(keras.Model):
             sample_weight: (N,). A row of weight w counts as w rows in every term,
                 prior, statistic and metric.
             initial_epoch: where a training goes on that has `epochs` in all.
-            steps_per_epoch, validation_steps, validation_batch_size, validation_freq:
-                as in Keras.
+            steps_per_epoch: as in Keras; needed for a rate that follows `fit` where a
+                data set does not know its length.
+            validation_steps: as in Keras.
+            validation_batch_size: as in Keras.
+            validation_freq: as in Keras.
 
         Raises:
             ValueError: images, labels or weights are not what the model takes, or no
@@ -154,7 +159,10 @@ class Learner(keras.Model):
         batch_size = checks.standardize_batch_size(batch_size)
         epochs = standardize_integer(epochs, "epochs")
         if self.trainer is not None:
-            self.trainer.prepare(x, y, validation_split)
+            split = 0.0 if validation_data is not None else validation_split
+            rows = TrainingRows(x, y, sample_weight, split)
+            steps = rows.count_steps(batch_size, steps_per_epoch)
+            self.trainer.prepare(rows, steps, initial_epoch, epochs)
             callbacks = [
                 BatchWatch(),
                 *_as_list(callbacks),
@@ -227,6 +235,25 @@ class Learner(keras.Model):
         """The `BatchCheck` of the steps, None without a trainer."""
         return self._sums.batches
 
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """Learn from a batch; see `keras.Model.train_on_batch`.
+
+        Raises:
+            ValueError: images or labels are not what the model takes, or its algorithm
+                learns by sweeps over all rows.
+        """
+        checks.check_compiled(self, "train_on_batch")
+        x, y = self._check(x, y, learning=True)
+        if self.trainer is not None:
+            self.trainer.check_single_batch()
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """Measure objective and metrics of a batch, as `evaluate` does."""
+        checks.check_compiled(self, "test_on_batch")
+        x, y = self._check(x, y)
+        return super().test_on_batch(x, y, *args, **kwargs)
+
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
@@ -253,7 +280,8 @@ class Learner(keras.Model):
         labelled = ops.cast(y >= 0, "float32")
         if sample_weight is not None:
             labelled = labelled * ops.cast(sample_weight, "float32")
-        if self.trainer is not None:
+        # As it builds metrics, Keras calls this with images alone.
+        if self.trainer is not None and isinstance(x, dict):
             self._sums.batches.update_state(x["images"], y, labelled, sample_weight)
         # Unlabelled rows are shown as class 0 with weight 0.
         return super().compute_metrics(x, ops.maximum(y, 0), logits, labelled)

@@ -7,7 +7,9 @@ from keras import ops
 from keras_drmm.layers.arguments import (
     check_keywords,
     check_names,
+    standardize_input_shape,
     standardize_integer,
+    standardize_pixel_range,
 )
 from keras_drmm.layers.deprecation import warn_renamed
 from keras_drmm.models import checks
@@ -25,17 +27,24 @@ class RenderingModel(Learner):
     """Base of the models: learning, inference in batches, sampling, export.
 
     A subclass defines `classify`, `e_step` or `infer`, `_sample`, `num_classes`,
-    `image_shape`, `pixel_range`, `prior` and `noise_variance`.
+    `class_prior` or `prior`, and `noise_variance`.
     `compile(algorithm=...)` chooses how it learns: the algorithm binds itself to the
     model as a `Trainer`, which has the objective and its terms. Without an algorithm
     the model is a Keras classifier that returns logits.
+
+    Args:
+        input_shape: (H, W, C) of an image, the model's `image_shape`.
+        pixel_range: (lowest, highest) value of a pixel.
+        **kwargs: `name`, `dtype` of `keras.Model`.
     """
 
     algorithm = None
 
-    def __init__(self, **kwargs):
+    def __init__(self, input_shape, pixel_range, **kwargs):
         check_keywords(type(self), kwargs)
         super().__init__(**kwargs)
+        self.image_shape = standardize_input_shape(input_shape)
+        self.pixel_range = standardize_pixel_range(pixel_range)
 
     def compile(
         self,
@@ -114,21 +123,17 @@ class RenderingModel(Learner):
         Raises:
             ValueError: images or labels are not what the model takes.
         """
-        x, y = self._standardize(x, y)
-        if y is not None:
-            y = ops.convert_to_numpy(y).reshape(-1)
-        parts = []
-        for rows in _batches(len(x), batch_size):
-            labels = None if y is None else ops.convert_to_tensor(y[rows])
-            images = ops.convert_to_tensor(x[rows], self._image_dtype)
-            e_step = self.e_step(images, labels)
-            parts.append(keras.tree.map_structure(_to_numpy, e_step))
-        return keras.tree.map_structure(_join, *parts)
+
+        def run(images, labels):
+            images = ops.convert_to_tensor(images, self._image_dtype)
+            return keras.tree.map_structure(_to_numpy, self.e_step(images, labels))
+
+        return self._batched(run, x, batch_size, y)
 
     def reconstruct(self, x, batch_size=100):
         """Return Î of images (N, H, W, C), in batches, as a NumPy array."""
         return self._batched(
-            lambda x: self.infer(x, batch_size=len(x)).reconstruction, x, batch_size
+            lambda x, _: self.infer(x, batch_size=len(x)).reconstruction, x, batch_size
         )
 
     def sample(self, n, classes=None, seed=None):
@@ -162,15 +167,28 @@ class RenderingModel(Learner):
         Raises:
             ValueError: the preset is of another kind of model.
         """
-        from keras_drmm.zoo.preset_loader import from_preset_as
+        from keras_drmm.zoo import from_preset
 
-        return from_preset_as(cls, name_or_path, load_weights)
+        model = from_preset(name_or_path, load_weights)
+        if not isinstance(model, cls):
+            found = type(model).__name__
+            raise ValueError(
+                f"The preset {str(name_or_path)!r} is a `{found}`, not a "
+                f"`{cls.__name__}`: load it by `{found}.from_preset` or "
+                "`keras_drmm.zoo.from_preset`."
+            )
+        return model
 
     def save_to_preset(self, preset_dir, card=None, overwrite=False):
         """Write a preset of the zoo; see `keras_drmm.zoo.save_to_preset`."""
         from keras_drmm.zoo import save_to_preset
 
         return save_to_preset(preset_dir, self, card, overwrite)
+
+    @property
+    def prior(self):
+        """π_c, (num_classes,), a NumPy array."""
+        return ops.convert_to_numpy(self.class_prior)
 
     @property
     def initialized(self):
@@ -214,16 +232,39 @@ class RenderingModel(Learner):
             sample_weight: (B,), how many rows each row counts as; None for 1.
         """
 
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "input_shape": self.image_shape,
+            "num_classes": self.num_classes,
+            "pixel_range": self.pixel_range,
+        }
+
     @property
     def _image_dtype(self):
         """The dtype of the images that `e_step` is given."""
         return self.compute_dtype
 
-    def _batched(self, function, x, batch_size):
-        """Join what `function` returns for parts of x, of `batch_size` rows."""
-        x = checks.standardize_images(x, self.image_shape, self.pixel_range)
-        parts = _batches(len(x), batch_size)
-        return np.concatenate([function(x[rows]) for rows in parts])
+    def _batched(self, function, x, batch_size, y=None):
+        """Join what `function` returns for parts of images and labels.
+
+        Args:
+            function: of some rows' images and labels, the latter a tensor (B,) or None;
+                returns a structure of NumPy arrays.
+            x: images (N, H, W, C).
+            batch_size: images at a time.
+            y: integer labels (N,), or None.
+        """
+        x, y = self._standardize(x, y)
+        size = standardize_integer(batch_size, "batch_size")
+        if y is not None:
+            y = ops.convert_to_numpy(y).reshape(-1)
+        parts = []
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            labels = None if y is None else ops.convert_to_tensor(y[rows])
+            parts.append(function(x[rows], labels))
+        return keras.tree.map_structure(_join, *parts)
 
     def _log_likelihood(self, x, reconstruction):
         """Return ln N(I; Î, σ² 1) of images in nats, (B,), a NumPy array."""
@@ -257,7 +298,8 @@ class RenderingModel(Learner):
             image_shape=self.image_shape,
             pixel_range=self.pixel_range,
             num_classes=self.num_classes,
-            needs_labels=learning and (has_loss or self.algorithm.needs_labels),
+            needs_labels=learning
+            and (has_loss or getattr(self.algorithm, "needs_labels", False)),
             takes_unlabelled=not has_loss or takes_unlabelled(self.loss),
         )
 
@@ -266,12 +308,6 @@ class RenderingModel(Learner):
         return checks.standardize_arrays(
             x, y, self.image_shape, self.pixel_range, self.num_classes
         )
-
-
-def _batches(rows, size):
-    """Return slices of at most `size` rows."""
-    size = standardize_integer(size, "batch_size")
-    return [slice(start, start + size) for start in range(0, rows, size)]
 
 
 def _to_numpy(value):

@@ -10,18 +10,18 @@ from keras_drmm.layers.arguments import (
     check_model,
     describe,
     standardize_boolean,
-    standardize_input_shape,
     standardize_integer,
     standardize_number,
-    standardize_pixel_range,
 )
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.natural_parameters import NaturalParameters
 from keras_drmm.models.rendering_model import RenderingModel
-from keras_drmm.models.rmm_hypotheses import clamp, join
 from keras_drmm.models.sampling import draw_classes, with_noise
+
+# Below the log-probability of anything, and finite: no NaN comes of it.
+_IMPOSSIBLE = -1e30
 
 
 @reordered_arguments("num_classes", "num_nuisances", "input_shape")
@@ -82,16 +82,14 @@ class RMM(RenderingModel):
         pixel_range=(0.0, 1.0),
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(input_shape, pixel_range, **kwargs)
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.num_nuisances = standardize_integer(num_nuisances, "num_nuisances")
-        self.image_shape = standardize_input_shape(input_shape)
         self.num_pixels = math.prod(self.image_shape)
         self.switch = switch = standardize_boolean(switch, "switch")
         self.variance_floor = standardize_number(
             variance_floor, "variance_floor", above=0
         )
-        self.pixel_range = standardize_pixel_range(pixel_range)
         components = (self.num_classes, self.num_nuisances)
         self.templates = self.add_weight(
             name="templates",
@@ -108,11 +106,6 @@ class RMM(RenderingModel):
         self.built = True
 
     _image_dtype = "float32"
-
-    @property
-    def prior(self):
-        """π_c, (num_classes,), a NumPy array."""
-        return ops.convert_to_numpy(self.class_prior)
 
     def classify(self, images, training=False):
         """Return ln p(c, I), but for what the classes have in common, (B, |C|).
@@ -289,12 +282,9 @@ class RMM(RenderingModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "input_shape": self.image_shape,
-            "num_classes": self.num_classes,
             "num_nuisances": self.num_nuisances,
             "switch": self.switch,
             "variance_floor": self.variance_floor,
-            "pixel_range": self.pixel_range,
         }
 
     def flatten(self, images):
@@ -365,12 +355,30 @@ class RMM(RenderingModel):
 
     def _of_scores(self, function, x, y, batch_size):
         """Join what `function` of ln p(I, c, g, a) returns for parts of the rows."""
-        x, y = self._standardize(x, y)
-        parts = []
-        for start in range(0, len(x), batch_size):
-            rows = slice(start, start + batch_size)
-            images = self.flatten(ops.convert_to_tensor(x[rows]))
-            labels = None if y is None else ops.convert_to_tensor(y[rows])
-            scores = clamp(self.log_joint(self.distances(images, labels)), labels)
-            parts.append(ops.convert_to_numpy(function(scores)))
-        return np.concatenate(parts)
+
+        def run(images, labels):
+            flat = self.flatten(ops.convert_to_tensor(images))
+            scores = clamp(self.log_joint(self.distances(flat, labels)), labels)
+            return ops.convert_to_numpy(function(scores))
+
+        return self._batched(run, x, batch_size, y)
+
+
+def join(scores):
+    """List the hypotheses in one axis, (B, |C|, |G|, s) -> (B, |C| |G| s)."""
+    return ops.reshape(scores, (-1, math.prod(scores.shape[1:])))
+
+
+def clamp(scores, labels):
+    """Make the classes that a label excludes impossible.
+
+    Args:
+        scores: (B, |C|, |G|, s).
+        labels: integers (B,) or (B, 1), -1 for an unlabelled row, or None.
+    """
+    if labels is None:
+        return scores
+    labels = ops.reshape(ops.cast(labels, "int32"), (-1, 1, 1, 1))
+    classes = ops.reshape(ops.arange(scores.shape[1], dtype="int32"), (1, -1, 1, 1))
+    possible = ops.logical_or(labels < 0, labels == classes)
+    return ops.where(possible, scores, _IMPOSSIBLE)

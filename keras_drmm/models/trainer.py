@@ -1,6 +1,7 @@
 """Trainer: what `compile` binds to a model, so that Keras' loop makes it learn."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import keras
 
@@ -23,7 +24,7 @@ class Trainer(ABC):
         layers: layers whose random state Keras has to track.
     """
 
-    weights: dict = {}
+    weights: ClassVar[dict] = {}
     metrics: tuple = ()
     layers: tuple = ()
 
@@ -68,9 +69,21 @@ class Trainer(ABC):
 
     def end_step(self):
         """Count a training step, after its objective."""
+        return
 
-    def prepare(self, x, y, validation_split):
-        """Get ready to `fit` these data; most trainers are."""
+    def prepare(self, rows, steps, initial_epoch, epochs):
+        """Get ready for a `fit`; most trainers are.
+
+        Args:
+            rows: the `TrainingRows`.
+            steps: in an epoch, None if that is not known.
+            initial_epoch: as of `fit`.
+            epochs: as of `fit`.
+        """
+        return
+
+    def check_single_batch(self):
+        """Raise a ValueError unless a single batch can be learned from."""
         return
 
     def callbacks(self):

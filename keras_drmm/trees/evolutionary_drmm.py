@@ -9,10 +9,8 @@ from keras import ops
 from keras_drmm.layers.arguments import (
     describe,
     standardize_boolean,
-    standardize_input_shape,
     standardize_integer,
     standardize_number,
-    standardize_pixel_range,
 )
 from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.models import checks
@@ -108,7 +106,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
         pixel_range=(0.0, 1.0),
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(input_shape, pixel_range, **kwargs)
         self.num_classes = standardize_integer(num_classes, "num_classes")
         self.depth = standardize_integer(depth, "depth")
         self.branching = standardize_integer(branching, "branching", minimum=2)
@@ -120,14 +118,12 @@ class EvolutionaryDRMM(EvolutionaryModel):
             )
         label_weight = standardize_number(label_weight, "label_weight", least=0)
         smoothing = standardize_number(smoothing, "smoothing", above=0)
-        self.image_shape = standardize_input_shape(input_shape)
         self.num_pixels = math.prod(self.image_shape)
         self.shared_mutations = standardize_boolean(
             shared_mutations, "shared_mutations"
         )
         self.label_weight = label_weight
         self.smoothing = smoothing
-        self.pixel_range = standardize_pixel_range(pixel_range)
         # The first node of each level, the root's first; one more for the end.
         sizes = [self.branching**level for level in range(self.depth + 1)]
         self._first = [sum(sizes[:level]) for level in range(self.depth + 2)]
@@ -312,7 +308,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
         Returns:
             (N,), a NumPy array.
         """
-        return self._batched(self._score, x, batch_size)
+        return self._batched(lambda x, _: self._score(x), x, batch_size)
 
     def fit(  # type: ignore[override]  # a tree has no callbacks to call
         self, x=None, y=None, batch_size=256, epochs=10, verbose="auto", seed=None
@@ -345,10 +341,9 @@ class EvolutionaryDRMM(EvolutionaryModel):
         node = np.zeros(len(images), "int64")
         templates = [images.mean(axis=0, dtype="float64")[None]]
         log_prior = [np.zeros(1)]
-        history = keras.callbacks.History()
-        history.set_model(self)
-        history.epoch = list(range(self.depth + 1))
-        history.history = {"residual": [mean_square(residuals, self.num_pixels)]}
+        history = self._new_history(self.depth + 1)
+        means = history.history["residual"]
+        means.append(mean_square(residuals, self.num_pixels))
         for level in range(self.depth):
             parent = np.zeros_like(node) if self.shared_mutations else node
             parents = 1 if self.shared_mutations else len(templates[-1])
@@ -364,15 +359,13 @@ class EvolutionaryDRMM(EvolutionaryModel):
             templates.append(children.reshape(-1, self.num_pixels))
             log_prior.append(np.resize(log_shares(growth.counts), len(templates[-1])))
             node = self.branching * node + chosen
-            history.history["residual"].append(mean_square(residuals, self.num_pixels))
+            means.append(mean_square(residuals, self.num_pixels))
             if verbose:
-                residual = history.history["residual"][-1]
-                print(f"Level {level + 1}/{self.depth} - residual: {residual:.5f}")
+                print(f"Level {level + 1}/{self.depth} - residual: {means[-1]:.5f}")
 
         self.templates.assign(np.concatenate(templates))
         self.log_prior.assign(np.concatenate(log_prior))
-        variance = max(history.history["residual"][-1], _LEAST_VARIANCE)
-        self.noise_variance.assign(variance)
+        self.noise_variance.assign(max(means[-1], _LEAST_VARIANCE))
         self.count_labels(x, labels, batch_size)
         return history
 
@@ -432,12 +425,9 @@ class EvolutionaryDRMM(EvolutionaryModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "num_classes": self.num_classes,
-            "input_shape": self.image_shape,
             "depth": self.depth,
             "branching": self.branching,
             "shared_mutations": self.shared_mutations,
             "label_weight": self.label_weight,
             "smoothing": self.smoothing,
-            "pixel_range": self.pixel_range,
         }

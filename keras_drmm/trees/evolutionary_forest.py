@@ -69,7 +69,7 @@ class EvolutionaryForest(EvolutionaryModel):
         pixel_range=(0.0, 1.0),
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(input_shape, pixel_range, **kwargs)
         self.num_trees = standardize_integer(num_trees, "num_trees")
         self.trees = [
             EvolutionaryDRMM(
@@ -85,8 +85,6 @@ class EvolutionaryForest(EvolutionaryModel):
             for number in range(1, self.num_trees + 1)
         ]
         self.num_classes = self.trees[0].num_classes
-        self.image_shape = self.trees[0].image_shape
-        self.pixel_range = self.trees[0].pixel_range
         self.built = True
         self._compile_to_evaluate()
 
@@ -114,17 +112,12 @@ class EvolutionaryForest(EvolutionaryModel):
         """
         found = [tree.e_step(images) for tree in self.trees]
         logits = np.logaddexp.reduce([f.logits for f in found]) - np.log(self.num_trees)
-        rendered = [
-            np.mean(levels, axis=0)
-            for levels in zip(*(f.rendered for f in found), strict=True)
-        ]
+        # (T, L + 1, B, H, W, C) -> (L + 1, B, H, W, C)
+        rendered = list(np.mean([f.rendered for f in found], axis=0))
         return EStep(
             logits=logits.astype("float32"),
             classes=choose(logits, labels),
-            switches=[
-                np.stack(levels, axis=1)
-                for levels in zip(*(f.switches for f in found), strict=True)
-            ],
+            switches=list(np.stack([f.switches for f in found], axis=-1)),
             messages=found[0].messages,
             rendered=rendered,
             reconstruction=rendered[0],
@@ -216,10 +209,7 @@ class EvolutionaryForest(EvolutionaryModel):
         """
         images, labels = self._rows(x, y)
         random = numpy_generator(seed)
-        history = keras.callbacks.History()
-        history.set_model(self)
-        history.epoch = list(range(self.num_trees))
-        history.history = {"residual": []}
+        history = self._new_history(self.num_trees)
         for tree in self.trees:
             rows = random.integers(len(images), size=len(images))
             grown = tree.fit(
@@ -243,11 +233,8 @@ class EvolutionaryForest(EvolutionaryModel):
         return {
             **super().get_config(),
             "num_trees": self.num_trees,
-            "num_classes": self.num_classes,
-            "input_shape": self.image_shape,
             "depth": tree.depth,
             "branching": tree.branching,
             "label_weight": tree.label_weight,
             "smoothing": tree.smoothing,
-            "pixel_range": self.pixel_range,
         }

@@ -28,6 +28,14 @@ class EvolutionaryModel(RenderingModel):
             "It comes compiled: call `fit` alone."
         )
 
+    def _new_history(self, epochs):
+        """Return a `History` of so many epochs, whose residuals are to come."""
+        history = keras.callbacks.History()
+        history.set_model(self)
+        history.epoch = list(range(epochs))
+        history.history = {"residual": []}
+        return history
+
     def _rows(self, x, y):
         """Check what a tree is to grow from.
 

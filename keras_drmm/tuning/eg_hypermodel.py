@@ -6,10 +6,11 @@ import keras
 from keras import ops
 
 from keras_drmm.learning import EG
+from keras_drmm.learning.eg import WARMUP_STEPS
 from keras_drmm.learning.schedule import cosine_decay
 from keras_drmm.models import DRFM
 from keras_drmm.tuning.semi_supervised_hypermodel import SemiSupervisedHyperModel
-from keras_drmm.zoo.functions import FUNCTIONS
+from keras_drmm.zoo.zoo_model import FUNCTIONS
 
 # The range (least, greatest) of each weight, sampled uniformly in its logarithm. The
 # weight of the cross-entropy is not tuned: only ratios of weights matter to Adam.
@@ -130,7 +131,7 @@ class EGHyperModel(SemiSupervisedHyperModel):
             max(1, self.training_steps // 100),
             self.training_steps,
             sampling="log",
-            default=min(algorithm.warmup_steps, self.training_steps),
+            default=min(WARMUP_STEPS, self.training_steps),
         )
         learning_rate = hp.Float(
             "learning_rate",

@@ -6,7 +6,8 @@ from keras_drmm.zoo.drmm_conv_small import drmm_conv_small
 from keras_drmm.zoo.drmm_lenet import drmm_lenet
 from keras_drmm.zoo.evolutionary_forest import evolutionary_forest
 from keras_drmm.zoo.evolutionary_tree import evolutionary_tree
-from keras_drmm.zoo.preset_loader import from_preset, presets
+from keras_drmm.zoo.preset import presets
+from keras_drmm.zoo.preset_loader import from_preset
 from keras_drmm.zoo.preset_writer import save_preset as save_preset  # its old name
 from keras_drmm.zoo.preset_writer import save_to_preset
 from keras_drmm.zoo.rfm import rfm

@@ -1,9 +1,7 @@
 """The paper's 2-level DRFM."""
 
 from keras_drmm.models import DRFM
-from keras_drmm.zoo.lenet import lenet_levels
-from keras_drmm.zoo.preset import load_preset
-from keras_drmm.zoo.settings import compile_factor_model
+from keras_drmm.zoo.settings import lenet_levels, load_and_compile
 from keras_drmm.zoo.zoo_model import zoo_model
 
 
@@ -26,6 +24,4 @@ def drfm_lenet(
     Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I.
     """
     model = DRFM(lenet_levels(2), input_shape, num_classes, name="drfm_lenet")
-    load_preset(model, preset)
-    compile_factor_model(model, training_steps)
-    return model
+    return load_and_compile(model, preset, training_steps)

@@ -2,8 +2,7 @@
 
 from keras_drmm.layers import Level
 from keras_drmm.models import DRMM
-from keras_drmm.zoo.preset import load_preset
-from keras_drmm.zoo.settings import compile_drmm
+from keras_drmm.zoo.settings import load_and_compile
 from keras_drmm.zoo.zoo_model import zoo_model
 
 
@@ -47,6 +46,4 @@ def drmm_conv_large(
         templates_initializer="identity",
         name="drmm_conv_large",
     )
-    load_preset(model, preset)
-    compile_drmm(model, training_steps)
-    return model
+    return load_and_compile(model, preset, training_steps)

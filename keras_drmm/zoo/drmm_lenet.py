@@ -1,9 +1,7 @@
 """The paper's 2-level DRMM."""
 
 from keras_drmm.models import DRMM
-from keras_drmm.zoo.lenet import lenet_levels
-from keras_drmm.zoo.preset import load_preset
-from keras_drmm.zoo.settings import compile_drmm
+from keras_drmm.zoo.settings import lenet_levels, load_and_compile
 from keras_drmm.zoo.zoo_model import zoo_model
 
 
@@ -30,6 +28,4 @@ def drmm_lenet(
     model = DRMM(
         lenet_levels(2), input_shape, num_classes, pooling=None, name="drmm_lenet"
     )
-    load_preset(model, preset)
-    compile_drmm(model, training_steps)
-    return model
+    return load_and_compile(model, preset, training_steps)

@@ -11,13 +11,10 @@ CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def _shipped():
-    """Return the folder of shipped presets, in the package or in the checkout."""
-    installed = _PACKAGE / "presets"
-    return installed if installed.is_dir() else _PACKAGE.parent / "zoo"
-
-
-SHIPPED = _shipped()
+SHIPPED = _PACKAGE / "presets"
+if not SHIPPED.is_dir():
+    # In a checkout, where they lie beside the package.
+    SHIPPED = _PACKAGE.parent / "zoo"
 
 
 class Preset:
@@ -95,8 +92,17 @@ def load_preset(model, preset):
         Preset(preset).load_into(model)
 
 
-def names():
-    """Return the sorted names of the shipped presets."""
+def presets():
+    """List the presets that come with the library.
+
+    Returns:
+        Their names, sorted.
+
+    Example:
+
+    >>> "rfm_mnist_100" in keras_drmm.zoo.presets()
+    True
+    """
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}"))
 
 
@@ -120,7 +126,7 @@ def _find(name_or_path):
     text = os.fspath(name_or_path)
     # Only plain names are looked up in the folder of shipped presets, so that `../x`
     # cannot lead out of it.
-    if isinstance(name_or_path, str) and is_name(text) and text in names():
+    if isinstance(name_or_path, str) and is_name(text) and text in presets():
         return SHIPPED / text
     folder = Path(text)
     if not folder.is_dir():
@@ -131,7 +137,7 @@ def _find(name_or_path):
 
 
 def _available():
-    return f"Available presets: {', '.join(names()) or 'none'}."
+    return f"Available presets: {', '.join(presets()) or 'none'}."
 
 
 def _parse(file, content):

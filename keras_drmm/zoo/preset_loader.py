@@ -1,21 +1,7 @@
 """Trained models by name."""
 
-from keras_drmm.zoo.functions import FUNCTIONS, shape_arguments
-from keras_drmm.zoo.preset import Preset, names
-
-
-def presets():
-    """List the presets that come with the library.
-
-    Returns:
-        Their names, sorted.
-
-    Example:
-
-    >>> "rfm_mnist_100" in keras_drmm.zoo.presets()
-    True
-    """
-    return names()
+from keras_drmm.zoo.preset import Preset
+from keras_drmm.zoo.zoo_model import FUNCTIONS, shape_arguments
 
 
 def from_preset(name_or_path, load_weights=True):
@@ -60,19 +46,3 @@ def from_preset(name_or_path, load_weights=True):
         )
     weights = preset.folder if load_weights else None
     return function(**preset.arguments, preset=weights)
-
-
-def from_preset_as(model_class, name_or_path, load_weights=True):
-    """Return what `from_preset` does, if it is an instance of `model_class`.
-
-    Raises:
-        ValueError: the preset is of another class, or as in `from_preset`.
-    """
-    model = from_preset(name_or_path, load_weights)
-    if not isinstance(model, model_class):
-        name, found = model_class.__name__, type(model).__name__
-        raise ValueError(
-            f"The preset {str(name_or_path)!r} is a `{found}`, not a `{name}`: load it "
-            f"by `{found}.from_preset` or `keras_drmm.zoo.from_preset`."
-        )
-    return model

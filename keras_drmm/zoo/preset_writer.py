@@ -9,7 +9,6 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.layers.deprecation import warn_renamed
-from keras_drmm.zoo.functions import FUNCTIONS, shape_arguments
 from keras_drmm.zoo.preset import (
     CONFIG,
     METADATA,
@@ -20,6 +19,7 @@ from keras_drmm.zoo.preset import (
     sha256,
 )
 from keras_drmm.zoo.preset_loader import from_preset
+from keras_drmm.zoo.zoo_model import FUNCTIONS, shape_arguments
 
 README = "README.md"
 # The writer's own entries of `metadata.json`.

@@ -1,9 +1,7 @@
 """The paper's RFM."""
 
 from keras_drmm.models import RFM
-from keras_drmm.zoo.lenet import lenet_levels
-from keras_drmm.zoo.preset import load_preset
-from keras_drmm.zoo.settings import compile_factor_model
+from keras_drmm.zoo.settings import lenet_levels, load_and_compile
 from keras_drmm.zoo.zoo_model import zoo_model
 
 
@@ -26,6 +24,4 @@ def rfm(input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=Non
     """
     (level,) = lenet_levels(1)
     model = RFM(level, input_shape, num_classes, name="rfm")
-    load_preset(model, preset)
-    compile_factor_model(model, training_steps)
-    return model
+    return load_and_compile(model, preset, training_steps)

@@ -1,33 +1,47 @@
-"""Learning settings that models of the zoo share."""
+"""Levels and learning settings that models of the zoo share."""
 
 import keras
 from keras import layers
 
+from keras_drmm.layers import Level
 from keras_drmm.learning import EG
+from keras_drmm.learning.eg import WARMUP_STEPS
 from keras_drmm.learning.schedule import cosine_decay
+from keras_drmm.zoo.preset import load_preset
 
 
-def compile_drmm(model, training_steps):
-    """Compile a nonnegative DRMM for EG, with a learning rate that falls to 0."""
-    _compile(model, training_steps, nonnegativity=0.01)
+def load_and_compile(model, preset, training_steps):
+    """Load a preset's weights, if one is given, and compile a model for EG.
 
+    Args:
+        model: a `DRMM` or a factor model, whose z may be negative.
+        preset: name or folder of the preset, or None.
+        training_steps: after which the learning rate is 0; None follows `fit`.
 
-def compile_factor_model(model, training_steps):
-    """Compile an RFM or DRFM for EG; its z may be negative."""
-    _compile(model, training_steps, nonnegativity=0)
-
-
-def _compile(model, training_steps, nonnegativity):
+    Returns:
+        The model.
+    """
+    load_preset(model, preset)
     # Chosen by `recipes/ablation.py`. The posterior of the class must not see the
     # model's own nuisance, pixel noise.
     algorithm = EG(
         reconstruction=0.05,
         entropy=1.0,
-        nonnegativity=nonnegativity,
+        nonnegativity=0.01 if model.rectifies else 0,
         consistency=2.0,
         augmentation=layers.GaussianNoise(0.4, name="pixel_noise"),
         render_divisor=16,
-        warmup_steps=1000,
+        warmup_steps=None if training_steps is None else WARMUP_STEPS,
     )
     optimizer = keras.optimizers.Adam(cosine_decay(4e-3, training_steps))
     model.compile(optimizer, algorithm=algorithm)
+    return model
+
+
+def lenet_levels(number):
+    """Return the first `number` levels, like LeNet-5's: 20 and 50 templates of 5x5."""
+    filters = (20, 50)[:number]
+    return [
+        Level(count, 5, padding="valid", pool_size=2, batch_norm=True)
+        for count in filters
+    ]

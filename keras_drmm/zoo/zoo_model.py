@@ -3,7 +3,8 @@
 - `input_shape`: shape (H, W, C) of an image.
 - `num_classes`: number of classes.
 - `training_steps`, of models that learn by `EG`: number of steps of the whole training,
-  over which the learning rate falls to 0 along a cosine. None keeps the rate constant.
+  over which the learning rate falls to 0 along a cosine, after a warm-up of 1,000. None
+  follows `fit`, whose steps are those of its `epochs`.
 - `preset`: name or folder of a preset whose weights the model gets, see `from_preset`.
   None gives initial weights.
 
@@ -16,8 +17,18 @@ import inspect
 
 _COMMON = __doc__
 
+FUNCTIONS: dict = {}
+"""The functions of the zoo by name."""
+
 
 def zoo_model(function):
-    """Append this module's docstring to that of a function of the zoo, for `help`."""
+    """List a function of the zoo, and append this module's docstring, for `help`."""
+    FUNCTIONS[function.__name__] = function
     function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{_COMMON}"
     return function
+
+
+def shape_arguments(function):
+    """Return the names of the arguments that a preset stores, as a tuple."""
+    names = inspect.signature(function).parameters
+    return tuple(name for name in names if name not in ("training_steps", "preset"))

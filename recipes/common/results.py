@@ -12,50 +12,45 @@ PROJECT = Path(__file__).resolve().parents[2]
 RESULTS = PROJECT / "recipes" / "results"
 RUNS = PROJECT / "runs"
 IMAGES = PROJECT / "docs" / "images"
-
-COLUMNS = (
-    "table",
-    "setting",
-    "model",
-    "labels",
-    "draw",
-    "seed",
-    "epochs",
-    "seconds",
-    "machine",
-    "backend",
-    "commit",
-    "command",
-    "validation_error",
-    "test_error",
-)
-# The columns of `tables.csv`: the objective in words, and as JSON the settings that the
-# model learned by. Only rows of equal settings are runs of one cell.
-TABLE_COLUMNS = (*COLUMNS, "objective", "settings")
+# Of Linux: what the processor is and can do.
+CPU = Path("/proc/cpuinfo")
 
 
-def append_row(path, row, columns=COLUMNS):
-    """Append `row`, a dictionary of all `columns`, to the CSV file at `path`.
+def read_rows(name):
+    """Return the rows of `recipes/results/NAME.csv` as dictionaries, [] without it."""
+    path = RESULTS / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def record(name, row, is_kept=True):
+    """Print a row, and append it to `recipes/results/NAME.csv` if it is to be kept."""
+    print(row)
+    if is_kept:
+        append_row(RESULTS / f"{name}.csv", row)
+
+
+def append_row(path, row):
+    """Append `row`, a dictionary, to the CSV file at `path`.
+
+    Its keys are the columns of a new file. An existing file keeps its own order.
 
     Raises:
-        ValueError: the row, or the existing file, has other columns.
+        ValueError: the existing file has other columns.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
+    columns, is_new = list(row), not path.exists()
     if not is_new:
         with path.open(newline="") as file:
-            there = tuple(next(csv.reader(file)))
-        if there != tuple(columns):
+            columns = next(csv.reader(file))
+        if set(columns) != set(row):
             raise ValueError(
-                f"{path} has the columns {there} instead of {columns}: it is of "
-                f"another version. Move it away. The row: {row}"
+                f"{path} is of another version, so move it away. These columns differ: "
+                f"{sorted(set(columns) ^ set(row))}. The row: {row}"
             )
-    if set(row) != set(columns):
-        raise ValueError(
-            f"A row must have the columns {columns}; these differ: "
-            f"{set(row) ^ set(columns)}."
-        )
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, columns)
         if is_new:
@@ -79,12 +74,19 @@ def origin(backend):
 def machine():
     """Return the processor's name and the number of cores this process may use."""
     name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [v for v in info.read_text().splitlines() if v.startswith("model name")]
+    if CPU.exists():
+        names = [v for v in CPU.read_text().splitlines() if v.startswith("model name")]
         name = names[0].split(":", 1)[1].strip() if names else name
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     return f"{name}, {cores or os.cpu_count()} core(s)"
+
+
+def has_bfloat16_unit(cpuinfo=CPU):
+    """Return whether the processor multiplies bfloat16 numbers faster than float32."""
+    if not cpuinfo.exists():
+        return False
+    words = set(cpuinfo.read_text().split())
+    return "amx_bf16" in words or {"AuthenticAMD", "avx512_bf16"} <= words
 
 
 def commit():

@@ -3,12 +3,12 @@
 from math import nan
 from statistics import mean, stdev
 
+from recipes.reporting.cell_tables import THRESHOLDS
 from recipes.reporting.records import (
     grouped_by_settings,
     learning_curves,
     published,
 )
-from recipes.reporting.speed_tables import THRESHOLDS
 from recipes.tables import cells
 from recipes.tables.training import default_epochs
 

@@ -1,13 +1,92 @@
-"""Tables of trees, signed inference, the objective's terms and the presets."""
+"""Tables of EM, trees, signed inference, the objective's terms and the presets."""
 
-from statistics import mean
+from statistics import mean, median, stdev
 
-from recipes.reporting import markdown
-from recipes.reporting.records import grouped, spread
+from recipes.reporting.records import grouped, markdown_table, mean_of, spread
 
 # Variants of this name change the zoo's objective. The others change the objective
 # that the search for it began with.
 ZOO = "zoo, "
+
+
+def seconds(rows):
+    """Return a table of the time of sweeps and of the solver: medians over runs.
+
+    Args:
+        rows: rows of `benchmark_em.csv`.
+    """
+    groups = {}
+    for row in rows:
+        if row["measure"] in ("sweep", "solve"):
+            groups.setdefault((row["measure"], row["method"]), []).append(row)
+    lines = []
+    for (measure, method), group in sorted(groups.items()):
+        middle = median(float(row["seconds"]) for row in group)
+        lines.append([f"{measure}: {method}", f"{middle:.3g}", len(group)])
+    return markdown_table(["measured", "seconds", "runs"], lines)
+
+
+def growth(rows):
+    """Return a table with a line for each number of images and size of a level.
+
+    Args:
+        rows: rows of `benchmark_em.csv`.
+    """
+    lines = []
+    for row in rows:
+        if row["measure"] == "growth":
+            size, took = "x".join([row["kernel_size"]] * 2), float(row["seconds"])
+            lines.append([row["images"], row["channels"], size, f"{took:.4f}"])
+    titles = ["images", "templates", "size of a template", "seconds"]
+    return markdown_table(titles, lines)
+
+
+def learning(rows):
+    """Return a table of the last error of each method: means over seeds.
+
+    Args:
+        rows: rows of `benchmark_em.csv`.
+    """
+    last = {}
+    for row in rows:
+        if row["measure"] == "learn":
+            last.setdefault(row["method"], {})[row["seed"]] = row
+    lines = []
+    for method, seeds in last.items():
+        group = list(seeds.values())
+        errors = [float(row["error"]) for row in group]
+        deviation = f" ± {stdev(errors):.4f}" if len(errors) > 1 else ""
+        epochs, took = mean_of(group, "epoch"), mean_of(group, "seconds")
+        error = f"{mean(errors):.4f}{deviation}"
+        lines.append([method, error, f"{epochs:.0f}", f"{took:.0f}", len(group)])
+    return markdown_table(["method", "error", "epochs", "seconds", "seeds"], lines)
+
+
+def classification(rows):
+    """Return a table with a line for each run.
+
+    Args:
+        rows: rows of `em_mnist.csv`.
+    """
+    names = "model", "setting", "labels", "test_error", "seconds"
+    titles = [name.replace("_", " ") for name in names]
+    return markdown_table(titles, ([row[name] for name in names] for row in rows))
+
+
+def rmm(rows):
+    """Return a table with a line for each number of labels: means over runs.
+
+    Args:
+        rows: rows of `rmm_mnist.csv`.
+    """
+    lines = []
+    for labels, runs in grouped(rows, lambda row: row["labels"]):
+        rises = sum(int(run["rises"]) for run in runs)
+        took = mean_of(runs, "seconds")
+        errors, log_probs = spread(runs, "test_error"), spread(runs, "test_log_prob")
+        lines.append([labels, errors, log_probs, rises, f"{took:.0f}", len(runs)])
+    titles = ["labels", "test error", "ln p(I), nats", "rises", "seconds", "runs"]
+    return markdown_table(titles, lines)
 
 
 def evolutionary(rows):
@@ -19,14 +98,12 @@ def evolutionary(rows):
     lines = []
     names = "model", "setting", "labels"
     for key, runs in grouped(rows, lambda row: tuple(row[name] for name in names)):
-        leaves, seconds, predict = (
-            mean(float(run[column]) for run in runs)
-            for column in ("leaves", "seconds", "predict_seconds")
-        )
-        line = [*key, spread(runs, "test_error"), f"{leaves:.0f}"]
-        lines.append([*line, f"{seconds:.3g}", f"{predict:.2g}", len(runs)])
+        line = [*key, spread(runs, "test_error"), f"{mean_of(runs, 'leaves'):.0f}"]
+        line.append(f"{mean_of(runs, 'seconds'):.3g}")
+        line.append(f"{mean_of(runs, 'predict_seconds'):.2g}")
+        lines.append([*line, len(runs)])
     figures = "test error", "leaves", "fit, seconds", "predict, seconds", "runs"
-    return markdown.table([*names, *figures], lines)
+    return markdown_table([*names, *figures], lines)
 
 
 def signed(rows):
@@ -38,7 +115,7 @@ def signed(rows):
     shares = [name for name in rows[0] if name.startswith("best_found_percent_")]
     names = ["architecture", "models", "falls", *shares]
     titles = [name.removeprefix("best_found_percent_") for name in names]
-    return markdown.table(titles, ([row[name] for name in names] for row in rows))
+    return markdown_table(titles, ([row[name] for name in names] for row in rows))
 
 
 def zoo_variants(rows):
@@ -61,13 +138,13 @@ def _variants(rows):
         rows,
         lambda row: (row["model"], *(int(row[v]) for v in numbers), row["variant"]),
     ):
-        best = mean(float(run["validation_error"]) for run in runs)
+        best = mean_of(runs, "validation_error")
         line = [model, *own, spread(runs, "validation_error"), len(runs)]
         line += [variant.removeprefix(ZOO), runs[-1]["meaning"]]
         groups.append((model, *own, best, line))
     titles = ["model", "labels", "epochs", "images", "validation error", "runs"]
     titles += ["variant", "meaning"]
-    return markdown.table(titles, (line for *_, line in sorted(groups)))
+    return markdown_table(titles, (line for *_, line in sorted(groups)))
 
 
 def presets(cards):
@@ -85,7 +162,7 @@ def presets(cards):
         line = [f"`{card['name']}`", card["labels"], card["setting"], error, runs]
         lines.append([*line, card["chosen"]])
     titles = ["preset", "labels", "setting", "test error", "all runs", "chosen as"]
-    return markdown.table(titles, lines)
+    return markdown_table(titles, lines)
 
 
 def remaining(rows):
@@ -102,4 +179,4 @@ def remaining(rows):
         shares = f"{100 * wrong / images:.2f}", f"{100 * sure / images:.1f}", of_sure
         lines.append([f"`{preset}`", *shares, row["confusions"]])
     titles = ["preset", "wrong, %", "sure, %", "sure but wrong, %"]
-    return markdown.table([*titles, "most frequent confusions"], lines)
+    return markdown_table([*titles, "most frequent confusions"], lines)

@@ -2,15 +2,15 @@
 
 import shlex
 from dataclasses import dataclass
-from statistics import mean
 
-from recipes.reporting import markdown
-from recipes.reporting.error_tables import BASELINES, median_seconds, paper_error
+from recipes.common.results import read_rows
+from recipes.reporting.cell_tables import BASELINES, median_seconds, paper_error
 from recipes.reporting.records import (
     grouped_by_settings,
     last_settings,
+    markdown_table,
+    mean_of,
     published,
-    rows,
     spread,
 )
 from recipes.tables.cells import (
@@ -97,7 +97,7 @@ def write(path):
     """
     before, rest = path.read_text().split(START)
     after = rest.split(END)[1]
-    recorded = rows("tables"), rows("paper")
+    recorded = read_rows("tables"), read_rows("paper")
     results = f"{headline(*recorded)}\n{table(*recorded)}"
     path.write_text(f"{before}{START}{results}{END}{after}")
 
@@ -125,7 +125,7 @@ def table(rows, paper):
         )
     titles = ["what learns", "labels", "our error (runs)", "the paper's"]
     titles += ["best baseline's", "time", "command"]
-    return markdown.table(titles, lines)
+    return markdown_table(titles, lines)
 
 
 def _runs(found, cell):
@@ -139,7 +139,7 @@ def _runs(found, cell):
 def _best_rival(line, found):
     """Return the smallest error of a line's rivals and its name, "" without any."""
     errors = {
-        cell: mean(float(run["test_error"]) for run in found[cell])
+        cell: mean_of(found[cell], "test_error")
         for cell in line.rivals
         if cell in found
     }
@@ -169,7 +169,7 @@ def headline(rows, paper):
     ]
     runs = [_runs(found, cell) for cell in cells]
     first, second = (f"{spread(v, 'test_error')} % ({len(v)} runs)" for v in runs)
-    best = min(mean(float(run["test_error"]) for run in group) for group in runs)
+    best = min(mean_of(group, "test_error") for group in runs)
     theirs = published(paper)[cells[0]]
     compared = " and ".join(
         f"{error} % for {name} ({'not reached' if float(error) < best else 'reached'})"

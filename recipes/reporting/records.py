@@ -3,11 +3,10 @@
 Every table and picture of the report is made from what this module returns.
 """
 
-import csv
 import json
 from statistics import mean, stdev
 
-from recipes.common.results import PROJECT, RESULTS
+from recipes.common.results import PROJECT
 from recipes.tables.cells import (
     FROM_FEW_LABELS,
     PAPER_NAMES,
@@ -19,12 +18,6 @@ from recipes.tables.training import default_epochs
 
 # The data of all other tables is MNIST.
 CIFAR_TABLE = "4"
-
-
-def rows(name):
-    """Return the rows of `recipes/results/NAME.csv` as dictionaries."""
-    with (RESULTS / f"{name}.csv").open() as file:
-        return list(csv.DictReader(file))
 
 
 def cards():
@@ -78,6 +71,11 @@ def grouped_by_settings(rows):
     """
     found = grouped(rows, lambda row: (cell_of(row), settings_of(row)))
     return [(cell, runs) for (cell, _), runs in found]
+
+
+def mean_of(runs, column):
+    """Return the mean of a column."""
+    return mean(float(run[column]) for run in runs)
 
 
 def spread(runs, column):
@@ -148,3 +146,14 @@ def learning_curves(rows):
             is_new = before and int(row["epoch"]) <= int(before[-1]["epoch"])
             runs[run] = [row] if is_new else [*before, row]
     return groups
+
+
+def markdown_table(titles, lines):
+    """Return a Markdown table.
+
+    Args:
+        titles: the column titles.
+        lines: for each line its cells, strings or numbers.
+    """
+    texts = [titles, ["---"] * len(titles), *lines]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in texts)

@@ -4,7 +4,7 @@ import keras
 
 from keras_drmm import zoo
 from keras_drmm.tuning import SemiSupervisedHyperModel
-from recipes.tables.baselines import make_baseline
+from recipes.tables.training import make_baseline
 
 
 class BaselineHyperModel(SemiSupervisedHyperModel):

@@ -2,25 +2,15 @@
 
 from pathlib import Path
 
-from recipes.common.options import PRECISIONS, at_least, make_parser
-from recipes.tables.cells import (
-    BASELINES,
-    CONVNETS,
-    FROM_FEW_LABELS,
-    LABELED_ONLY,
-    PRETRAINING,
-    SEMI_SUPERVISED,
-    SETTINGS,
-    SUPERVISED,
-    Cell,
-    all_cells,
-)
+from recipes.common.command import PRECISIONS, at_least, make_parser
+from recipes.tables import cells
+from recipes.tables.cells import Cell, all_cells
 from recipes.tables.training import MODELS
 
 # The defaults of a single run. With --all every cell has values of its own.
 DEFAULTS = {
     "table": 1,
-    "setting": SEMI_SUPERVISED,
+    "setting": cells.SEMI_SUPERVISED,
     "model": "drmm_conv_small",
     "labels": 100,
     "draw": 0,
@@ -50,9 +40,9 @@ def parse(docstring, arguments=None):
     parser = make_parser(docstring, "draw", "seed", "backend", "data-dir")
     # None tells an option that is not given from one that is given its default.
     parser.set_defaults(draw=None)
-    models = (*MODELS, *BASELINES, *CONVNETS)
+    models = (*MODELS, *cells.BASELINES, *cells.CONVNETS)
     parser.add_argument("--table", type=int, choices=(1, 3, 4, 5))
-    parser.add_argument("--setting", choices=SETTINGS)
+    parser.add_argument("--setting", choices=cells.SETTINGS)
     parser.add_argument("--model", choices=models)
     parser.add_argument("--labels", type=at_least(1), help="number of labelled images")
     parser.add_argument("--epochs", type=at_least(1), help="default: the cell's")
@@ -104,21 +94,22 @@ def check_choice(options, given, error):
 def check_cell(options, error):
     """Call `error` if the table, the model or the images do not fit the setting."""
     setting, model = options.setting, options.model
-    tables = dict.fromkeys(FROM_FEW_LABELS, (1, 3, 4))
-    tables |= {PRETRAINING: (1, 3), SUPERVISED: (3, 4), LABELED_ONLY: (5,)}
+    tables = dict.fromkeys(cells.FROM_FEW_LABELS, (1, 3, 4))
+    tables |= {cells.PRETRAINING: (1, 3), cells.SUPERVISED: (3, 4)}
+    tables |= {cells.LABELED_ONLY: (5,)}
     if options.table not in tables[setting]:
         fitting = " or ".join(map(str, tables[setting]))
         error(f"Table {options.table} has no {setting}: give --table {fitting}.")
-    if model in (*BASELINES, *CONVNETS) and setting not in (
-        SEMI_SUPERVISED,
-        SUPERVISED,
-        LABELED_ONLY,
+    if model in (*cells.BASELINES, *cells.CONVNETS) and setting not in (
+        cells.SEMI_SUPERVISED,
+        cells.SUPERVISED,
+        cells.LABELED_ONLY,
     ):
         error(f"The model for {setting!r} must be one of the zoo, not {model}.")
-    if model.startswith("convnet") and setting == SEMI_SUPERVISED:
+    if model.startswith("convnet") and setting == cells.SEMI_SUPERVISED:
         error(
-            f"{model} learns from labelled images alone: give --setting {SUPERVISED} "
-            f"or {LABELED_ONLY}."
+            f"{model} learns from labelled images alone: give --setting "
+            f"{cells.SUPERVISED} or {cells.LABELED_ONLY}."
         )
     hidden = options.images - options.labels
     if options.short and hidden != 0 and hidden < BATCH:
@@ -136,8 +127,8 @@ def check_data(options, error):
     folder = Path(options.data_dir)
     if not folder.is_dir():
         error(f"--data-dir {folder} is not a folder.")
-    cells = all_cells() if options.all else [Cell.of(vars(options))]
-    for name in sorted({cell.data for cell in cells}):
+    run = all_cells() if options.all else [Cell.of(vars(options))]
+    for name in sorted({cell.data for cell in run}):
         # `load` also reads data sets of TensorFlow Datasets, except for MNIST.
         is_prepared = name != "mnist" and (folder / name).is_dir()
         if not is_prepared and not (folder / f"{name}.npz").is_file():

@@ -1,13 +1,12 @@
 """Runs many cells, one process on each core."""
 
-import csv
 import os
 import subprocess
 import sys
-import threading
-from queue import Empty, Queue
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
-from recipes.common import precision, results
+from recipes.common import results
 from recipes.tables.cells import DEEP, Cell, all_cells
 from recipes.tables.training import default_epochs
 
@@ -19,20 +18,13 @@ def run_all(options):
         SystemExit: a run failed.
     """
     done = recorded(options.seed, options.backend) if options.missing else set()
-    cells: Queue = Queue()
-    for cell in all_cells():
-        if cell not in done:
-            cells.put(cell)
-    failed = []
-    cores = sorted(os.sched_getaffinity(0))
-    workers = [
-        threading.Thread(target=_work, args=(cells, core, options, failed))
-        for core in cores
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    cores: SimpleQueue = SimpleQueue()
+    for core in os.sched_getaffinity(0):
+        cores.put(core)
+    with ThreadPoolExecutor(cores.qsize()) as pool:
+        cells = [cell for cell in all_cells() if cell not in done]
+        logs = pool.map(lambda cell: _run(cell, cores, options), cells)
+    failed = [name for name in logs if name]
     if failed:
         raise SystemExit(f"{len(failed)} runs failed: {failed}")
 
@@ -42,16 +34,12 @@ def recorded(seed, backend):
 
     Rows with another number of epochs than the cell has today do not count.
     """
-    path = results.RESULTS / "tables.csv"
-    if not path.exists():
-        return set()
-    with path.open() as file:
-        rows = [row for row in csv.DictReader(file) if row["objective"]]
     return {
-        cell
-        for cell, row in zip(map(Cell.of, rows), rows, strict=True)
-        if (int(row["epochs"]), int(row["seed"]), row["backend"])
-        == (default_epochs(cell), seed, backend)
+        Cell.of(row)
+        for row in results.read_rows("tables")
+        if row["objective"]
+        and (int(row["epochs"]), int(row["seed"]), row["backend"])
+        == (default_epochs(Cell.of(row)), seed, backend)
     }
 
 
@@ -64,26 +52,23 @@ def fastest(dtype, model):
     """
     if dtype != "auto":
         return dtype
-    is_faster = precision.has_unit() and model in DEEP
+    is_faster = results.has_bfloat16_unit() and model in DEEP
     return "mixed_bfloat16" if is_faster else "float32"
 
 
-def _work(cells, core, options, failed):
-    """Run cells on one core until none is left."""
-    while True:
-        try:
-            cell = cells.get_nowait()
-        except Empty:
-            return
-        command = [sys.executable, "-m", "recipes.table", *cell.arguments()]
-        # Not "auto", so that the row's command repeats the run on any machine.
-        command += ["--dtype", fastest(options.dtype, cell.model)]
-        for name in ("seed", "backend"):
-            command += [f"--{name}", str(getattr(options, name))]
-        if options.data_dir is not None:
-            command += ["--data-dir", options.data_dir]
-        log = results.RUNS / f"{'_'.join(cell.arguments()[1::2])}.log"
-        log.parent.mkdir(exist_ok=True)
+def _run(cell, cores, options):
+    """Run a cell on a free core, and return the name of its log if the run failed."""
+    command = [sys.executable, "-m", "recipes.table", *cell.arguments()]
+    # Not "auto", so that the row's command repeats the run on any machine.
+    command += ["--dtype", fastest(options.dtype, cell.model)]
+    for name in ("seed", "backend"):
+        command += [f"--{name}", str(getattr(options, name))]
+    if options.data_dir is not None:
+        command += ["--data-dir", options.data_dir]
+    log = results.RUNS / f"{'_'.join(cell.arguments()[1::2])}.log"
+    log.parent.mkdir(exist_ok=True)
+    core = cores.get()
+    try:
         with log.open("w") as file:
             status = subprocess.run(
                 command,
@@ -93,6 +78,7 @@ def _work(cells, core, options, failed):
                 cwd=results.PROJECT,
                 preexec_fn=lambda: os.sched_setaffinity(0, {core}),
             ).returncode
-        print(f"{'failed' if status else 'done'}: {log.name}", flush=True)
-        if status:
-            failed.append(log.name)
+    finally:
+        cores.put(core)
+    print(f"{'failed' if status else 'done'}: {log.name}", flush=True)
+    return log.name if status else None

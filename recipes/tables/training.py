@@ -3,10 +3,9 @@
 import csv
 import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from recipes.common import measure, results
-from recipes.tables.baselines import SETTINGS, make_baseline
 from recipes.tables.cells import BASELINES, DEEP, WITH_NUISANCES
 
 # The models of the zoo that learn by EG.
@@ -28,6 +27,19 @@ IMAGES_SEEN, IMAGES_SEEN_BY_ONE_LEVEL = 50_000, 250_000
 # For `unsupervised-pretraining`.
 PRETRAINING_IMAGES, SWEEPS = 10_000, 5
 HARD_EM = {"step": 0.5, "gram_divisor": 8}
+# `learning_rate` is Adam's at the start; it falls to 0. SWWAE's settings are those of
+# the best trial of `python -m recipes.tune --model swwae`, the ladder's are its
+# authors', and pseudo-label's ramp ends when that of our terms does.
+BASELINE_SETTINGS = {
+    "swwae": {
+        "reconstruction": 7.0,
+        "intermediate": 7.0,
+        "dropout": 0.0,
+        "learning_rate": 2e-3,
+    },
+    "ladder": {"learning_rate": 2e-3},
+    "pseudo_label": {"t1": 100, "t2": 1000, "learning_rate": 2e-3},
+}
 
 
 def make_dataset(cell, x, y, validation=None):
@@ -96,7 +108,7 @@ def make_model(cell, steps, input_shape):
         return baselines.convnet(getattr(zoo, drmm)(input_shape), steps)
     if cell.model in BASELINES:
         drmm = zoo.drmm_conv_small(input_shape)
-        return make_baseline(cell.model, drmm, steps, **SETTINGS[cell.model])
+        return make_baseline(cell.model, drmm, steps, **BASELINE_SETTINGS[cell.model])
     model = getattr(zoo, cell.model)(input_shape, training_steps=steps)
     changes = {}
     if cell.setting == WITH_NUISANCES:
@@ -109,6 +121,38 @@ def make_model(cell, steps, input_shape):
     algorithm = replace(model.algorithm, **changes)
     model.compile(model.optimizer, algorithm=algorithm)
     return model
+
+
+def make_baseline(name, drmm, steps, learning_rate, **settings):
+    """Return a compiled baseline that has the levels of a DRMM.
+
+    Args:
+        name: "swwae", "ladder" or "pseudo_label".
+        drmm: the `DRMM`; its top level has one channel for each class.
+        steps: training steps, over which the learning rate falls along a cosine.
+        learning_rate: at the start.
+        **settings: arguments of the baseline.
+    """
+    import keras
+
+    from keras_drmm import baselines
+    from keras_drmm.learning.schedule import cosine_decay
+
+    if name == "pseudo_label":
+        baseline = baselines.PseudoLabel(drmm.to_convnet(), **settings)
+    else:
+        if name == "swwae":
+            # The top level takes the place of the authors' fully connected layer.
+            settings["classifier_levels"] = 1
+        model = {"swwae": baselines.SWWAE, "ladder": baselines.Ladder}[name]
+        baseline = model(
+            drmm.levels,
+            num_classes=drmm.num_classes,
+            input_shape=drmm.image_shape,
+            **settings,
+        )
+    baseline.compile(keras.optimizers.Adam(cosine_decay(learning_rate, steps)))
+    return baseline
 
 
 def image_augmentation(seed):
@@ -211,7 +255,10 @@ def settings_of(cell):
     model = make_model(cell, 1, (32, 32, 1))
     algorithm = getattr(model, "algorithm", None)
     if algorithm is None:
-        objective = {"terms": objective_of(model), **SETTINGS.get(cell.model, {})}
+        objective = {
+            "terms": objective_of(model),
+            **BASELINE_SETTINGS.get(cell.model, {}),
+        }
     else:
         objective = algorithm.get_config()
     settings = [objective, model.optimizer.get_config()]
@@ -327,7 +374,7 @@ class EpochLog:
             "validation_error": found,
             **{name: f"{value:.5f}" for name, value in logs.items()},
         }
-        results.append_row(self.path, row, tuple(row))
+        results.append_row(self.path, row)
 
 
 def validation_error(model, dataset):
@@ -360,15 +407,11 @@ def record_epochs(cell, seed, epochs, folder, seconds):
             if not row["validation_error"]:
                 continue
             epoch = {
-                "table": cell.table,
-                "setting": cell.setting,
-                "model": cell.model,
-                "labels": cell.labels,
-                "draw": cell.draw,
+                **asdict(cell),
                 "seed": seed,
                 "epochs": epochs,
                 "epoch": row["epoch"],
                 "seconds": round(seconds),
                 "validation_error": row["validation_error"],
             }
-            results.append_row(results.RESULTS / "epochs.csv", epoch, tuple(epoch))
+            results.append_row(results.RESULTS / "epochs.csv", epoch)

@@ -7,8 +7,7 @@ from keras import layers, ops
 from scipy.special import expit, softmax
 
 from keras_drmm.baselines import Ladder
-from keras_drmm.baselines.denoising import Denoising
-from keras_drmm.baselines.noisy_stage import EPSILON
+from keras_drmm.baselines.ladder import EPSILON, _Denoising
 from tests.baselines.build import X, Y, cross_entropy, levels, randomise
 
 INPUT = ops.convert_to_tensor(X)
@@ -36,7 +35,7 @@ def numpy(values):
 
 @pytest.mark.smoke
 def test_denoising_function():
-    layer, rng = Denoising(), np.random.default_rng(0)
+    layer, rng = _Denoising(), np.random.default_rng(0)
     noisy, u = rng.normal(size=(2, 6, 3)).astype("float32")
     # At first g is 0: it trusts nothing and expects the mean.
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(noisy, u)), 0 * u)

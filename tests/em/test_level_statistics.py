@@ -1,4 +1,4 @@
-"""The M-step of a level against an explicit least-squares problem."""
+"""The M-step of a level against explicit least squares, correlations against sums."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import scipy.linalg
 from keras import ops
 
 from keras_drmm import Level
-from keras_drmm.em.level_statistics import LevelStatistics
+from keras_drmm.em.level_statistics import LevelStatistics, correlate
 
 SIZES = (7, 6, 2)
 
@@ -120,3 +120,34 @@ def test_templates_that_never_render_stay():
     assert np.abs(change[..., 0]).max() > 1e-3
     assert energy[1] == pytest.approx(0, abs=1e-4)
     assert np.all(np.isfinite(alpha))
+
+
+def direct(u, v, down, right):
+    result = np.zeros((len(down), len(right), u.shape[3], v.shape[3]))
+    for i, j in np.ndindex(len(down), len(right)):
+        d, e = down[i], right[j]
+        for row, column in np.ndindex(u.shape[1:3]):
+            if 0 <= row + d < v.shape[1] and 0 <= column + e < v.shape[2]:
+                result[i, j] += u[:, row, column].T @ v[:, row + d, column + e]
+    return result
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("sizes", "others", "down", "right"),
+    [
+        ((6, 5), (6, 5), range(-2, 3), range(-1, 2)),
+        ((6, 5), (8, 7), range(3), range(3)),
+        ((1, 7), (1, 7), range(1), range(-3, 4)),
+        ((1, 1), (1, 1), range(1), range(1)),
+    ],
+)
+def test_correlation_equals_direct_sums(sizes, others, down, right):
+    rng = np.random.default_rng(0)
+    u = rng.normal(size=(4, *sizes, 3)).astype("float32")
+    v = rng.normal(size=(4, *others, 2)).astype("float32")
+    found = ops.convert_to_numpy(
+        correlate(*map(ops.convert_to_tensor, (u, v)), down, right)
+    )
+    expected = direct(np.float64(u), np.float64(v), down, right)
+    np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -9,7 +9,6 @@ import pytest
 from keras_drmm import data, zoo
 from recipes import ablation
 from recipes.common import results
-from recipes.tables import variants
 from tests.recipes.untouchable import Untouchable
 
 
@@ -50,7 +49,7 @@ def test_an_unknown_variant_is_refused(monkeypatch, backend):
 
 @pytest.mark.smoke
 def test_every_variant_says_what_it_is():
-    assert all(v.meaning.endswith(".") for v in variants.VARIANTS.values())
+    assert all(v.meaning.endswith(".") for v in ablation.VARIANTS.values())
 
 
 @pytest.mark.smoke
@@ -61,19 +60,19 @@ def test_every_recorded_variant_has_one_meaning():
         for row in csv.DictReader(file):
             meanings.setdefault(row["variant"], set()).add(row["meaning"])
     assert {name for name in meanings if name.startswith("zoo, ")} <= {
-        *variants.VARIANTS
+        *ablation.VARIANTS
     }
     for name, found in meanings.items():
         (meaning,) = found
         assert meaning.endswith(".")
-        if name in variants.VARIANTS:
-            assert meaning == variants.VARIANTS[name].meaning
+        if name in ablation.VARIANTS:
+            assert meaning == ablation.VARIANTS[name].meaning
 
 
 @pytest.mark.smoke
 def test_variants_differ_from_the_zoo_by_what_they_name():
     own = vars(zoo.drmm_lenet((16, 16, 1)).algorithm)
-    for variant in variants.VARIANTS.values():
+    for variant in ablation.VARIANTS.values():
         model = zoo.drmm_lenet((16, 16, 1))
         optimizer = model.optimizer
         variant.compile(model)
@@ -82,8 +81,8 @@ def test_variants_differ_from_the_zoo_by_what_they_name():
         assert found == {**own, "augmentation": found["augmentation"], **changes}
         assert model.optimizer is optimizer
     # No two are the same.
-    changes = {str(v.changes) for v in variants.VARIANTS.values()}
-    assert len(changes) == len(variants.VARIANTS) > 1
+    changes = {str(v.changes) for v in ablation.VARIANTS.values()}
+    assert len(changes) == len(ablation.VARIANTS) > 1
 
 
 @pytest.mark.smoke
@@ -103,7 +102,7 @@ def test_variants_make_their_augmentation_by_the_seed_of_the_run(
     for _ in range(2):
         keras.utils.set_random_seed(3)
         model = zoo.drmm_lenet((16, 16, 1))
-        variants.VARIANTS[name].compile(model)
+        ablation.VARIANTS[name].compile(model)
         augmentation = model.algorithm.augmentation
         parts = getattr(augmentation, "layers", [augmentation])
         assert [type(part).__name__ for part in parts] == kinds
@@ -129,7 +128,7 @@ def test_a_run_records_its_row_and_never_uses_test_images(
     with (tmp_path / "ablation.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert (row["variant"], row["validation_images"]) == ("zoo, no entropy", "200")
-    assert row["meaning"] == variants.VARIANTS["zoo, no entropy"].meaning
+    assert row["meaning"] == ablation.VARIANTS["zoo, no entropy"].meaning
     assert 0 <= float(row["validation_error"]) <= 100
     # Half a percent is one image of 200.
     assert float(row["validation_error"]) % 0.5 == 0

@@ -64,7 +64,7 @@ def runs_today(command):
     except SystemExit:
         return False
     if name == "ablation":
-        from recipes.tables.variants import VARIANTS
+        from recipes.ablation import VARIANTS
 
         return options.variant in VARIANTS
     return True

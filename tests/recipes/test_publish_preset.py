@@ -11,7 +11,6 @@ from keras_drmm.zoo import preset as preset_module
 from keras_drmm.zoo.preset import Preset
 from recipes import publish_preset as recipe
 from recipes.common import results
-from recipes.reporting import records
 from tests.zoo.test_presets import METADATA
 
 pytestmark = pytest.mark.smoke
@@ -27,11 +26,11 @@ ROW = {
 @pytest.fixture
 def record(tmp_path, monkeypatch):
     """Return a function that appends ROW, with changes, to a table of the test."""
-    monkeypatch.setattr(records, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
     path = tmp_path / "tables.csv"
 
     def append(**changes):
-        results.append_row(path, ROW | changes, results.TABLE_COLUMNS)
+        results.append_row(path, ROW | changes)
 
     return append
 
@@ -163,13 +162,13 @@ def test_the_readme_has_the_figures(tmp_path):
     ],
 )
 def test_a_card_has_all_its_entries(changes, message):
-    recipe.check(METADATA)
-    recipe.check(METADATA | {"draws": 1, "std_test_error": None})
-    recipe.check(METADATA | {"validation_error": None})
+    recipe.checked(METADATA)
+    recipe.checked(METADATA | {"draws": 1, "std_test_error": None})
+    recipe.checked(METADATA | {"validation_error": None})
     with pytest.raises(ValueError, match=message):
-        recipe.check(METADATA | changes)
+        recipe.checked(METADATA | changes)
     with pytest.raises(ValueError, match="these differ: chosen"):
-        recipe.check({k: v for k, v in METADATA.items() if k != "chosen"})
+        recipe.checked({k: v for k, v in METADATA.items() if k != "chosen"})
 
 
 def test_refresh_writes_what_the_rows_say(record, tmp_path, monkeypatch, capsys):

@@ -6,20 +6,21 @@ from graphlib import TopologicalSorter
 import pytest
 
 from recipes import report
+from recipes.common import results
 from recipes.common.results import PROJECT
-from recipes.reporting import figures, log, page, readme, records
+from recipes.reporting import figures, pages, readme
 
 pytestmark = pytest.mark.smoke
 
 
 def test_readme_and_site_are_up_to_date():
     """No number in their tables is typed in by hand."""
-    found = records.rows("tables"), records.rows("paper")
+    found = results.read_rows("tables"), results.read_rows("paper")
     text = (PROJECT / "README.md").read_text()
     for part in (readme.table, readme.headline):
         assert part(*found) in text
-    assert (PROJECT / "docs" / "results.md").read_text() == page.page()
-    assert (PROJECT / "docs" / "results_log.md").read_text() == log.page()
+    assert (PROJECT / "docs" / "results.md").read_text() == pages.results()
+    assert (PROJECT / "docs" / "results_log.md").read_text() == pages.log()
 
 
 def test_the_command_writes_all_of_them(tmp_path, monkeypatch):
@@ -30,10 +31,10 @@ def test_the_command_writes_all_of_them(tmp_path, monkeypatch):
     path = tmp_path / "README.md"
     path.write_text(f"before\n{readme.START}old\n{readme.END}after\n")
     report.main()
-    found = records.rows("tables"), records.rows("paper")
+    found = results.read_rows("tables"), results.read_rows("paper")
     assert readme.table(*found) in path.read_text()
-    assert (tmp_path / "docs" / "results.md").read_text() == page.page()
-    assert (tmp_path / "docs" / "results_log.md").read_text() == log.page()
+    assert (tmp_path / "docs" / "results.md").read_text() == pages.results()
+    assert (tmp_path / "docs" / "results_log.md").read_text() == pages.log()
     assert drawn == [(readme.table(*found), tmp_path / "docs" / "images")]
 
 
@@ -47,10 +48,10 @@ def test_the_modules_of_the_report_import_in_one_direction():
                     names |= {alias.name for alias in node.names}
                 elif node.module.startswith("recipes.reporting."):
                     names.add(node.module.rpartition(".")[2])
-    assert imported["page"]
+    assert imported["pages"]
     # Raises CycleError.
     assert set(TopologicalSorter(imported).static_order()) == set(imported)
-    assert "page" not in imported["figures"]
+    assert "pages" not in imported["figures"]
 
 
 def test_lines_of_readme_and_results_are_short():

@@ -12,7 +12,6 @@ from keras_drmm import EG, HardEM, data, learning, zoo
 from keras_drmm.zoo import settings
 from recipes import publish_preset, table
 from recipes.common import measure, results
-from recipes.reporting import records
 from recipes.tables import training
 from recipes.tables.cells import Cell
 from tests.recipes.tables.command_line import options
@@ -109,6 +108,8 @@ def test_test_images_are_read_once_after_training(finished):
     folder, chosen, test, *_ = finished
     assert test.reads == 2
     first, again = rows_of(folder / "tables.csv")
+    kept = rows_of(results.PROJECT / "recipes" / "results" / "tables.csv")
+    assert list(first) == list(kept[0])
     for column in ("validation_error", "test_error"):
         assert first[column] == again[column]
 
@@ -137,10 +138,10 @@ def test_a_finished_run_becomes_a_preset(finished, monkeypatch, tmp_path):
     folder, *_ = finished
     _, row = rows_of(folder / "tables.csv")
     other = row | {"draw": "1", "test_error": str(float(row["test_error"]) - 5)}
-    monkeypatch.setattr(records, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
     for recorded in (other, row):
         path = tmp_path / "tables.csv"
-        results.append_row(path, recorded, results.TABLE_COLUMNS)
+        results.append_row(path, recorded)
     preset = publish_preset.publish(folder / "again", tmp_path / "rfm_small")
     model = zoo.from_preset(preset)
     logits = model.predict(data.to_unit_range(TEST[0]), verbose=0)
@@ -202,7 +203,7 @@ def other_learning_rate(monkeypatch):
 
 
 def other_ramp(monkeypatch):
-    monkeypatch.setitem(training.SETTINGS["pseudo_label"], "t2", 999)
+    monkeypatch.setitem(training.BASELINE_SETTINGS["pseudo_label"], "t2", 999)
 
 
 def other_pretraining(monkeypatch):
@@ -210,7 +211,7 @@ def other_pretraining(monkeypatch):
 
 
 def other_weight(monkeypatch):
-    monkeypatch.setitem(training.SETTINGS["swwae"], "reconstruction", 6.0)
+    monkeypatch.setitem(training.BASELINE_SETTINGS["swwae"], "reconstruction", 6.0)
 
 
 @pytest.mark.smoke
@@ -405,7 +406,7 @@ def test_a_second_network_learns_what_the_first_would_label(
 def test_a_run_of_all_labels_becomes_a_preset(small, monkeypatch, tmp_path):
     """It has no validation rows, and its card says so."""
     monkeypatch.setattr(data, "load", lambda *_: ((X, Y), TEST))
-    monkeypatch.setattr(records, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
     given = ["--model", "rfm", "--labels", str(len(X)), "--epochs", "1"]
     chosen = options(*given, "--output", str(tmp_path / "run"))
     table.run(Cell.of(vars(chosen)), chosen)

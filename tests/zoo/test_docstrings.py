@@ -8,7 +8,7 @@ import pytest
 
 import keras_drmm
 from keras_drmm import zoo
-from keras_drmm.zoo.functions import FUNCTIONS
+from keras_drmm.zoo.zoo_model import FUNCTIONS
 
 
 @pytest.mark.parametrize("name", zoo.__all__)

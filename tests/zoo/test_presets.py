@@ -16,7 +16,6 @@ import pytest
 from keras_drmm import DRFM, RFM, RMM, zoo
 from keras_drmm.zoo import preset as preset_module
 from keras_drmm.zoo.preset import Preset, sha256
-from keras_drmm.zoo.preset_loader import from_preset_as
 from keras_drmm.zoo.preset_writer import rewrite_card
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -342,9 +341,9 @@ def test_without_its_weights_a_preset_is_an_initial_model(original):
 @pytest.mark.smoke
 def test_a_class_loads_its_own_presets_only(original):
     folder = original[1]
-    assert type(from_preset_as(DRFM, folder)) is RFM
+    assert type(DRFM.from_preset(folder)) is RFM
     with pytest.raises(ValueError, match=r"is a `RFM`, not a `RMM`.*RFM.from_preset"):
-        from_preset_as(RMM, folder)
+        RMM.from_preset(folder)
 
 
 @pytest.mark.smoke

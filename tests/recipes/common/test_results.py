@@ -79,17 +79,39 @@ def test_machine_has_the_number_of_cores(monkeypatch):
 def test_rows_of_other_columns_are_refused(tmp_path):
     """Neither a row nor a file of another version is mixed in."""
     path = tmp_path / "new" / "rows.csv"
-    results.append_row(path, {"b": 2, "a": "1, one"}, ("a", "b"))
+    results.append_row(path, {"b": 2, "a": "1, one"})
     before = path.read_text()
-    with pytest.raises(ValueError, match=r"these differ: \{'b'\}"):
-        results.append_row(path, {"a": 1}, ("a", "b"))
-    with pytest.raises(ValueError, match=r"another version.*The row: \{"):
-        results.append_row(path, {"a": 1}, ("a",))
+    for row in ({"a": 1}, {"a": 1, "b": 2, "c": 3}):
+        (name,) = set(row) ^ {"a", "b"}
+        with pytest.raises(ValueError, match=rf"differ: \['{name}'\]. The row: \{{"):
+            results.append_row(path, row)
     assert path.read_text() == before
+    # The order is that of the file.
+    results.append_row(path, {"a": 3, "b": 4})
     with path.open() as file:
-        assert list(csv.DictReader(file)) == [{"a": "1, one", "b": "2"}]
+        assert list(csv.reader(file)) == [["b", "a"], ["2", "1, one"], ["4", "3"]]
 
 
-def test_the_recorded_tables_have_the_columns_of_new_rows():
-    with (results.RESULTS / "tables.csv").open(newline="") as file:
-        assert tuple(next(csv.reader(file))) == results.TABLE_COLUMNS
+def test_a_row_is_kept_where_it_should_be(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    assert results.read_rows("some") == []
+    for number, is_kept in ((1, False), (2, True)):
+        results.record("some", {"number": number}, is_kept)
+        assert f"{{'number': {number}}}" in capsys.readouterr().out
+    assert results.read_rows("some") == [{"number": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("avx512f amx_bf16", True),
+        ("avx512f avx512_bf16", False),
+        ("AuthenticAMD avx512_bf16", True),
+        ("AuthenticAMD avx512f", False),
+    ],
+)
+def test_unit_is_that_of_the_processor(tmp_path, flags, expected):
+    info = tmp_path / "cpuinfo"
+    info.write_text(f"model name: some\nvendor and flags: {flags}\n")
+    assert results.has_bfloat16_unit(info) == expected
+    assert not results.has_bfloat16_unit(tmp_path / "none")

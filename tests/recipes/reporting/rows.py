@@ -4,6 +4,7 @@ import json
 
 from recipes.common import results
 
+COLUMNS = tuple(results.read_rows("tables")[0])
 OBJECTIVE = {"cross_entropy": 1.0, "augmentation": None}
 
 
@@ -20,7 +21,7 @@ def row(model, error, draw="0", weight=1.0, dtype="float32", **changes):
     """
     cell = {"table": "1", "setting": "semi-supervised", "labels": "100", "epochs": "5"}
     own = {"model": model, "test_error": error, "draw": draw, "seed": "0"}
-    found = dict.fromkeys(results.TABLE_COLUMNS, "")
+    found = dict.fromkeys(COLUMNS, "")
     found |= cell | own | {"seconds": "10"} | changes
     settings = {
         "objective": OBJECTIVE | {"cross_entropy": weight},

@@ -5,6 +5,7 @@ import statistics
 
 import pytest
 
+from recipes.common import results
 from recipes.reporting import figures, readme, records
 from recipes.tables import cells
 from tests.recipes.reporting.rows import row
@@ -33,7 +34,7 @@ def test_errors_are_means_over_the_last_runs_of_draws():
 
 @pytest.mark.smoke
 def test_the_paper_s_curves_are_those_of_its_table():
-    curves = figures.paper_curves(records.rows("paper"))
+    curves = figures.paper_curves(results.read_rows("paper"))
     rfm = [(100, 14.47), (600, 5.61), (1000, 4.67), (3000, 2.96)]
     assert curves["rfm", "RFM"] == rfm
     assert curves["ladder", "LadderNetwork"] == [(100, 1.06), (1000, 0.84)]
@@ -83,7 +84,7 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
         "matplotlib.figure.Figure.savefig",
         lambda figure, path, **_: drawn.setdefault(path.name, figure),
     )
-    rows, paper, epochs = (records.rows(v) for v in ("tables", "paper", "epochs"))
+    rows, paper, epochs = (results.read_rows(v) for v in ("tables", "paper", "epochs"))
     table = readme.table(rows, paper)
     figures.write(records.last_settings(rows), paper, epochs, table, tmp_path)
     assert sorted(drawn) == ["errors.png", "figure2.png", "table.png"]

@@ -76,7 +76,7 @@ def test_every_number_is_that_of_the_rows_its_command_makes(lines, recorded):
 
 
 def test_the_paper_s_figures_are_those_of_its_tables(lines):
-    found = records.published(records.rows("paper"))
+    found = records.published(results.read_rows("paper"))
     shown = {cell_of(line): line[3] for line in lines}
     for cell, error in shown.items():
         assert error == next(iter(found.get(cell, {"": ""}).values()))
@@ -118,7 +118,7 @@ def test_what_stands_around_the_results_is_kept(tmp_path):
     path = tmp_path / "README.md"
     path.write_text(f"before\n{readme.START}old\n{readme.END}after\n")
     readme.write(path)
-    found = records.rows("tables"), records.rows("paper")
+    found = results.read_rows("tables"), results.read_rows("paper")
     written = f"{readme.headline(*found)}\n{readme.table(*found)}"
     text = f"before\n{readme.START}{written}{readme.END}after\n"
     assert path.read_text() == text
@@ -136,7 +136,7 @@ def test_the_headline_says_which_figure_of_the_paper_is_reached():
             row("drmm_conv_small", second, **network),
             row("drmm_conv_small", second, "1", **network),
         ]
-        return " ".join(readme.headline(rows, records.rows("paper")).split())
+        return " ".join(readme.headline(rows, results.read_rows("paper")).split())
 
     assert "has an error of 1.50 ± 0.71 % (2 runs), and a second" in text("0.9")
     assert "taught by it has 0.90 ± 0.00 % (2 runs). The paper" in text("0.9")
@@ -144,7 +144,7 @@ def test_the_headline_says_which_figure_of_the_paper_is_reached():
     assert f"0.57 % for DRMM 5-layer NN+KL (not reached) and {deep}" in text("0.9")
     assert f"0.57 % for DRMM 5-layer NN+KL (reached) and {deep}" in text("0.56")
     with pytest.raises(ValueError, match="has no row with today's epochs"):
-        readme.headline([], records.rows("paper"))
+        readme.headline([], results.read_rows("paper"))
 
 
 def test_minutes_stand_for_many_seconds():

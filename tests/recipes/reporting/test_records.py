@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from recipes.common import results
 from recipes.reporting import records
 from recipes.tables.cells import Cell, all_cells
 from tests.recipes.reporting.rows import row
@@ -66,7 +67,7 @@ def test_a_cell_is_shown_with_its_last_settings():
 
 def test_every_cell_that_was_run_is_shown():
     """None is left out because its epochs changed and its runs were not repeated."""
-    rows = records.rows("tables")
+    rows = results.read_rows("tables")
     recorded, shown = (
         {replace(Cell.of(row), draw=0) for row in found}
         for found in (rows, records.last_settings(rows))
@@ -77,7 +78,7 @@ def test_every_cell_that_was_run_is_shown():
 
 
 def test_recorded_settings_agree_with_the_other_columns():
-    for found in records.rows("tables"):
+    for found in results.read_rows("tables"):
         settings = json.loads(found["settings"])
         assert found["settings"] == json.dumps(settings, sort_keys=True)
         assert settings["epochs"] == int(found["epochs"])
@@ -100,7 +101,7 @@ def test_recorded_settings_agree_with_the_other_columns():
 
 def test_few_labels_stand_beside_the_paper_s_figure_of_the_same_terms():
     """NN + KL where the paper has it, and that of its setting for all ways to learn."""
-    found = records.published(records.rows("paper"))
+    found = records.published(results.read_rows("paper"))
     ways = "semi-supervised", "semi-supervised, second network"
     for setting in ways:
         errors = found["1", setting, "drmm_conv_small", "100"]

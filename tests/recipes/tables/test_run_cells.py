@@ -2,7 +2,7 @@
 
 import os
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import pytest
@@ -81,7 +81,7 @@ def test_all_cells_are_run_where_missing_is_not_asked_for(runs):
 def test_auto_is_half_precision_for_deep_models_where_it_is_faster(
     monkeypatch, dtype, model, has_unit, expected
 ):
-    monkeypatch.setattr(run_cells.precision, "has_unit", lambda: has_unit)
+    monkeypatch.setattr(results, "has_bfloat16_unit", lambda: has_unit)
     assert run_cells.fastest(dtype, model) == expected
 
 
@@ -94,17 +94,43 @@ def test_a_command_has_the_precision_that_was_decided(monkeypatch, runs):
         assert command[command.index("--dtype") + 1] == "auto rfm"
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="of Linux")
-def test_there_is_a_worker_for_each_core(monkeypatch, runs):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
-    started = []
-    start = threading.Thread.start
-    monkeypatch.setattr(
-        threading.Thread, "start", lambda self: (started.append(self), start(self))
-    )
-    with pytest.raises(SystemExit):
+@pytest.mark.smoke
+@pytest.mark.usefixtures("runs")
+def test_every_core_runs_one_cell_at_a_time(monkeypatch):
+    """Four runs on two cores: two at a time, never both on one core."""
+    both, local, used = threading.Barrier(2, timeout=60), threading.local(), set()
+
+    def pin(_, cores):
+        (local.core,) = cores
+
+    def record(command, preexec_fn, **_):
+        preexec_fn()
+        assert local.core not in used
+        used.add(local.core)
+        both.wait()
+        assert used == {3, 7}
+        both.wait()
+        used.discard(local.core)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 7}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", pin, raising=False)
+    monkeypatch.setattr(run_cells.subprocess, "run", record)
+    run_cells.run_all(OPTIONS)
+
+
+@pytest.mark.smoke
+def test_an_error_of_one_run_does_not_keep_its_core(monkeypatch, runs):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
+
+    def fail(command, **_):
+        runs.append(command)
+        raise OSError("no process")
+
+    monkeypatch.setattr(run_cells.subprocess, "run", fail)
+    with pytest.raises(OSError, match="no process"):
         run_cells.run_all(OPTIONS)
-    assert len(started) == 3
+    assert len(runs) == 4
 
 
 @pytest.mark.smoke
@@ -136,10 +162,13 @@ def test_a_recorded_cell_is_not_missing(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     cell = Cell(5, "labeled-only", "rfm", 600, 2)
     assert run_cells.recorded(0, "jax") == set()
-    row = dict.fromkeys(results.TABLE_COLUMNS, "")
-    row |= {v: getattr(cell, v) for v in ("table", "setting", "model", "labels")}
-    path, columns = results.RESULTS / "tables.csv", results.TABLE_COLUMNS
-    row |= {"epochs": 416, "objective": "some", "seed": 0, "backend": "jax"}
+    row = {
+        **asdict(cell),
+        "epochs": 416,
+        "objective": "some",
+        "seed": 0,
+        "backend": "jax",
+    }
     for changes in (
         {"draw": 2},
         # With an unknown objective, and with fewer epochs.
@@ -149,6 +178,6 @@ def test_a_recorded_cell_is_not_missing(monkeypatch, tmp_path):
         {"draw": 3, "seed": 1},
         {"draw": 4, "backend": "torch"},
     ):
-        results.append_row(path, row | changes, columns)
+        results.record("tables", row | changes)
     assert run_cells.recorded(0, "jax") == {cell}
     assert run_cells.recorded(1, "jax") == {replace(cell, draw=3)}

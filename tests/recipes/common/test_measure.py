@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_drmm import data
-from recipes.common import mnist
+from recipes.common import measure
 
 pytestmark = pytest.mark.smoke
 X = np.random.default_rng(0).integers(0, 256, (9000, 4, 4), "uint8")
@@ -19,7 +19,7 @@ def test_parts_are_disjoint_and_show_their_labels(
     labels, short, learned, labelled, monkeypatch
 ):
     monkeypatch.setattr(data, "load", lambda name: ((X, Y), (X[:7], Y[:7])))
-    training, validation, test = mnist.load(labels, draw=3, short=short)
+    training, validation, test = measure.load_mnist(labels, draw=3, short=short)
     (images, shown), (held_out, true) = training, validation
     assert (len(images), len(held_out)) == (learned, 5000)
     assert (shown >= 0).sum() == labelled

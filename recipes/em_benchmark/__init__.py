@@ -1,1 +1,0 @@
-"""EM compared with EG: the parts of `python -m recipes.benchmark_em`."""

@@ -1,0 +1,53 @@
+"""The pages of the site that are made from the rows.
+
+Their text is in `results.md` and `results_log.md` beside this module, with the names of
+the tables in braces.
+"""
+
+from pathlib import Path
+
+from recipes.common.results import read_rows
+from recipes.reporting import cell_tables, other_tables
+from recipes.reporting.records import cards
+
+
+def results():
+    """Return the page of results by question, with the last settings of each cell."""
+    found = read_rows("tables"), read_rows("paper")
+    epochs, em = read_rows("epochs"), read_rows("benchmark_em")
+    return _text("results.md").format(
+        few_labels=cell_tables.few_labels(*found),
+        labelled_images_alone=cell_tables.labelled_images_alone(*found),
+        all_labels=cell_tables.all_labels(*found),
+        pretraining=cell_tables.pretraining(*found),
+        baselines=cell_tables.baselines(*found),
+        first_below=cell_tables.first_below(epochs),
+        threshold=f"{min(cell_tables.THRESHOLDS):g}",
+        shortest=cell_tables.shortest(epochs),
+        steps=cell_tables.steps(read_rows("benchmark_steps")),
+        zoo_variants=other_tables.zoo_variants(read_rows("ablation")),
+        rmm=other_tables.rmm(read_rows("rmm_mnist")),
+        classification=other_tables.classification(read_rows("em_mnist")),
+        seconds=other_tables.seconds(em),
+        growth=other_tables.growth(em),
+        learning=other_tables.learning(em),
+        evolutionary=other_tables.evolutionary(read_rows("evolutionary_mnist")),
+        signed=other_tables.signed(read_rows("signed_inference")),
+        remaining=other_tables.remaining(read_rows("remaining_errors")),
+        presets=other_tables.presets(cards()),
+    )
+
+
+def log():
+    """Return the page with the log of every run, retired settings included."""
+    runs = read_rows("tables")
+    return _text("results_log.md").format(
+        settings_table=cell_tables.settings_table(runs),
+        cells_table=cell_tables.cells_table(runs),
+        all_first_below=cell_tables.all_first_below(read_rows("epochs")),
+        early_variants=other_tables.early_variants(read_rows("ablation")),
+    )
+
+
+def _text(name):
+    return (Path(__file__).parent / name).read_text("utf-8")
