@@ -2,6 +2,22 @@
 
 import numpy as np
 
+from keras_drmm.layers.arguments import as_array, check_labels, describe
+
+
+def check_has(model, **needed):
+    """Raise a TypeError unless a model has what a picture shows.
+
+    Args:
+        model: what was given.
+        **needed: name of an attribute = "what kind of model has it".
+    """
+    for name, kind in needed.items():
+        if not hasattr(model, name):
+            raise TypeError(
+                f"`model` must be {kind}, got {describe(model)}, which has no `{name}`."
+            )
+
 
 def save_grid(rows, pixel_range, path):
     """Write a grid of pictures as a PNG file.
@@ -43,10 +59,16 @@ def first_of_each_class(labels, num_classes):
         num_classes: number of classes.
 
     Raises:
-        ValueError: a class has no image.
+        ValueError: a class has no image, or labels are none.
     """
+    labels = as_array(labels, "labels")
+    check_labels(labels, labels.shape[0] if labels.ndim else 0, num_classes)
+    labels = labels.reshape(-1)
     classes = np.arange(num_classes)
     missing = np.setdiff1d(classes, labels)
     if len(missing):
-        raise ValueError(f"There is no image of the classes {missing.tolist()}.")
+        raise ValueError(
+            f"`labels` must have each class at least once, got none of the classes "
+            f"{missing.tolist()}. Give more images."
+        )
     return [int(np.argmax(labels == c)) for c in classes]

@@ -204,12 +204,13 @@ class SWWAE(Baseline):
         """Return the terms of the objective."""
         between = zip(outputs.messages[1:-1], outputs.rendered[1:], strict=True)
         found = [terms.squared_error(x, y, sample_weight) for x, y in between]
+        reconstruction = terms.reconstruction(outputs, labels, sample_weight, None)
+        # With one level there is nothing in between.
+        intermediate = sum((error for error, _ in found), ops.zeros(()))
         return {
             "cross_entropy": terms.cross_entropy(outputs, labels, sample_weight, None),
-            "reconstruction": terms.reconstruction(
-                outputs, labels, sample_weight, None
-            ),
-            "intermediate": (sum(error for error, _ in found), found[0][1]),
+            "reconstruction": reconstruction,
+            "intermediate": (intermediate, reconstruction[1]),
         }
 
     def get_config(self):

@@ -324,10 +324,11 @@ def check_callbacks(callbacks):
 def check_compiled(model, method):
     """Raise unless a model is compiled, which `method` needs."""
     if not model.compiled:
+        # Baselines have an objective of their own.
+        algorithm = ", algorithm=keras_drmm.EG()" if hasattr(model, "algorithm") else ""
         raise ValueError(
             f"`{method}` needs a compiled model, and `{model.name}` is not: call "
-            "`compile` first, for example `model.compile('adam', "
-            "algorithm=keras_drmm.EG())`."
+            f"`compile` first, for example `model.compile('adam'{algorithm})`."
         )
 
 

@@ -121,7 +121,7 @@ def standardize_loss(loss, num_classes):
         raise ValueError(
             f"`loss` must be a Keras loss or its name, got {loss!r}. {advice}"
         ) from None
-    name = getattr(function, "name", None) or getattr(function, "__name__", "")
+    name = getattr(function, "name", getattr(function, "__name__", describe(loss)))
     is_of_probabilities = getattr(function, "from_logits", None) is False
     if function is keras.losses.sparse_categorical_crossentropy or is_of_probabilities:
         raise ValueError(

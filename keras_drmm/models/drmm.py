@@ -352,11 +352,6 @@ class DRMM(RenderingModel):
         """
         from keras_drmm.convert import to_convnet
 
-        if not self.nonnegative:
-            raise ValueError(
-                "A signed DRMM alternates passes, which no chain of stock layers does. "
-                "Only a model with nonnegative=True has a convnet."
-            )
         return to_convnet(self)
 
     def learn_priors(self, e_step, labels=None, sample_weight=None):

@@ -64,9 +64,8 @@ class Learner(keras.Model):
                 getattr(self, "pixel_range", (-math.inf, math.inf)), self.num_classes
             )
             self._sums.terms = {name: TermMean(name) for name in names}
-        check_options(
-            f"{type(self).__name__}.compile", own, optimizer, jit_compile, kwargs
-        )
+        called = f"{type(self).__name__}.compile"
+        check_options(called, (*own, "loss"), optimizer, jit_compile, kwargs)
         metrics = standardize_metrics(metrics, kwargs.pop("weighted_metrics", None))
         if trainer is not None:
             check_loss_weights(kwargs.get("loss_weights"))

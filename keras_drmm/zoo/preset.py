@@ -123,6 +123,11 @@ def format_call(function, arguments):
 
 
 def _find(name_or_path):
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise TypeError(
+            "`name_or_path` must be the name of a preset or the path of its folder, got "
+            f"{name_or_path!r}. {_available()}"
+        )
     text = os.fspath(name_or_path)
     # Only plain names are looked up in the folder of shipped presets, so that `../x`
     # cannot lead out of it.
