@@ -51,18 +51,19 @@ def save_grid(rows, pixel_range, path):
     figure.savefig(path, dpi=120)
 
 
-def first_of_each_class(labels, num_classes):
+def first_of_each_class(labels, num_images, num_classes):
     """Return the index of the first image of each class.
 
     Args:
         labels: integers (N,).
+        num_images: N.
         num_classes: number of classes.
 
     Raises:
         ValueError: a class has no image, or labels are none.
     """
     labels = as_array(labels, "labels")
-    check_labels(labels, labels.shape[0] if labels.ndim else 0, num_classes)
+    check_labels(labels, num_images, num_classes)
     labels = labels.reshape(-1)
     classes = np.arange(num_classes)
     missing = np.setdiff1d(classes, labels)

@@ -35,7 +35,7 @@ def plot_nuisance_transfer(model, images, labels, path):
     """
     check_has(model, render="a rendering model")
     images = as_array(images, "images")
-    chosen = first_of_each_class(labels, model.num_classes)
+    chosen = first_of_each_class(labels, len(images), model.num_classes)
     switches = model.infer(images[chosen]).switches
     classes = np.arange(model.num_classes)
     rows = {}

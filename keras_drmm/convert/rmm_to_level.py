@@ -85,8 +85,8 @@ def to_maxout(model, image_shape=None):
         size < patch for size, patch in zip(image_shape[:2], least[:2], strict=True)
     ):
         raise ValueError(
-            f"`image_shape` must be at least that of the RMM's patches, {least}, with as "
-            f"many channels, got {image_shape}."
+            f"`image_shape` must be at least that of the RMM's patches, {least}, with "
+            f"as many channels, got {image_shape}."
         )
     kernel, bias = _kernel(model.natural_parameters())
     log_prior = np.log(ops.convert_to_numpy(model.class_prior))[:, None] + np.log(

@@ -58,8 +58,8 @@ def check_raw_images(images: np.ndarray) -> None:
         raise ValueError(
             "Images must be uint8 (0 to 255), or float32 or float64 within [0, 1], got "
             f"{images.dtype}. Convert integers from 0 to 255 with "
-            "`images.astype('uint8')`, bools with `images.astype('float32')`, and scale "
-            "others to [0, 1] as float32."
+            "`images.astype('uint8')`, bools with `images.astype('float32')`, and "
+            "scale others to [0, 1] as float32."
         )
     for start in range(0, len(images), BLOCK):
         block = images[start : start + BLOCK]

@@ -83,6 +83,24 @@ def check_choice(value, name, choices):
         )
 
 
+def standardize_object(value, name, get, example):
+    """Return what a function of Keras makes of a name, a configuration or an object.
+
+    Args:
+        value: what was given.
+        name: of the argument.
+        get: `keras.initializers.get` or the like.
+        example: of a value, for the error.
+    """
+    try:
+        return get(value)
+    except (ValueError, TypeError):
+        raise ValueError(
+            f"`{name}` must be one that Keras knows, such as {example!r}, got "
+            f"{describe(value)}."
+        ) from None
+
+
 def standardize_seed(value, name="seed"):
     """Return a seed as an int of at least 0, or None."""
     if value is None:
@@ -134,7 +152,7 @@ def standardize_pixel_range(value, name="pixel_range"):
 
 
 def check_keywords(called, given):
-    """Raise if a call has a keyword argument that nothing takes.
+    """Raise if a call has a keyword argument that nothing takes, or a bad `dtype`.
 
     Args:
         called: the class or function that was called; of a class, what its bases take
@@ -143,10 +161,17 @@ def check_keywords(called, given):
 
     Raises:
         TypeError: as of `check_names`.
+        ValueError: `dtype` is of no floats.
     """
     if not isinstance(called, type):
         check_names(called.__name__, given, inspect.signature(called).parameters)
         return
+    dtype = given.get("dtype")
+    if isinstance(dtype, str) and "float" not in dtype:
+        raise ValueError(
+            f"`dtype` must be of floats, for example 'float32' or 'mixed_bfloat16', got "
+            f"{dtype!r}."
+        )
     known = set(_OF_LAYERS)
     for base in called.__mro__:
         if base.__module__.startswith("keras."):

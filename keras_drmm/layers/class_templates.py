@@ -6,7 +6,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_drmm.layers.arguments import check_choice, standardize_integer
+from keras_drmm.layers.arguments import (
+    check_choice,
+    standardize_integer,
+    standardize_object,
+)
 from keras_drmm.layers.image_layer import ImageLayer
 
 
@@ -66,7 +70,12 @@ class ClassTemplates(ImageLayer):
         check_choice(pooling, "pooling", ("mean", None))
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.pooling = pooling
-        self.templates_initializer = keras.initializers.get(templates_initializer)
+        self.templates_initializer = standardize_object(
+            templates_initializer,
+            "templates_initializer",
+            keras.initializers.get,
+            "glorot_uniform",
+        )
         self.templates: Any = None
 
     def build(self, input_shape):

@@ -119,12 +119,16 @@ def reordered_arguments(*old_order):
             # Too many are left to Python, which says so.
             is_possible = place < len(args) <= len(names)
             if is_possible and isinstance(args[place], int | np.integer):
+                in_old_order = dict(zip([*old_order, *others], args, strict=False))
+            else:
+                in_old_order = {}
+            # Two integers are no order at all: the checks of arguments say so.
+            if not isinstance(in_old_order.get("input_shape", 0), int | np.integer):
                 new = ", ".join(names[: len(old_order)])
                 warn_renamed(
                     f"`{cls.__name__}({', '.join(old_order)}, ...)`",
                     f"the order ({new}, ...), or keywords",
                 )
-                in_old_order = dict(zip([*old_order, *others], args, strict=False))
                 # Not one dictionary: what is given twice is an error, as in any call.
                 return init(self, **in_old_order, **kwargs)
             return init(self, *args, **kwargs)

@@ -63,6 +63,11 @@ class FactorTemplates(keras.layers.Layer):
 
     def call(self, message):
         # (B, H, W, C) -> (B, H * W * C) -> (B, d)
+        if tuple(message.shape[1:]) != self._map_shape:
+            raise ValueError(
+                f"`{self.name}` has templates of shape {self._map_shape}, got a map of "
+                f"shape {tuple(message.shape)}."
+            )
         flat = ops.reshape(message, (-1, math.prod(self._map_shape)))
         return ops.matmul(flat, self._cast_templates())
 

@@ -117,6 +117,12 @@ class NuisancePrior(keras.layers.Layer):
                 f"`switches` must have shape {('batch', *wanted)}, got "
                 f"{np.shape(switches)}."
             )
+        lowest, highest = int(np.min(switches)), int(np.max(switches))
+        if lowest < -1 or highest >= self.positions:
+            raise ValueError(
+                f"`switches` must be from -1 (OFF) to {self.positions - 1}, got values "
+                f"from {lowest} to {highest}."
+            )
         h, w, channels = np.ogrid[tuple(map(slice, switches.shape[1:]))]
         log_p = np.log(self._smoothed())
         return log_p[switches + 1, h, w, channels].sum(axis=(1, 2, 3))

@@ -10,6 +10,7 @@ from keras_drmm.layers.arguments import (
     check_choice,
     standardize_boolean,
     standardize_integer,
+    standardize_object,
     standardize_pair,
 )
 from keras_drmm.layers.geometry import Windows, crop, pad
@@ -79,9 +80,18 @@ class RenderingConv2D(ImageLayer):
         self.padding = padding
         self.use_bias = standardize_boolean(use_bias, "use_bias")
         self.windows = Windows(self.kernel_size, self.strides, padding)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_initializer = standardize_object(
+            kernel_initializer,
+            "kernel_initializer",
+            keras.initializers.get,
+            "he_normal",
+        )
+        self.bias_initializer = standardize_object(
+            bias_initializer, "bias_initializer", keras.initializers.get, "zeros"
+        )
+        self.kernel_regularizer = standardize_object(
+            kernel_regularizer, "kernel_regularizer", keras.regularizers.get, "l2"
+        )
         self.kernel: Any = None
         self.bias = None
 

@@ -70,7 +70,7 @@ class SemiSupervisedHyperModel(keras_tuner.HyperModel):
                 of them, `epochs` is no integer of at least 1, or the search has an
                 `objective` that is no score.
         """
-        # Only fatal errors stop a search: after others keras-tuner tries the next trial.
+        # Only fatal errors stop a search: after others keras-tuner goes on trying.
         try:
             check_names("SemiSupervisedHyperModel.fit", options, _OPTIONS)
             epochs = standardize_integer(epochs, "epochs")

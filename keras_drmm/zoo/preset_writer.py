@@ -115,7 +115,8 @@ def rewrite_card(preset_dir, card):
 def _check(folder, model, overwrite):
     if not is_name(folder.name):
         raise ValueError(
-            f"A preset's name has letters, digits, _ and -, got {folder.name!r}."
+            f"`preset_dir` must end with the preset's name. A preset's name has letters, "
+            f"digits, _ and -, got {folder.name!r}."
         )
     # Whatever such a folder holds would be lost.
     lacking = [v for v in (METADATA, CONFIG, WEIGHTS) if not (folder / v).is_file()]
@@ -151,7 +152,10 @@ def _as_json(card):
     try:
         return json.loads(json.dumps(card, default=_plain, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"`card` cannot be written as JSON: {error}.") from None
+        raise ValueError(
+            f"`card` cannot be written as JSON: {error}. It must be of plain values, got "
+            f"{describe(card)}."
+        ) from None
 
 
 def _plain(value):
