@@ -29,8 +29,8 @@ def to_convnet(model):
     if not model.nonnegative:
         raise ValueError(
             "`model` must be nonnegative, got a signed DRMM, which alternates passes, "
-            "as no chain of stock layers does. Only a model with nonnegative=True has a "
-            "convnet."
+            "as no chain of stock layers does. Only a model with nonnegative=True has "
+            "a convnet."
         )
     image = keras.Input(model.image_shape, name="image")
     x = image

@@ -169,8 +169,8 @@ def check_keywords(called, given):
     dtype = given.get("dtype")
     if isinstance(dtype, str) and "float" not in dtype:
         raise ValueError(
-            f"`dtype` must be of floats, for example 'float32' or 'mixed_bfloat16', got "
-            f"{dtype!r}."
+            "`dtype` must be of floats, for example 'float32' or 'mixed_bfloat16', "
+            f"got {dtype!r}."
         )
     known = set(_OF_LAYERS)
     for base in called.__mro__:

@@ -115,8 +115,8 @@ def rewrite_card(preset_dir, card):
 def _check(folder, model, overwrite):
     if not is_name(folder.name):
         raise ValueError(
-            f"`preset_dir` must end with the preset's name. A preset's name has letters, "
-            f"digits, _ and -, got {folder.name!r}."
+            "`preset_dir` must end with the preset's name. A preset's name has "
+            f"letters, digits, _ and -, got {folder.name!r}."
         )
     # Whatever such a folder holds would be lost.
     lacking = [v for v in (METADATA, CONFIG, WEIGHTS) if not (folder / v).is_file()]
@@ -153,8 +153,8 @@ def _as_json(card):
         return json.loads(json.dumps(card, default=_plain, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"`card` cannot be written as JSON: {error}. It must be of plain values, got "
-            f"{describe(card)}."
+            f"`card` cannot be written as JSON: {error}. It must be of plain values, "
+            f"got {describe(card)}."
         ) from None
 
 
