@@ -1,6 +1,6 @@
-"""A sweep of EM on so many devices of JAX; the weights go to a file.
+"""A sweep of EM on one device of JAX and on two; the weights go to files.
 
-python -m tests.em.em_on_devices 2 weights.npz
+python -m tests.em.em_on_devices one.npz two.npz
 """
 
 import os
@@ -8,17 +8,24 @@ import sys
 
 import numpy as np
 
+flags = os.environ.get("XLA_FLAGS", "")
+os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=2"
 
-def main(devices, path):
-    flags = os.environ.get("XLA_FLAGS", "")
-    count = f"--xla_force_host_platform_device_count={devices}"
-    os.environ["XLA_FLAGS"] = f"{flags} {count}"
-    import keras
+import keras  # noqa: E402  JAX reads the flags when it is imported
 
-    from keras_drmm import DRMM, RMM, HardEM, Level, SoftEM
+from keras_drmm import DRMM, RMM, HardEM, Level, SoftEM  # noqa: E402
 
-    if devices > 1:
-        keras.distribution.set_distribution(keras.distribution.DataParallel())
+
+def main(one, two):
+    # Without a distribution Keras uses the first device alone.
+    np.savez(one, **learn())
+    data_parallel = keras.distribution.DataParallel()
+    assert data_parallel.device_mesh.devices.size == 2
+    keras.distribution.set_distribution(data_parallel)
+    np.savez(two, **learn())
+
+
+def learn():
     rng = np.random.default_rng(0)
     x = rng.random((24, 6, 6, 1)).astype("float32")
     y = np.arange(24) % 4 - 1
@@ -31,10 +38,12 @@ def main(devices, path):
         model.compile("sgd", algorithm=algorithm)
         model.initialize(x, y, seed=0)
         model.fit(x, y, batch_size=12, epochs=1, shuffle=False, verbose=0)
-        for variable in model.weights:
-            weights[f"{name} {variable.path}"] = keras.ops.convert_to_numpy(variable)
-    np.savez(path, **weights)
+        for i, variable in enumerate(model.weights):
+            weights[f"{name} {i} {variable.name}"] = keras.ops.convert_to_numpy(
+                variable
+            )
+    return weights
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(*sys.argv[1:])

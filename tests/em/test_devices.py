@@ -16,17 +16,14 @@ def test_two_devices_add_up(backend, tmp_path):
     """`keras.distribution.DataParallel`, which only JAX has, over two CPU devices."""
     if backend != "jax":
         pytest.skip("keras.distribution is real only on JAX")
-    found = []
-    for devices in (1, 2):
-        path = tmp_path / f"{devices}.npz"
-        subprocess.run(
-            [sys.executable, "-m", "tests.em.em_on_devices", str(devices), path],
-            cwd=ROOT,
-            env={**os.environ, "KERAS_BACKEND": "jax"},
-            check=True,
-        )
-        found.append(np.load(path))
-    one, two = found
+    paths = [tmp_path / "one.npz", tmp_path / "two.npz"]
+    subprocess.run(
+        [sys.executable, "-m", "tests.em.em_on_devices", *paths],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        check=True,
+    )
+    one, two = (np.load(path) for path in paths)
     assert one.files == two.files
     for name in one.files:
         scale = max(1.0, np.abs(one[name]).max())
