@@ -6,9 +6,7 @@ import inspect
 import operator
 import warnings
 
-import numpy as np
-
-from keras_drmm.layers.arguments import check_keywords
+from keras_drmm.layers.arguments import check_keywords, is_integer
 
 
 def warn_renamed(old, new):
@@ -118,12 +116,10 @@ def reordered_arguments(*old_order):
         def accept(self, *args, **kwargs):
             # Too many are left to Python, which says so.
             is_possible = place < len(args) <= len(names)
-            if is_possible and isinstance(args[place], int | np.integer):
-                in_old_order = dict(zip([*old_order, *others], args, strict=False))
-            else:
-                in_old_order = {}
+            in_old_order = dict(zip([*old_order, *others], args, strict=False))
             # Two integers are no order at all: the checks of arguments say so.
-            if not isinstance(in_old_order.get("input_shape", 0), int | np.integer):
+            is_shape = not is_integer(in_old_order.get("input_shape"))
+            if is_possible and is_shape and is_integer(args[place]):
                 new = ", ".join(names[: len(old_order)])
                 warn_renamed(
                     f"`{cls.__name__}({', '.join(old_order)}, ...)`",

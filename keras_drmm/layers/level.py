@@ -203,7 +203,7 @@ def standardize_levels(levels):
     """
     is_list = isinstance(levels, list | tuple)
     if is_list and not levels:
-        raise ValueError("`levels` is empty: a model has at least one `Level`.")
+        raise ValueError("`levels` is empty: give one or more `Level`s.")
     if not is_list or not all(isinstance(level, Level) for level in levels):
         raise ValueError(
             f"`levels` must be a list of one or more `Level`s, the finest first, got "

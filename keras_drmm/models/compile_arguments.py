@@ -19,7 +19,7 @@ OPTIONS = (
     "weighted_metrics",
 )
 # Keras chooses these by the shape of the labels.
-_BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")
+_BY_SHAPE = ("accuracy", "acc")
 
 
 def check_options(called, own, optimizer, jit_compile, options):

@@ -134,12 +134,15 @@ class EGHyperModel(SemiSupervisedHyperModel):
             for name, bounds in _WEIGHTS.items()
             if _has(model, name)
         }
+        warmup_steps = algorithm.warmup_steps
+        if warmup_steps is None:
+            warmup_steps = WARMUP_STEPS
         warmup_steps = hp.Int(
             "warmup_steps",
             max(1, self.training_steps // 100),
             self.training_steps,
             sampling="log",
-            default=min(WARMUP_STEPS, self.training_steps),
+            default=min(warmup_steps, self.training_steps),
         )
         learning_rate = hp.Float(
             "learning_rate",

@@ -77,7 +77,7 @@ def test_none_is_no_metric_and_weighted_ones_join(kind):
 
 def test_metrics_are_saved(tmp_path):
     model = build()
-    model.compile("adam", algorithm=EG(), metrics="accuracy", weighted_metrics=["ce"])
+    model.compile("adam", algorithm=EG(), metrics="accuracy", weighted_metrics=["acc"])
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     x, y = data()
@@ -131,7 +131,7 @@ def test_unlabelled_rows_are_no_class_of_a_loss():
     x, y = data()
     model = build()
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(**SPARSE))
-    with pytest.raises(ValueError, match="`y` has 3 unlabelled rows.*ignore_class=-1"):
+    with pytest.raises(ValueError, match=r"`y` has 3 unlabelled rows.*ignore_class=-1"):
         model.fit(x, y, verbose=0)
     history = model.fit(x, np.maximum(y, 0), verbose=0)
     assert np.isfinite(history.history["loss"][0])
@@ -160,9 +160,9 @@ def test_bad_options_are_refused(options, message):
 
 @pytest.mark.once
 def test_unknown_options_name_the_one_that_is_like_them():
-    with pytest.raises(TypeError, match="no argument `algoritm`.*mean `algorithm`"):
+    with pytest.raises(TypeError, match=r"no argument `algoritm`.*mean `algorithm`"):
         build().compile("adam", algoritm=EG())
-    with pytest.raises(TypeError, match="no argument `metric`.*mean `metrics`"):
+    with pytest.raises(TypeError, match=r"no argument `metric`.*mean `metrics`"):
         build().compile("adam", algorithm=EG(), metric="accuracy")
 
 

@@ -105,7 +105,7 @@ def test_a_model_of_the_zoo_that_is_not_tuned_learns_as_the_zoo_has_it():
     shape = {"input_shape": (16, 16, 1), "num_classes": 3}
     hypermodel = EGHyperModel("drmm_lenet", 5000, **shape)
     model = hypermodel.build(keras_tuner.HyperParameters())
-    own = hypermodel.function(**shape)
+    own = hypermodel.function(**shape, training_steps=5000)
     assert model.algorithm.get_config() == own.algorithm.get_config()
     rate = float(keras.ops.convert_to_numpy(own.optimizer.learning_rate))
     assert float(model.optimizer._learning_rate(0)) == pytest.approx(rate)
