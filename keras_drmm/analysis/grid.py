@@ -1,5 +1,7 @@
 """A grid of small pictures whose rows have names, and the choice of its images."""
 
+import os
+
 import numpy as np
 
 from keras_drmm.layers.arguments import as_array, check_labels, describe
@@ -31,6 +33,8 @@ def save_grid(rows, pixel_range, path):
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"`path` must be the path of a PNG file, got {path!r}.")
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

@@ -55,7 +55,9 @@ def standardize_number(value, name, above=None, least=None, most=None, advice=""
     wanted = " and ".join(f"{word} {end}" for word, end in given.items())
     if (
         not is_number(value)
-        or not math.isfinite(value)
+        # Of no int that a float cannot hold.
+        or not abs(value) < math.inf
+        or (is_integer(value) and abs(value) > 1e308)
         or (above is not None and not value > above)
         or (least is not None and not value >= least)
         or (most is not None and not value <= most)

@@ -68,10 +68,16 @@ def standardize_data(
                 _check_labels(labels, len(images), num_classes, takes_unlabelled)
         return x, y
     check_images(x, image_shape, pixel_range)
+    if isinstance(x, np.ndarray) and not x.dtype.isnative:
+        x = x.astype(x.dtype.newbyteorder("="))
     if y is not None:
         if isinstance(y, list | tuple):
             y = as_array(y, "y")
         labels = _check_labels(y, len(x), num_classes, takes_unlabelled)
+        # PyTorch has neither wide unsigned integers nor foreign byte orders.
+        is_wide = labels.dtype.kind == "u" and labels.dtype.itemsize > 1
+        if is_wide or not labels.dtype.isnative:
+            y = labels.astype("int32")
         if needs_labels and labels.max() < 0:
             raise ValueError(
                 "No row is labelled (all labels are -1). Label some rows, or learn "
@@ -104,6 +110,11 @@ def check_images(x, image_shape, pixel_range):
     """Raise unless `x` are float images of `image_shape` within `pixel_range`."""
     if not _is_array(x):
         raise ValueError(f"Images must be an array, got {describe(x)}.")
+    if isinstance(x, np.ma.MaskedArray):
+        raise ValueError(
+            "Images must be an array without a mask, got a masked array. Fill it by "
+            "`x.filled(0)`."
+        )
     shape = tuple(x.shape)
     if len(shape) != 4 or shape[1:] != tuple(image_shape):
         raise ValueError(
@@ -202,10 +213,10 @@ def standardize_integers(values, name, shape, lowest, highest, advice=""):
             f"{wanted}, one integer for each of the {shape[0]} images, got shape "
             f"{array.shape}.{advice}"
         )
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"{wanted}, got dtype {array.dtype}.{advice}")
     if array.size == 0:
         raise ValueError(f"{wanted}, got none: ask for at least one image.")
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{wanted}, got dtype {array.dtype}.{advice}")
     # As Python's integers, which unsigned ones of NumPy do not overflow.
     first, last = int(array.min()), int(array.max())
     if first < lowest or last > highest:
@@ -238,8 +249,11 @@ def standardize_validation(validation_data, standardize):
                 f"{len(validation_data)}."
             )
         x, y, weights = (*validation_data, None, None)[:3]
-        x, y = standardize(x, y)
-        given = (x, y, standardize_weights(weights, len(x)))
+        try:
+            x, y = standardize(x, y)
+            given = (x, y, standardize_weights(weights, count_rows(x)))
+        except ValueError as error:
+            raise ValueError(f"In `validation_data`: {error}") from None
         return given[: len(validation_data)]
     if _is_array(validation_data):
         raise ValueError(
@@ -247,7 +261,26 @@ def standardize_validation(validation_data, standardize):
             f"weights) or a data set, got {describe(validation_data)}. Give "
             "`(images, labels)`."
         )
-    return standardize(validation_data, None)[0]
+    try:
+        return standardize(validation_data, None)[0]
+    except ValueError as error:
+        raise ValueError(f"In `validation_data`: {error}") from None
+
+
+def check_loop(verbose, initial_epoch=0, **steps):
+    """Raise unless arguments of Keras' loops are such as Keras takes.
+
+    Args:
+        verbose: "auto", 0, 1 or 2.
+        initial_epoch: an integer of at least 0.
+        **steps: integers of at least 1, or None.
+    """
+    if not (isinstance(verbose, bool) or verbose in ("auto", 0, 1, 2)):
+        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2, got {verbose!r}.")
+    standardize_integer(initial_epoch, "initial_epoch", minimum=0)
+    for name, value in steps.items():
+        if value is not None:
+            standardize_integer(value, name)
 
 
 def standardize_split(validation_split):
@@ -284,6 +317,11 @@ def standardize_weights(sample_weight, rows):
             f"{describe(weights)}."
         )
     weights = weights.astype("float64")
+    if weights.max() == 0:
+        raise ValueError(
+            f"`sample_weight` must not be 0 for all rows, got {rows} zeros: nothing "
+            "would count."
+        )
     if not (np.isfinite(weights).all() and weights.min() >= 0):
         raise ValueError(
             "`sample_weight` must be finite and at least 0, got values from "

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import keras
 from keras import ops
 
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import standardize_boolean, standardize_integer
 from keras_drmm.models import checks
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
@@ -157,6 +157,14 @@ class Learner(keras.Model):
         validation_data = checks.standardize_validation(validation_data, self._check)
         batch_size = checks.standardize_batch_size(batch_size)
         epochs = standardize_integer(epochs, "epochs")
+        shuffle = standardize_boolean(shuffle, "shuffle")
+        checks.check_loop(
+            verbose,
+            initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+        )
         if self.trainer is not None:
             split = 0.0 if validation_data is not None else validation_split
             rows = TrainingRows(x, y, sample_weight, split)
@@ -214,6 +222,7 @@ class Learner(keras.Model):
             rows = checks.count_rows(x)
             sample_weight = checks.standardize_weights(sample_weight, rows)
             batch_size = checks.standardize_batch_size(batch_size)
+            checks.check_loop(verbose, steps=steps)
             if self.trainer is not None:
                 callbacks = [BatchWatch(), *_as_list(callbacks)]
         with self._tests():
@@ -234,7 +243,7 @@ class Learner(keras.Model):
         """The `BatchCheck` of the steps, None without a trainer."""
         return self._sums.batches
 
-    def train_on_batch(self, x, y=None, *args, **kwargs):
+    def train_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
         """Learn from a batch; see `keras.Model.train_on_batch`.
 
         Raises:
@@ -243,9 +252,10 @@ class Learner(keras.Model):
         """
         checks.check_compiled(self, "train_on_batch")
         x, y = self._check(x, y, learning=True)
+        sample_weight = checks.standardize_weights(sample_weight, len(x))
         if self.trainer is not None:
             self.trainer.check_single_batch()
-        return super().train_on_batch(x, y, *args, **kwargs)
+        return super().train_on_batch(x, y, sample_weight, *args, **kwargs)
 
     def test_on_batch(self, x, y=None, *args, **kwargs):
         """Measure objective and metrics of a batch, as `evaluate` does."""

@@ -106,6 +106,7 @@ class RenderingModel(Learner):
         x, _ = self._check(x)
         batch_size = checks.standardize_batch_size(batch_size)
         checks.check_callbacks(callbacks)
+        checks.check_loop(verbose, steps=steps)
         return super().predict(x, batch_size, verbose, steps, callbacks)
 
     def infer(self, x, y=None, batch_size=100):

@@ -380,6 +380,8 @@ class EvolutionaryDRMM(EvolutionaryModel):
         Raises:
             ValueError: images or labels are not what the model takes, or not arrays.
         """
+        if y is None:
+            raise ValueError("`y` must be integer labels to count, got None.")
         x, known = self._rows(x, y)
         batch_size = standardize_integer(batch_size, "batch_size")
         labelled = np.flatnonzero(known >= 0)

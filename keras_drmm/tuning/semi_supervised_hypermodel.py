@@ -73,13 +73,15 @@ class SemiSupervisedHyperModel(keras_tuner.HyperModel):
         # Only fatal errors stop a search: after others keras-tuner goes on trying.
         try:
             check_names("SemiSupervisedHyperModel.fit", options, _OPTIONS)
+            _check(dataset)
             epochs = standardize_integer(epochs, "epochs")
             initial_epoch = standardize_integer(initial_epoch, "initial_epoch", 0)
+        except keras_tuner.errors.FatalError:
+            raise
         except TypeError as error:
             raise keras_tuner.errors.FatalTypeError(f"{error} {_ADVICE}") from None
         except ValueError as error:
             raise keras_tuner.errors.FatalValueError(f"{error} {_ADVICE}") from None
-        _check(dataset)
         objective = _objective_of(options.get("callbacks"))
         if not objective.has_value(dict.fromkeys(_ALWAYS)):
             _check_objective(objective, _scores(model, dataset))

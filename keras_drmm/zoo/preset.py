@@ -135,7 +135,8 @@ def _find(name_or_path, argument):
     if isinstance(name_or_path, str) and is_name(text) and text in presets():
         return SHIPPED / text
     folder = Path(text)
-    if not folder.is_dir():
+    # An empty text is a path, too: that of the working directory.
+    if not text or not folder.is_dir():
         raise FileNotFoundError(
             f"There is no preset {text!r}, nor a folder at that path. {_available()}"
         )

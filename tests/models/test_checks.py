@@ -211,3 +211,20 @@ def test_switches_in_lists_render_as_arrays():
         model.render([0] * 12, [s.tolist() for s in switches]),
         model.render(np.zeros(12, "uint8"), switches),
     )
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "uint32", "uint64", ">i4"])
+def test_labels_of_every_integer_type_are_classes(dtype):
+    labels = np.arange(12) % 3
+    expected = build().fit(X, labels, shuffle=False, verbose=0).history
+    model = build()
+    history = model.fit(X, labels.astype(dtype), shuffle=False, verbose=0).history
+    assert history == expected
+    np.testing.assert_array_equal(model.infer(X, labels.astype(dtype)).classes, labels)
+
+
+def test_images_of_another_byte_order_are_the_same_images():
+    model = build()
+    np.testing.assert_array_equal(
+        model.infer(X.astype(">f4")).logits, model.infer(X).logits
+    )
