@@ -109,17 +109,17 @@ def recorded(fit, path, run):
 
     def timed(hp, model, dataset, epochs, **options):
         start = time.perf_counter()
-        error = fit(hp, model, dataset, epochs, **options)
+        scores = fit(hp, model, dataset, epochs, **options)
         row = {
             **run,
             "epochs": epochs,
             # All digits, so that the trial can be repeated.
             "settings": described(hp, "{!r}"),
             "seconds": round(time.perf_counter() - start, 1),
-            "validation_error": round(error, 2),
+            "validation_error": round(scores["validation_error"], 2),
         }
         results.append_row(path, row)
-        return error
+        return scores
 
     return timed
 

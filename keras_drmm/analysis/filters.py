@@ -3,7 +3,8 @@
 import numpy as np
 from keras import ops
 
-from keras_drmm.analysis.grid import save_grid
+from keras_drmm.analysis.grid import check_has, save_grid
+from keras_drmm.layers.arguments import standardize_integer
 
 
 def plot_filters(model, path, columns=8):
@@ -18,6 +19,8 @@ def plot_filters(model, path, columns=8):
         columns: number of templates in a row.
 
     Raises:
+        TypeError: the model has no levels.
+        ValueError: `columns` is no integer of at least 1.
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
 
     Example:
@@ -27,6 +30,8 @@ def plot_filters(model, path, columns=8):
 
     Source: Patel, Nguyen, Baraniuk (2016), Figure 6.
     """
+    columns = standardize_integer(columns, "columns")
+    check_has(model, levels="a `DRMM` or a factor model")
     kernel = ops.convert_to_numpy(model.levels[0].conv.kernel)
     largest = np.abs(kernel).max(axis=(0, 1, 2))
     # (kh, kw, C, filters) -> (filters, kh, kw, C), 0.5 for 0

@@ -1,6 +1,24 @@
 """A grid of small pictures whose rows have names, and the choice of its images."""
 
+import os
+
 import numpy as np
+
+from keras_drmm.layers.arguments import as_array, check_labels, describe
+
+
+def check_has(model, **needed):
+    """Raise a TypeError unless a model has what a picture shows.
+
+    Args:
+        model: what was given.
+        **needed: name of an attribute = "what kind of model has it".
+    """
+    for name, kind in needed.items():
+        if not hasattr(model, name):
+            raise TypeError(
+                f"`model` must be {kind}, got {describe(model)}, which has no `{name}`."
+            )
 
 
 def save_grid(rows, pixel_range, path):
@@ -15,6 +33,8 @@ def save_grid(rows, pixel_range, path):
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"`path` must be the path of a PNG file, got {path!r}.")
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -35,18 +55,25 @@ def save_grid(rows, pixel_range, path):
     figure.savefig(path, dpi=120)
 
 
-def first_of_each_class(labels, num_classes):
+def first_of_each_class(labels, num_images, num_classes):
     """Return the index of the first image of each class.
 
     Args:
         labels: integers (N,).
+        num_images: N.
         num_classes: number of classes.
 
     Raises:
-        ValueError: a class has no image.
+        ValueError: a class has no image, or labels are none.
     """
+    labels = as_array(labels, "labels")
+    check_labels(labels, num_images, num_classes)
+    labels = labels.reshape(-1)
     classes = np.arange(num_classes)
     missing = np.setdiff1d(classes, labels)
     if len(missing):
-        raise ValueError(f"There is no image of the classes {missing.tolist()}.")
+        raise ValueError(
+            f"`labels` must have each class at least once, got none of the classes "
+            f"{missing.tolist()}. Give more images."
+        )
     return [int(np.argmax(labels == c)) for c in classes]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_drmm.analysis.grid import first_of_each_class, save_grid
+from keras_drmm.analysis.grid import check_has, first_of_each_class, save_grid
+from keras_drmm.layers.arguments import as_array
 
 
 def plot_nuisance_transfer(model, images, labels, path):
@@ -21,7 +22,9 @@ def plot_nuisance_transfer(model, images, labels, path):
 
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
-        ValueError: a class has no image.
+        TypeError: the model does not render.
+        ValueError: images or labels are not what the model takes, or a class has no
+            image.
 
     Example:
 
@@ -30,7 +33,9 @@ def plot_nuisance_transfer(model, images, labels, path):
     >>> model = keras_drmm.zoo.from_preset("drmm_lenet_mnist_100")
     >>> keras_drmm.analysis.plot_nuisance_transfer(model, images, labels, "grid.png")
     """
-    chosen = first_of_each_class(labels, model.num_classes)
+    check_has(model, render="a rendering model")
+    images = as_array(images, "images")
+    chosen = first_of_each_class(labels, len(images), model.num_classes)
     switches = model.infer(images[chosen]).switches
     classes = np.arange(model.num_classes)
     rows = {}

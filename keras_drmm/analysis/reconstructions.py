@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_drmm.analysis.grid import first_of_each_class, save_grid
+from keras_drmm.analysis.grid import check_has, first_of_each_class, save_grid
+from keras_drmm.layers.arguments import as_array
 
 
 def plot_reconstructions(model, images, labels, path):
@@ -22,7 +23,9 @@ def plot_reconstructions(model, images, labels, path):
 
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
-        ValueError: a class has no image.
+        TypeError: the model does not render.
+        ValueError: images or labels are not what the model takes, or a class has no
+            image.
 
     Example:
 
@@ -31,9 +34,12 @@ def plot_reconstructions(model, images, labels, path):
     >>> model = keras_drmm.zoo.from_preset("drmm_lenet_mnist_100")
     >>> keras_drmm.analysis.plot_reconstructions(model, images, labels, "grid.png")
     """
+    check_has(model, render="a rendering model")
+    images, labels = as_array(images, "images"), as_array(labels, "labels")
     classes = np.arange(model.num_classes)
-    first = first_of_each_class(labels, model.num_classes)
+    first = first_of_each_class(labels, len(images), model.num_classes)
     e_step = model.infer(images, labels)
+    labels = labels.reshape(-1)
     switches = [s[first[:1]].repeat(len(classes), axis=0) for s in e_step.switches]
     rows = {
         "image": images[first],

@@ -3,7 +3,8 @@
 import numpy as np
 from keras import ops
 
-from keras_drmm.analysis.grid import save_grid
+from keras_drmm.analysis.grid import check_has, save_grid
+from keras_drmm.layers.arguments import standardize_integer
 
 
 def plot_samples(model, path, columns=10, seed=0):
@@ -20,6 +21,8 @@ def plot_samples(model, path, columns=10, seed=0):
         seed: seed of the samples.
 
     Raises:
+        TypeError: the model draws no samples with noise.
+        ValueError: `columns` is no integer of at least 1, or `seed` none of at least 0.
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
 
     Example:
@@ -27,6 +30,8 @@ def plot_samples(model, path, columns=10, seed=0):
     >>> model = keras_drmm.zoo.from_preset("drmm_lenet_mnist_100")
     >>> keras_drmm.analysis.plot_samples(model, "samples.png", columns=2)
     """
+    columns = standardize_integer(columns, "columns")
+    check_has(model, sample="a rendering model", noise_variance="one with pixel noise")
     classes = np.arange(model.num_classes).repeat(columns)
     noisy, _ = model.sample(len(classes), classes, seed)
     variance = ops.convert_to_numpy(model.noise_variance)

@@ -2,9 +2,8 @@
 
 import math
 
-import numpy as np
-
-from keras_drmm.layers import Level
+from keras_drmm.layers.arguments import check_keywords
+from keras_drmm.layers.level import standardize_levels
 from keras_drmm.models import checks
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.trainer import Trainer
@@ -28,6 +27,7 @@ class Baseline(Learner):
     """
 
     def __init__(self, weights_of_terms, **kwargs):
+        check_keywords(type(self), kwargs)
         super().__init__(**kwargs)
         self.weights_of_terms = {
             name: weight for name, weight in weights_of_terms.items() if weight > 0
@@ -47,13 +47,17 @@ class Baseline(Learner):
             **kwargs: further arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: a `loss` was given.
+            ValueError: a `loss` or `algorithm` was given, or an argument is out of
+                range.
+            TypeError: an argument is not known.
         """
-        if kwargs.get("loss") is not None:
-            raise ValueError(
-                f"{type(self).__name__} has an objective of its own. Compile it "
-                "without `loss`; the weights of its terms are arguments of the model."
-            )
+        for name in ("loss", "algorithm"):
+            if kwargs.pop(name, None) is not None:
+                raise ValueError(
+                    f"{type(self).__name__} has an objective of its own. Compile it "
+                    f"without `{name}`; the weights of its terms are arguments of the "
+                    "model."
+                )
         self._compile(
             BaselineTrainer(self), optimizer, metrics, jit_compile, {}, **kwargs
         )
@@ -67,7 +71,15 @@ class Baseline(Learner):
 
     def _check(self, x, y=None, learning=False):
         any_value = (-math.inf, math.inf)
-        checks.check_data(x, y, self.image_shape, any_value, self.num_classes, learning)
+        return checks.standardize_data(
+            x, y, self.image_shape, any_value, self.num_classes, learning
+        )
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
+        x, _ = self._check(x)
+        batch_size = checks.standardize_batch_size(batch_size)
+        return super().predict(x, batch_size, verbose, steps, callbacks)
 
 
 class BaselineTrainer(Trainer):
@@ -95,22 +107,10 @@ class BaselineTrainer(Trainer):
         self.model.count_step()
 
 
-def standardize_amount(value, name):
-    """Return `value` as a float if it is finite and at least 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise ValueError(f"`{name}` must be a number, got {value!r}.")
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"`{name}` must be finite and at least 0, got {value!r}.")
-    return float(value)
-
-
 def copy_levels(levels):
     """Return new levels of the same configuration, with weights of their own.
 
     Raises:
         ValueError: `levels` is empty or holds something other than a `Level`.
     """
-    levels = list(levels)
-    if not levels or not all(isinstance(level, Level) for level in levels):
-        raise ValueError(f"`levels` must be one or more `Level`s, got {levels!r}.")
-    return [level.fresh() for level in levels]
+    return [level.fresh() for level in standardize_levels(levels)]

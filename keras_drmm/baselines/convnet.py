@@ -2,7 +2,9 @@
 
 import keras
 
+from keras_drmm.layers.arguments import check_model
 from keras_drmm.learning.schedule import cosine_decay
+from keras_drmm.models.drmm import DRMM
 from keras_drmm.models.learner import resolve_jit
 
 
@@ -27,6 +29,7 @@ def convnet(model, training_steps=None):
     >>> model.predict(np.zeros((2, 12, 12, 1)), verbose=0).shape
     (2, 3)
     """
+    check_model(model, "model", DRMM)
     stock = model.to_convnet()
     rate = 2e-3 if training_steps is None else cosine_decay(2e-3, training_steps)
     stock.compile(

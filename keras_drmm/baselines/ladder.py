@@ -6,9 +6,13 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_drmm.baselines.baseline import Baseline, copy_levels, standardize_amount
+from keras_drmm.baselines.baseline import Baseline, copy_levels
 from keras_drmm.layers import FusedBatchNormalization
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import (
+    standardize_input_shape,
+    standardize_integer,
+    standardize_number,
+)
 from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
 from keras_drmm.learning import terms
@@ -93,12 +97,12 @@ class Ladder(Baseline):
     def __init__(
         self, levels, input_shape, num_classes, noise=0.3, denoising=1.0, **kwargs
     ):
-        denoising = standardize_amount(denoising, "denoising")
+        denoising = standardize_number(denoising, "denoising", least=0)
         super().__init__({"cross_entropy": 1.0, "denoising": denoising}, **kwargs)
         levels = copy_levels(levels)
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
-        self.image_shape = tuple(input_shape)
-        self.noise = standardize_amount(noise, "noise")
+        self.image_shape = standardize_input_shape(input_shape)
+        self.noise = standardize_number(noise, "noise", least=0)
         self.denoising = denoising
         # Only the convolutions of the levels are used.
         self.level_configs = keras.saving.serialize_keras_object(levels)

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_drmm.baselines.baseline import Baseline, standardize_amount
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.baselines.baseline import Baseline
+from keras_drmm.layers.arguments import standardize_integer, standardize_number
 from keras_drmm.learning import terms
 
 
@@ -61,7 +61,7 @@ class PseudoLabel(Baseline):
 
     def __init__(self, network, alpha=3.0, t1=100, t2=600, **kwargs):
         _check_network(network)
-        alpha = standardize_amount(alpha, "alpha")
+        alpha = standardize_number(alpha, "alpha", least=0)
         super().__init__({"cross_entropy": 1.0, "pseudo_label": alpha}, **kwargs)
         self.network = network
         self.alpha = alpha

@@ -5,9 +5,13 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers, ops
 
-from keras_drmm.baselines.baseline import Baseline, copy_levels, standardize_amount
+from keras_drmm.baselines.baseline import Baseline, copy_levels
 from keras_drmm.layers import RenderingConv2D, TopDownRender
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import (
+    standardize_input_shape,
+    standardize_integer,
+    standardize_number,
+)
 from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.learning import terms
 
@@ -99,14 +103,16 @@ class SWWAE(Baseline):
         **kwargs,
     ):
         amounts = {
-            "reconstruction": standardize_amount(reconstruction, "reconstruction"),
-            "intermediate": standardize_amount(intermediate, "intermediate"),
+            "reconstruction": standardize_number(
+                reconstruction, "reconstruction", least=0
+            ),
+            "intermediate": standardize_number(intermediate, "intermediate", least=0),
         }
         super().__init__({"cross_entropy": 1.0, **amounts}, **kwargs)
         self.amounts = amounts
         self.levels = copy_levels(levels)
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
-        self.image_shape = tuple(input_shape)
+        self.image_shape = standardize_input_shape(input_shape)
         self.classifier_levels = standardize_integer(
             classifier_levels, "classifier_levels", minimum=0
         )
@@ -131,6 +137,11 @@ class SWWAE(Baseline):
                 # α is added top-down, and this level is not decoded.
                 level.alpha.trainable = False
             shape = level.compute_output_shape(shape)
+        dropout = standardize_number(dropout, "dropout", least=0)
+        if dropout >= 1:
+            raise ValueError(
+                f"`dropout` must be a fraction from 0 to below 1, got {dropout!r}."
+            )
         self.dropout = layers.Dropout(dropout, dtype=self.dtype_policy)
         self.pooling = layers.GlobalAveragePooling2D(
             data_format=self.levels[0].data_format, dtype=self.dtype_policy
@@ -194,12 +205,13 @@ class SWWAE(Baseline):
         """Return the terms of the objective."""
         between = zip(outputs.messages[1:-1], outputs.rendered[1:], strict=True)
         found = [terms.squared_error(x, y, sample_weight) for x, y in between]
+        reconstruction = terms.reconstruction(outputs, labels, sample_weight, None)
+        # With one level there is nothing in between.
+        intermediate = sum((error for error, _ in found), ops.zeros(()))
         return {
             "cross_entropy": terms.cross_entropy(outputs, labels, sample_weight, None),
-            "reconstruction": terms.reconstruction(
-                outputs, labels, sample_weight, None
-            ),
-            "intermediate": (sum(error for error, _ in found), found[0][1]),
+            "reconstruction": reconstruction,
+            "intermediate": (intermediate, reconstruction[1]),
         }
 
     def get_config(self):

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_drmm import kernels
+from keras_drmm.layers.arguments import check_model
 from keras_drmm.models.drmm import DRMM
 
 
@@ -22,6 +23,7 @@ def to_inference_model(model):
         "reconstruction": (B, H, W, C)}.
 
     Raises:
+        TypeError: `model` is no `DRMM`.
         ValueError: `model` is signed or has factors, whose inference iterates.
 
     Example:
@@ -33,6 +35,7 @@ def to_inference_model(model):
 
     Source: Patel, Nguyen, Baraniuk (2016), Appendix B.
     """
+    check_model(model, "model", DRMM)
     if type(model) is not DRMM or not model.nonnegative:
         raise ValueError(
             f"`{model.name}` is no plain nonnegative `DRMM`: its inference iterates, "

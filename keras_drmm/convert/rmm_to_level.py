@@ -4,7 +4,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_drmm.layers.arguments import check_model, standardize_input_shape
 from keras_drmm.layers.level import Level
+from keras_drmm.models import RMM
 
 
 def to_level(model, pool_size=1):
@@ -28,10 +30,12 @@ def to_level(model, pool_size=1):
         c * num_nuisances + g. Its weights are copies.
 
     Raises:
-        ValueError: the model has no switch.
+        TypeError: the model is no `RMM`.
+        ValueError: the model has no switch, or `pool_size` is out of range.
 
     Source: Patel, Nguyen, Baraniuk (2016), Lemma A.2 and Proposition A.3.
     """
+    check_model(model, "model", RMM)
     natural = model.natural_parameters()
     if natural.switch_bias is None:
         raise ValueError(
@@ -66,13 +70,29 @@ def to_maxout(model, image_shape=None):
         A functional model of stock Keras layers: images (B, H, W, C) -> (B, h, w,
         num_classes), for each patch of the image. Its weights are copies.
 
+    Raises:
+        TypeError: the model is no `RMM`.
+        ValueError: `image_shape` is no shape of an image that holds a patch.
+
     Source: Patel, Nguyen, Baraniuk (2016), Proposition A.1.
     """
+    check_model(model, "model", RMM)
+    if image_shape is None:
+        image_shape = model.image_shape
+    image_shape = standardize_input_shape(image_shape, "image_shape")
+    least = model.image_shape
+    if image_shape[2] != least[2] or any(
+        size < patch for size, patch in zip(image_shape[:2], least[:2], strict=True)
+    ):
+        raise ValueError(
+            f"`image_shape` must be at least that of the RMM's patches, {least}, with "
+            f"as many channels, got {image_shape}."
+        )
     kernel, bias = _kernel(model.natural_parameters())
     log_prior = np.log(ops.convert_to_numpy(model.class_prior))[:, None] + np.log(
         ops.convert_to_numpy(model.nuisance_prior)
     )
-    image = keras.Input(model.image_shape if image_shape is None else image_shape)
+    image = keras.Input(image_shape)
     conv = layers.Conv2D(bias.size, kernel.shape[:2], data_format="channels_last")
     matched = conv(image)
     conv.set_weights([kernel, bias + log_prior.reshape(-1)])

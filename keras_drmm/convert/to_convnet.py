@@ -4,6 +4,8 @@ import keras
 from keras import layers, ops
 
 from keras_drmm.convert.convnet_reader import norm_arguments
+from keras_drmm.layers.arguments import check_model
+from keras_drmm.models import DRMM
 
 
 def to_convnet(model):
@@ -20,7 +22,18 @@ def to_convnet(model):
     Returns:
         A `keras.Model` of ZeroPadding2D, Conv2D, BatchNormalization, ReLU,
         MaxPooling2D, GlobalAveragePooling2D or Flatten, and Dense.
+
+    Raises:
+        TypeError: the model is no `DRMM`.
+        ValueError: the model is signed.
     """
+    check_model(model, "model", DRMM)
+    if not model.nonnegative:
+        raise ValueError(
+            "`model` must be nonnegative, got a signed DRMM, which alternates passes, "
+            "as no chain of stock layers does. Only a model with nonnegative=True has "
+            "a convnet."
+        )
     image = keras.Input(model.image_shape, name="image")
     x = image
     for number, level in enumerate(model.levels, start=1):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_drmm.layers.arguments import as_array
+
 # Rows checked at a time, so that checking a large array, or a file mapped into memory,
 # needs little memory of its own.
 BLOCK = 1024
@@ -29,7 +31,7 @@ def to_unit_range(images: np.ndarray) -> np.ndarray:
     >>> images.shape, float(images[0, 0, 0, 0])
     ((2, 28, 28, 1), 0.20000000298023224)
     """
-    images = np.asarray(images)
+    images = as_array(images, "images")
     check_raw_images(images)
     return scale_images(images)
 
@@ -56,7 +58,8 @@ def check_raw_images(images: np.ndarray) -> None:
         raise ValueError(
             "Images must be uint8 (0 to 255), or float32 or float64 within [0, 1], got "
             f"{images.dtype}. Convert integers from 0 to 255 with "
-            "`images.astype('uint8')`, and scale others to [0, 1] as float32."
+            "`images.astype('uint8')`, bools with `images.astype('float32')`, and "
+            "scale others to [0, 1] as float32."
         )
     for start in range(0, len(images), BLOCK):
         block = images[start : start + BLOCK]

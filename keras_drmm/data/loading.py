@@ -48,6 +48,14 @@ def load(
     >>> x_train.shape, y_test.shape
     ((60000, 28, 28), (10000,))
     """
+    if not isinstance(name, str) or not name:
+        raise ValueError(
+            f"`name` must be the name of a data set, such as 'mnist', got {name!r}."
+        )
+    if not isinstance(data_dir, str | os.PathLike | None):
+        raise ValueError(
+            f"`data_dir` must be the path of a folder, or None, got {data_dir!r}."
+        )
     if data_dir is not None:
         path = Path(data_dir) / f"{name}.npz"
         if path.is_file():

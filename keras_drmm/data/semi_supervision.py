@@ -5,7 +5,14 @@ import numpy as np
 from keras_drmm.data.images import check_raw_images
 from keras_drmm.data.random_streams import Stream, random_stream
 from keras_drmm.data.semi_supervised_dataset import SemiSupervisedDataset
-from keras_drmm.layers.arguments import check_labels, is_integer
+from keras_drmm.layers.arguments import (
+    as_array,
+    check_labels,
+    is_integer,
+    is_number,
+    standardize_boolean,
+    standardize_integer,
+)
 
 
 def semi_supervised(
@@ -63,12 +70,14 @@ def semi_supervised(
     >>> images.shape, int((labels >= 0).sum()), len(dataset)
     ((100, 28, 28, 1), 25, 798)
     """
-    x, labels = np.asarray(x), np.asarray(y)
+    x, labels = as_array(x, "x"), as_array(y, "y")
     check_raw_images(x)
     check_labels(labels, len(x))
     labels = labels.reshape(-1).astype("int32")
-    if not is_integer(seed) or seed < 0:
-        raise ValueError(f"`seed` must be an integer of at least 0, got {seed!r}.")
+    seed = standardize_integer(seed, "seed", minimum=0)
+    validation_images_unlabelled = standardize_boolean(
+        validation_images_unlabelled, "validation_images_unlabelled"
+    )
     known = np.flatnonzero(labels >= 0)
     if len(known) == 0:
         raise ValueError(
@@ -108,7 +117,7 @@ def semi_supervised(
 def _validation_count(validation: int | float, num_rows: int, num_known: int) -> int:
     if is_integer(validation):
         count = int(validation)
-    elif 0 <= validation < 1:
+    elif is_number(validation) and 0 <= validation < 1:
         count = round(validation * num_rows)
     else:
         raise ValueError(

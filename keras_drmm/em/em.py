@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from keras_drmm.em.drmm_trainer import DRMMTrainer
 from keras_drmm.em.rmm_trainer import RMMTrainer
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import standardize_integer, standardize_number
 from keras_drmm.models import DRMM, RMM
 
 TRAINERS = {DRMM: DRMMTrainer, RMM: RMMTrainer}
@@ -33,13 +33,17 @@ class EM(ABC):
     is_hard: ClassVar[bool] = False
 
     def __post_init__(self):
-        if not (isinstance(self.step, int | float) and 0 < self.step <= 1):
-            raise ValueError(
-                f"`step` must be above 0 and at most 1, got {self.step!r}."
-            )
-        standardize_integer(self.gram_divisor, "gram_divisor")
+        self._set("step", standardize_number(self.step, "step", above=0, most=1))
+        self._set(
+            "gram_divisor", standardize_integer(self.gram_divisor, "gram_divisor")
+        )
         if self.batches_per_m_step is not None:
-            standardize_integer(self.batches_per_m_step, "batches_per_m_step")
+            batches = standardize_integer(self.batches_per_m_step, "batches_per_m_step")
+            self._set("batches_per_m_step", batches)
+
+    def _set(self, name, value):
+        # The fields are frozen for users.
+        object.__setattr__(self, name, value)
 
     @abstractmethod
     def posterior(self, scores, axis=-1):

@@ -1,12 +1,12 @@
 """SoftEM: learning by responsibilities and closed forms."""
 
-import math
 from dataclasses import dataclass
 
 import keras
 from keras import ops
 
 from keras_drmm.em.em import EM
+from keras_drmm.layers.arguments import standardize_number
 from keras_drmm.layers.deprecation import renamed_arguments
 
 
@@ -51,11 +51,13 @@ class SoftEM(EM):
 
     def __post_init__(self):
         super().__post_init__()
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise ValueError(
-                "`temperature` must be a finite number above 0, got "
-                f"{self.temperature!r}. For the limit 0 use `HardEM()`."
-            )
+        temperature = standardize_number(
+            self.temperature,
+            "temperature",
+            above=0,
+            advice="For the limit 0 use `HardEM()`.",
+        )
+        self._set("temperature", temperature)
 
     def posterior(self, scores, axis=-1):
         """Return the tempered log-sum and the responsibilities."""

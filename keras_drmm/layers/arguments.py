@@ -1,11 +1,23 @@
-"""Checks of arguments; each error says what to give instead."""
+"""Checks of arguments; each error names the argument, what was found, what to give."""
+
+import difflib
+import inspect
+import math
 
 import numpy as np
+
+# Keyword arguments of `keras.layers.Layer` that a subclass passes on.
+_OF_LAYERS = ("activity_regularizer", "autocast", "dtype", "name", "trainable")
 
 
 def is_integer(value):
     """Return whether `value` is an integer of Python or NumPy; a bool is not."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_number(value):
+    """Return whether `value` is a real number of Python or NumPy; a bool is not."""
+    return is_integer(value) or isinstance(value, float | np.floating)
 
 
 def standardize_integer(value, name, minimum=1):
@@ -27,6 +39,216 @@ def standardize_pair(value, name):
     return int(pair[0]), int(pair[1])
 
 
+def standardize_number(value, name, above=None, least=None, most=None, advice=""):
+    """Return `value` as a float if it is a finite number (no bool) in a range.
+
+    Args:
+        value: what was given.
+        name: of the argument.
+        above: end of the range that is not in it, or None.
+        least: end of the range that is in it, or None.
+        most: the other end, in it, or None.
+        advice: what to do, a sentence that ends the error.
+    """
+    ends = {"above": above, "of at least": least, "of at most": most}
+    given = {word: end for word, end in ends.items() if end is not None}
+    wanted = " and ".join(f"{word} {end}" for word, end in given.items())
+    if (
+        not is_number(value)
+        # Of no int that a float cannot hold.
+        or not abs(value) < math.inf
+        or (is_integer(value) and abs(value) > 1e308)
+        or (above is not None and not value > above)
+        or (least is not None and not value >= least)
+        or (most is not None and not value <= most)
+    ):
+        raise ValueError(
+            f"`{name}` must be a finite number{' ' if wanted else ''}{wanted}, got "
+            f"{value!r}.{' ' if advice else ''}{advice}"
+        )
+    return float(value)
+
+
+def standardize_boolean(value, name):
+    """Return `value` as a bool if it is True or False; nothing else is taken as one."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"`{name}` must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def check_choice(value, name, choices):
+    """Raise unless `value` is one of `choices`."""
+    if not any(type(value) is type(v) and value == v for v in choices):
+        *others, last = map(repr, choices)
+        raise ValueError(
+            f"`{name}` must be {', '.join(others)} or {last}, got {value!r}."
+        )
+
+
+def standardize_object(value, name, get, example):
+    """Return what a function of Keras makes of a name, a configuration or an object.
+
+    Args:
+        value: what was given.
+        name: of the argument.
+        get: `keras.initializers.get` or the like.
+        example: of a value, for the error.
+    """
+    try:
+        return get(value)
+    except (ValueError, TypeError):
+        raise ValueError(
+            f"`{name}` must be one that Keras knows, such as {example!r}, got "
+            f"{describe(value)}."
+        ) from None
+
+
+def standardize_seed(value, name="seed"):
+    """Return a seed as an int of at least 0, or None."""
+    if value is None:
+        return None
+    if not is_integer(value) or value < 0:
+        raise ValueError(
+            f"`{name}` must be an integer of at least 0, or None, got {value!r}."
+        )
+    return int(value)
+
+
+def standardize_input_shape(value, name="input_shape"):
+    """Return the shape of an image, three positive integers, as a tuple."""
+    shape = _as_tuple(value)
+    if (
+        shape is None
+        or len(shape) != 3
+        or not all(is_integer(v) and v > 0 for v in shape)
+    ):
+        advice = ""
+        if shape is not None and len(shape) == 2:
+            advice = f" Grey images have one channel: {(*shape, 1)}."
+        if shape is not None and len(shape) == 4:
+            advice = f" Leave out the batch axis: {shape[1:]}."
+        raise ValueError(
+            f"`{name}` must be the shape (height, width, channels) of an image, three "
+            f"positive integers, got {value!r}.{advice}"
+        )
+    height, width, channels = map(int, shape)
+    return height, width, channels
+
+
+def standardize_pixel_range(value, name="pixel_range"):
+    """Return (lowest, highest) of a pixel, finite and in this order."""
+    ends = _as_tuple(value)
+    if (
+        ends is None
+        or len(ends) != 2
+        or not all(is_number(v) and math.isfinite(v) for v in ends)
+        or not ends[0] < ends[1]
+    ):
+        raise ValueError(
+            f"`{name}` must be (lowest, highest), two finite numbers in this order, "
+            f"got {value!r}."
+        )
+    # Integers stay integers, as saved models have them.
+    lowest, highest = (v.item() if isinstance(v, np.generic) else v for v in ends)
+    return lowest, highest
+
+
+def check_keywords(called, given):
+    """Raise if a call has a keyword argument that nothing takes, or a bad `dtype`.
+
+    Args:
+        called: the class or function that was called; of a class, what its bases take
+            counts as well.
+        given: the keyword arguments.
+
+    Raises:
+        TypeError: as of `check_names`.
+        ValueError: `dtype` is of no floats.
+    """
+    if not isinstance(called, type):
+        check_names(called.__name__, given, inspect.signature(called).parameters)
+        return
+    dtype = given.get("dtype")
+    if isinstance(dtype, str) and "float" not in dtype:
+        raise ValueError(
+            "`dtype` must be of floats, for example 'float32' or 'mixed_bfloat16', "
+            f"got {dtype!r}."
+        )
+    known = set(_OF_LAYERS)
+    for base in called.__mro__:
+        if base.__module__.startswith("keras."):
+            break
+        if "__init__" in vars(base):
+            known |= inspect.signature(vars(base)["__init__"]).parameters.keys()
+    check_names(called.__name__, given, known - {"self", "args", "kwargs"})
+
+
+def check_names(called, given, known):
+    """Raise if `given` has a name that is not `known`.
+
+    Args:
+        called: name of what was called.
+        given: {name: value} of keyword arguments.
+        known: names.
+
+    Raises:
+        TypeError: as Python's own, with the value, and the known name that is like it.
+    """
+    for name in sorted(given.keys() - set(known)):
+        like = difflib.get_close_matches(name, known, n=1)
+        advice = f" Did you mean `{like[0]}`?" if like else ""
+        raise TypeError(
+            f"`{called}` has no argument `{name}`, got "
+            f"{name}={describe(given[name])}.{advice}"
+        )
+
+
+def check_model(model, name, kind, advice=""):
+    """Raise a TypeError unless `model` is a `kind`, a class or a tuple of classes."""
+    if not isinstance(model, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        wanted = " or ".join(f"`{v.__name__}`" for v in kinds)
+        raise TypeError(
+            f"`{name}` must be a {wanted}, got {describe(model)}."
+            f"{' ' if advice else ''}{advice}"
+        )
+
+
+def describe(value):
+    """Return a value as an error shows it: never the numbers of a whole array."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"an array of {value.dtype} of shape {tuple(value.shape)}"
+    if isinstance(value, list | tuple | dict) and len(repr(value)) > 100:
+        return f"a {type(value).__name__} of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 200 else f"a {type(value).__name__}"
+
+
+def as_array(value, name):
+    """Return a list, tuple or tensor of numbers as a NumPy array.
+
+    Args:
+        value: an array, or nested lists of equal lengths.
+        name: of the argument.
+
+    Raises:
+        ValueError: the lists are of different lengths or hold no numbers.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    try:
+        array = np.asarray(value)
+        is_numeric = array.dtype.kind in "biufV"  # V: bfloat16
+    except (ValueError, TypeError, RuntimeError):
+        is_numeric = False
+    if not is_numeric:
+        raise ValueError(
+            f"`{name}` must be an array of numbers, got {describe(value)}. Lists must "
+            "hold numbers and have equal lengths."
+        )
+    return array
+
+
 def check_labels(labels, num_images, num_classes=None):
     """Raise unless `labels` are integers, one for each image, from -1 on.
 
@@ -39,9 +261,12 @@ def check_labels(labels, num_images, num_classes=None):
         ValueError: the labels have another shape, type or range.
     """
     if labels.shape not in ((num_images,), (num_images, 1)):
+        advice = "Turn one-hot rows into classes by `y.argmax(-1)`."
+        if labels.ndim < 2 or len(labels) != num_images:
+            advice = "Give as many labels as images, -1 for an unlabelled one."
         raise ValueError(
             f"Labels must be one integer for each of the {num_images} images, got "
-            f"shape {labels.shape}. Turn one-hot rows into classes by `y.argmax(-1)`."
+            f"shape {labels.shape}. {advice}"
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
@@ -58,3 +283,10 @@ def check_labels(labels, num_images, num_classes=None):
             f"Labels must be -1 (unlabelled) to {highest}, got values from {first} to "
             f"{last}. Number the classes from 0."
         )
+
+
+def _as_tuple(value):
+    """Return a list, tuple or vector as a tuple, None for anything else."""
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        return tuple(value)
+    return tuple(value) if isinstance(value, tuple | list) else None

@@ -6,7 +6,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import (
+    check_choice,
+    standardize_integer,
+    standardize_object,
+)
 from keras_drmm.layers.image_layer import ImageLayer
 
 
@@ -65,11 +69,15 @@ class ClassTemplates(ImageLayer):
         **kwargs,
     ):
         super().__init__(data_format, **kwargs)
-        if pooling not in ("mean", None):
-            raise ValueError(f"`pooling` must be 'mean' or None, got {pooling!r}.")
+        check_choice(pooling, "pooling", ("mean", None))
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.pooling = pooling
-        self.templates_initializer = keras.initializers.get(templates_initializer)
+        self.templates_initializer = standardize_object(
+            templates_initializer,
+            "templates_initializer",
+            keras.initializers.get,
+            "glorot_uniform",
+        )
         self.templates_regularizer = keras.regularizers.get(templates_regularizer)
         self.templates: Any = None
 

@@ -6,7 +6,7 @@ import inspect
 import operator
 import warnings
 
-import numpy as np
+from keras_drmm.layers.arguments import check_keywords, is_integer
 
 
 def warn_renamed(old, new):
@@ -59,6 +59,7 @@ def renamed_arguments(**new_names):
                     )
                 warn_renamed(f"`{call.format(old)}`", f"`{call.format(new)}`")
                 kwargs[new] = kwargs.pop(old)
+            check_keywords(decorated, kwargs)
             return function(*args, **kwargs)
 
         if not is_class:
@@ -115,13 +116,15 @@ def reordered_arguments(*old_order):
         def accept(self, *args, **kwargs):
             # Too many are left to Python, which says so.
             is_possible = place < len(args) <= len(names)
-            if is_possible and isinstance(args[place], int | np.integer):
+            in_old_order = dict(zip([*old_order, *others], args, strict=False))
+            # Two integers are no order at all: the checks of arguments say so.
+            is_shape = not is_integer(in_old_order.get("input_shape"))
+            if is_possible and is_shape and is_integer(args[place]):
                 new = ", ".join(names[: len(old_order)])
                 warn_renamed(
                     f"`{cls.__name__}({', '.join(old_order)}, ...)`",
                     f"the order ({new}, ...), or keywords",
                 )
-                in_old_order = dict(zip([*old_order, *others], args, strict=False))
                 # Not one dictionary: what is given twice is an error, as in any call.
                 return init(self, **in_old_order, **kwargs)
             return init(self, *args, **kwargs)

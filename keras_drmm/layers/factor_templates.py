@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import check_keywords, standardize_integer
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
@@ -43,6 +43,7 @@ class FactorTemplates(keras.layers.Layer):
     """
 
     def __init__(self, num_factors, **kwargs):
+        check_keywords(type(self), kwargs)
         super().__init__(**kwargs)
         self.num_factors = standardize_integer(num_factors, "num_factors")
         self.templates: Any = None
@@ -62,11 +63,21 @@ class FactorTemplates(keras.layers.Layer):
 
     def call(self, message):
         # (B, H, W, C) -> (B, H * W * C) -> (B, d)
+        if tuple(message.shape[1:]) != self._map_shape:
+            raise ValueError(
+                f"`{self.name}` has templates of shape {self._map_shape}, got a map of "
+                f"shape {tuple(message.shape)}."
+            )
         flat = ops.reshape(message, (-1, math.prod(self._map_shape)))
         return ops.matmul(flat, self._cast_templates())
 
     def render(self, factors):
         """Return Λ^(L+1) z of factors (B, d), a map (B, H, W, C)."""
+        if len(factors.shape) != 2 or factors.shape[1] != self.num_factors:
+            raise ValueError(
+                f"`{self.name}.render` takes factors (batch, {self.num_factors}), got "
+                f"shape {tuple(factors.shape)}."
+            )
         z = ops.matmul(factors, ops.transpose(self._cast_templates()))
         return ops.reshape(z, (-1, *self._map_shape))
 

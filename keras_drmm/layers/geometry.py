@@ -58,9 +58,9 @@ class Windows:
                 built if fit else usual
                 for built, fit, usual in zip(built_sizes, fits, sizes, strict=True)
             )
-        elif len(sizes) != 2:
+        elif not isinstance(sizes, tuple | list) or len(sizes) != 2:
             raise ValueError(
-                f"`output_shape` must be (height, width) alone, got {tuple(sizes)}."
+                f"`output_shape` must be (height, width) alone, got {sizes}."
             )
         for size, count, wanted in zip(sizes, self.counts(sizes), counts, strict=True):
             # A size that only a running graph knows cannot be checked before.

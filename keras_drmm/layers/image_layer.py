@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_drmm.layers.arguments import check_choice, check_keywords
+
 
 class ImageLayer(keras.layers.Layer):
     """A layer on images or maps of four axes, with channels last or first.
@@ -16,14 +18,11 @@ class ImageLayer(keras.layers.Layer):
     """
 
     def __init__(self, data_format=None, **kwargs):
+        check_keywords(type(self), kwargs)
         super().__init__(**kwargs)
         if data_format is None:
             data_format = keras.config.image_data_format()
-        if data_format not in ("channels_last", "channels_first"):
-            raise ValueError(
-                "`data_format` must be 'channels_last' or 'channels_first', got "
-                f"{data_format!r}."
-            )
+        check_choice(data_format, "data_format", ("channels_last", "channels_first"))
         self.data_format = data_format
         self.rows, self.channel_axis = (
             (1, 3) if data_format == "channels_last" else (2, 1)
@@ -55,9 +54,11 @@ class ImageLayer(keras.layers.Layer):
         if self.data_format == "channels_first":
             wanted = "(batch, channels, height, width)"
         if len(shape) != 4:
+            advice = "Add the missing axis, for example `x[..., None]` for grey images."
+            if len(shape) > 4:
+                advice = "Leave out the axes that it has not."
             raise ValueError(
-                f"`{self.name}` takes shape {wanted}, got {tuple(shape)}. Add the "
-                "missing axis, for example `x[..., None]` for grey images."
+                f"`{self.name}` takes shape {wanted}, got {tuple(shape)}. {advice}"
             )
         found = shape[self.channel_axis]
         if channels is not None and found != channels:

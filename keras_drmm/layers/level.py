@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_drmm.layers.arguments import standardize_boolean
 from keras_drmm.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_drmm.layers.image_layer import ImageLayer
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
@@ -42,6 +43,10 @@ class Level(KeepsFrozen, ImageLayer):
         `bottom_up`: (B, H, W, C) -> message and int8 switches (B, h, w, filters);
         `top_down` goes back.
 
+    Raises:
+        ValueError: an argument is out of range.
+        TypeError: an argument is not known.
+
     Example:
 
     >>> level = Level(8, 3, pool_size=2)
@@ -67,7 +72,7 @@ class Level(KeepsFrozen, ImageLayer):
     ):
         super().__init__(data_format, **kwargs)
         self._norm_arguments = {
-            name: given if isinstance(given, dict) else bool(given)
+            name: given if isinstance(given, dict) else standardize_boolean(given, name)
             for name, given in (
                 ("batch_norm", batch_norm),
                 ("top_down_batch_norm", top_down_batch_norm),
@@ -247,3 +252,32 @@ class Level(KeepsFrozen, ImageLayer):
         return FusedBatchNormalization(
             axis=self.channel_axis, dtype=self.dtype_policy, name=name, **arguments
         )
+
+
+def standardize_levels(levels):
+    """Return the levels of a model as a list.
+
+    Args:
+        levels: list of `Level`, the finest first.
+
+    Raises:
+        ValueError: it is empty, something else is in it or a level is in it twice, or
+            the levels have more than one `data_format`.
+    """
+    is_list = isinstance(levels, list | tuple)
+    if is_list and not levels:
+        raise ValueError("`levels` is empty: give one or more `Level`s.")
+    if not is_list or not all(isinstance(level, Level) for level in levels):
+        raise ValueError(
+            f"`levels` must be a list of one or more `Level`s, the finest first, got "
+            f"{levels!r}."
+        )
+    if len({id(level) for level in levels}) < len(levels):
+        raise ValueError(
+            f"`levels` must be different layers, got one of them twice: {levels!r}. "
+            "Make a `Level` for each place."
+        )
+    formats = [level.data_format for level in levels]
+    if len(set(formats)) > 1:
+        raise ValueError(f"`levels` must have one `data_format`, got {formats}.")
+    return list(levels)

@@ -4,6 +4,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers.arguments import (
+    check_keywords,
+    check_model,
+    standardize_integer,
+)
+
 # Added to each probability: a switch that training never saw stays possible.
 SMOOTHING = 1e-6
 
@@ -26,6 +32,10 @@ class NuisancePrior(keras.layers.Layer):
     Shapes:
         switches (B, h, w, C); `probabilities` (1 + positions, h, w, C), OFF first.
 
+    Raises:
+        ValueError: `positions` or `n` is no integer of at least 1, or the switches are
+            not those of the map that it was built for.
+
     Example:
 
     >>> prior = NuisancePrior(4)
@@ -37,8 +47,9 @@ class NuisancePrior(keras.layers.Layer):
     """
 
     def __init__(self, positions, **kwargs):
+        check_keywords(type(self), kwargs)
         super().__init__(**kwargs)
-        self.positions = positions
+        self.positions = standardize_integer(positions, "positions")
 
     def build(self, map_shape):
         states = 1 + self.positions
@@ -103,6 +114,18 @@ class NuisancePrior(keras.layers.Layer):
         Args:
             switches: int8 (B, h, w, C), a NumPy array.
         """
+        wanted = tuple(self.probabilities.shape[1:])
+        if tuple(np.shape(switches)[1:]) != wanted:
+            raise ValueError(
+                f"`switches` must have shape {('batch', *wanted)}, got "
+                f"{np.shape(switches)}."
+            )
+        lowest, highest = int(np.min(switches)), int(np.max(switches))
+        if lowest < -1 or highest >= self.positions:
+            raise ValueError(
+                f"`switches` must be from -1 (OFF) to {self.positions - 1}, got values "
+                f"from {lowest} to {highest}."
+            )
         h, w, channels = np.ogrid[tuple(map(slice, switches.shape[1:]))]
         log_p = np.log(self._smoothed())
         return log_p[switches + 1, h, w, channels].sum(axis=(1, 2, 3))
@@ -114,6 +137,10 @@ class NuisancePrior(keras.layers.Layer):
             n: how many.
             random: a `numpy.random.Generator`.
         """
+        n = standardize_integer(n, "n")
+        check_model(
+            random, "random", np.random.Generator, "Give `np.random.default_rng(seed)`."
+        )
         # The state drawn is the number of cumulative probabilities below the draw.
         cumulative = np.cumsum(self._smoothed(), axis=0)[:-1]
         draws = random.random((n, *cumulative.shape[1:]))

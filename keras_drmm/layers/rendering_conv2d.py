@@ -6,7 +6,13 @@ import keras
 from keras import ops
 
 from keras_drmm import kernels
-from keras_drmm.layers.arguments import standardize_integer, standardize_pair
+from keras_drmm.layers.arguments import (
+    check_choice,
+    standardize_boolean,
+    standardize_integer,
+    standardize_object,
+    standardize_pair,
+)
 from keras_drmm.layers.geometry import Windows, crop, pad
 from keras_drmm.layers.image_layer import ImageLayer
 
@@ -67,19 +73,25 @@ class RenderingConv2D(ImageLayer):
         **kwargs,
     ):
         super().__init__(data_format, **kwargs)
-        if padding not in ("same", "valid", "full"):
-            raise ValueError(
-                f"`padding` must be 'same', 'valid' or 'full', got {padding!r}."
-            )
+        check_choice(padding, "padding", ("same", "valid", "full"))
         self.filters = standardize_integer(filters, "filters")
         self.kernel_size = standardize_pair(kernel_size, "kernel_size")
         self.strides = standardize_pair(strides, "strides")
         self.padding = padding
-        self.use_bias = use_bias
+        self.use_bias = standardize_boolean(use_bias, "use_bias")
         self.windows = Windows(self.kernel_size, self.strides, padding)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_initializer = standardize_object(
+            kernel_initializer,
+            "kernel_initializer",
+            keras.initializers.get,
+            "he_normal",
+        )
+        self.bias_initializer = standardize_object(
+            bias_initializer, "bias_initializer", keras.initializers.get, "zeros"
+        )
+        self.kernel_regularizer = standardize_object(
+            kernel_regularizer, "kernel_regularizer", keras.regularizers.get, "l2"
+        )
         self.kernel: Any = None
         self.bias = None
 

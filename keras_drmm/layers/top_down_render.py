@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_drmm.layers.arguments import check_keywords, check_model
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
 
@@ -47,11 +48,9 @@ class TopDownRender(keras.layers.Layer):
     """
 
     def __init__(self, rendering, pooling=None, **kwargs):
+        check_keywords(type(self), kwargs)
         super().__init__(**kwargs)
-        if not isinstance(rendering, RenderingConv2D):
-            raise TypeError(
-                f"`rendering` must be a `RenderingConv2D`, got {rendering!r}."
-            )
+        check_model(rendering, "rendering", RenderingConv2D)
         if not isinstance(pooling, SwitchMaxPool | None):
             raise TypeError(
                 f"`pooling` must be a `SwitchMaxPool` or None, got {pooling!r}."

@@ -1,12 +1,12 @@
 """EG: learning by an E-step and a gradient step."""
 
-import math
 import warnings
 from dataclasses import dataclass, fields
 
 import keras
 from keras import ops
 
+from keras_drmm.layers.arguments import standardize_integer, standardize_number
 from keras_drmm.layers.deprecation import renamed_arguments
 from keras_drmm.layers.fixed_seed import fixed_seed
 from keras_drmm.learning import terms
@@ -65,8 +65,10 @@ class EG:
             None takes a third of the steps of `fit`, and at most 1,000.
 
     Raises:
-        ValueError: a weight is negative or not finite, or all are 0; `consistency` and
-            `augmentation` are not given together.
+        ValueError: a weight is no number, negative or not finite, or all are 0;
+            `consistency` and `augmentation` are not given together; another argument
+            is out of range.
+        TypeError: an argument is not known.
 
     Example:
 
@@ -88,11 +90,13 @@ class EG:
 
     def __post_init__(self):
         for name in _TERMS:
-            weight = getattr(self, name)
-            if not (math.isfinite(weight) and weight >= 0):
-                raise ValueError(
-                    f"`{name}` must be a finite weight of at least 0, got {weight!r}."
-                )
+            self._set(name, standardize_number(getattr(self, name), name, least=0))
+        if not isinstance(self.augmentation, keras.Layer | None):
+            raise ValueError(
+                "`augmentation` must be a Keras layer, for example "
+                "`keras.layers.GaussianNoise(0.3)`, or None, got "
+                f"{self.augmentation!r}. Wrap a function by `keras.layers.Lambda`."
+            )
         if not self.weights:
             raise ValueError("All terms have weight 0: nothing would be learned.")
         if (self.consistency > 0) != (self.augmentation is not None):
@@ -103,12 +107,13 @@ class EG:
             )
         for name, least in (("render_divisor", 1), ("warmup_steps", 0)):
             count = getattr(self, name)
-            if name == "warmup_steps" and count is None:
-                continue
-            if not isinstance(count, int) or count < least:
-                raise ValueError(
-                    f"`{name}` must be an integer of at least {least}, got {count!r}."
-                )
+            # The warm-up may follow `fit`.
+            if name != "warmup_steps" or count is not None:
+                self._set(name, standardize_integer(count, name, least))
+
+    def _set(self, name, value):
+        # The fields are frozen for users.
+        object.__setattr__(self, name, value)
 
     @property
     def weights(self):
@@ -122,7 +127,20 @@ class EG:
         return self.cross_entropy > 0
 
     def bind(self, model):
-        """Return the trainer that makes `model` learn by this objective."""
+        """Return the trainer that makes `model` learn by this objective.
+
+        Raises:
+            ValueError: the model cannot classify augmented images, or augmented images
+                have another shape.
+        """
+        if self.augmentation is not None:
+            if not hasattr(model, "classify_augmented"):
+                raise ValueError(
+                    f"{type(model).__name__} learns without augmentation, got "
+                    f"`consistency={self.consistency}` and "
+                    f"`augmentation={self.augmentation!r}`: leave both out."
+                )
+            _check_augmentation(self.augmentation, model.image_shape)
         return EGTrainer(model, self)
 
     def get_config(self):
@@ -139,6 +157,20 @@ class EG:
             if name in config:
                 config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
+
+
+def _check_augmentation(layer, image_shape):
+    """Raise if images have another shape after a layer; some layers do not tell."""
+    shape = (None, *image_shape)
+    try:
+        found = tuple(layer.compute_output_shape(shape))
+    except NotImplementedError:
+        return
+    if found != shape:
+        raise ValueError(
+            f"`augmentation` must leave images of shape {shape} at their shape, got "
+            f"{layer!r}, which gives {found}."
+        )
 
 
 class EGTrainer(Trainer):

@@ -4,6 +4,12 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_drmm.layers.arguments import (
+    check_keywords,
+    standardize_number,
+    standardize_seed,
+)
+
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class Pose(layers.Layer):
@@ -24,6 +30,9 @@ class Pose(layers.Layer):
     Shapes:
         (B, H, W, C) -> the same.
 
+    Raises:
+        ValueError: an argument is out of range.
+
     Example:
 
     >>> images = np.random.rand(2, 8, 8, 1)
@@ -36,9 +45,13 @@ class Pose(layers.Layer):
     """
 
     def __init__(self, rotation=0.05, zoom=0.15, shift=0.1, seed=None, **kwargs):
+        check_keywords(type(self), kwargs)
         super().__init__(**kwargs)
+        rotation = standardize_number(rotation, "rotation", least=0, most=1)
+        zoom = standardize_number(zoom, "zoom", least=0, most=1)
+        shift = standardize_number(shift, "shift", least=0, most=1)
         self.rotation, self.zoom, self.shift = rotation, zoom, shift
-        self.seed = seed
+        self.seed = seed = standardize_seed(seed)
         options = {"fill_mode": "constant", "dtype": self.dtype_policy}
         seeds: list[int | None] = [None] * 3
         if seed is not None:

@@ -3,8 +3,9 @@
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers.arguments import standardize_integer
-from keras_drmm.models.checks import check_images
+from keras_drmm.em.em import EM
+from keras_drmm.layers.arguments import check_model, describe, standardize_integer
+from keras_drmm.models.checks import standardize_images
 from keras_drmm.models.drmm import DRMM
 
 
@@ -34,8 +35,9 @@ def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
         empty for a frozen level.
 
     Raises:
-        ValueError: the model is no `DRMM`, images are not what it takes, or `epochs` is
-            no integer of at least 1.
+        ValueError: images are not what the model takes, or another argument is out of
+            range.
+        TypeError: the model is no `DRMM`.
 
     Example:
 
@@ -46,12 +48,14 @@ def pretrain(model, x, algorithm, epochs=5, batch_size=100, verbose=0):
     Source: Patel, Nguyen, Baraniuk (2016), section 4, "Unsupervised pre-training".
     """
     standardize_integer(epochs, "epochs")
-    if not isinstance(model, DRMM):
+    batch_size = standardize_integer(batch_size, "batch_size")
+    check_model(model, "model", DRMM, "Templates are learned level by level.")
+    if not isinstance(algorithm, EM):
         raise ValueError(
-            f"Templates are learned level by level: give a `DRMM`, not a "
-            f"{type(model).__name__}."
+            "`algorithm` must be `keras_drmm.HardEM()` or `keras_drmm.SoftEM()`, got "
+            f"{describe(algorithm)}."
         )
-    check_images(x, model.image_shape, model.pixel_range)
+    x = standardize_images(x, model.image_shape, model.pixel_range)
     message = np.asarray(x, "float32")
     histories: list = []
     for level in model.levels:

@@ -3,8 +3,12 @@
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers.arguments import check_labels, standardize_integer
-from keras_drmm.models.checks import check_images
+from keras_drmm.layers.arguments import (
+    check_model,
+    standardize_integer,
+    standardize_number,
+)
+from keras_drmm.models.checks import standardize_arrays
 from keras_drmm.models.drmm import DRMM
 
 # A posterior above is sure.
@@ -41,8 +45,9 @@ def neighbour_labels(
         Labels (N,), int64.
 
     Raises:
-        ValueError: model, images or labels are not as described, an argument is out of
-            range, or no image is sure.
+        ValueError: images or labels are not as described, an argument is out of range,
+            or no image is sure.
+        TypeError: the model is no `DRMM`.
 
     Example:
 
@@ -58,18 +63,18 @@ def neighbour_labels(
     Tolias, Avrithis, Chum (2019), "Label Propagation for Deep Semi-supervised
     Learning", arXiv:1904.04717, after one step.
     """
-    if not isinstance(model, DRMM):
-        raise ValueError(f"`model` must be a `DRMM`, got a {type(model).__name__}.")
-    check_images(x, model.image_shape, model.pixel_range)
-    if not 0 <= confidence < 1:
+    check_model(model, "model", DRMM)
+    x, y = standardize_arrays(
+        x, y, model.image_shape, model.pixel_range, model.num_classes
+    )
+    confidence = standardize_number(confidence, "confidence", least=0)
+    if confidence >= 1:
         raise ValueError(
             f"`confidence` must be from 0 to below 1, got {confidence!r}: images of a "
             "higher posterior are labelled by the model."
         )
-    standardize_integer(neighbours, "neighbours")
-    standardize_integer(batch_size, "batch_size")
-    if y is not None:
-        check_labels(np.asarray(y), len(x), model.num_classes)
+    neighbours = standardize_integer(neighbours, "neighbours")
+    batch_size = standardize_integer(batch_size, "batch_size")
     posterior, features = _posterior_and_features(model, x, batch_size)
     labels, is_sure = posterior.argmax(-1), posterior.max(-1) > confidence
     if y is not None:

@@ -1,14 +1,30 @@
 """Checks of images and labels before a model sees them: what is wrong, what to do."""
 
+import keras
 import numpy as np
 from keras import ops, utils
 from keras.backend import is_float_dtype, is_int_dtype
 
-from keras_drmm.layers.arguments import check_labels
+from keras_drmm.layers.arguments import (
+    as_array,
+    check_labels,
+    describe,
+    is_integer,
+    standardize_integer,
+    standardize_number,
+)
 
 
-def check_data(x, y, image_shape, pixel_range, num_classes, needs_labels=False):
-    """Raise unless `x`, `y` are images and labels that a model can take.
+def standardize_data(
+    x,
+    y,
+    image_shape,
+    pixel_range,
+    num_classes,
+    needs_labels=False,
+    takes_unlabelled=True,
+):
+    """Return images and labels, lists as arrays, if they are what a model can take.
 
     Arrays are checked whole; of a data set (tf.data, PyDataset, DataLoader) the first
     batch is. A generator cannot be read twice and is left alone.
@@ -20,21 +36,49 @@ def check_data(x, y, image_shape, pixel_range, num_classes, needs_labels=False):
         pixel_range: (lowest, highest) value of a pixel.
         num_classes: labels are -1 (unlabelled) to num_classes - 1.
         needs_labels: whether at least one row must have a label.
+        takes_unlabelled: whether a row may have the label -1.
+
+    Returns:
+        (images or the data set, labels or None).
 
     Raises:
         ValueError: with the reason and what to do.
     """
+    if _is_list_of_batches(x):
+        images, labels = x[0][0], x[0][1] if len(x[0]) > 1 else None
+        standardize_data(images, labels, image_shape, pixel_range, num_classes)
+        raise ValueError(
+            f"`x` must be an array of images or a data set, got a {type(x).__name__} "
+            f"of {len(x)} batches. Join the batches, or make them a "
+            "`keras.utils.PyDataset`."
+        )
+    if isinstance(x, list | tuple):
+        x = _as_images(x)
     if not _is_array(x):
+        if y is not None and hasattr(x, "__iter__") and not isinstance(x, str | dict):
+            raise ValueError(
+                f"`y` must be None with a data set, whose batches hold the labels, got "
+                f"{describe(y)}."
+            )
         batch = _first_batch(x)
-        if batch is None:
-            return
-        # A batch without a labelled row is not an error: others may have some.
-        x, y, needs_labels = batch[0], batch[1], False
+        if batch is not None:
+            images, labels = batch
+            check_images(images, image_shape, pixel_range)
+            if labels is not None:
+                _check_labels(labels, len(images), num_classes, takes_unlabelled)
+        return x, y
     check_images(x, image_shape, pixel_range)
+    if isinstance(x, np.ndarray) and not x.dtype.isnative:
+        x = x.astype(x.dtype.newbyteorder("="))
     if y is not None:
-        y = _to_numpy(y)
-        check_labels(y, len(x), num_classes)
-        if needs_labels and y.max() < 0:
+        if isinstance(y, list | tuple):
+            y = as_array(y, "y")
+        labels = _check_labels(y, len(x), num_classes, takes_unlabelled)
+        # PyTorch has neither wide unsigned integers nor foreign byte orders.
+        is_wide = labels.dtype.kind == "u" and labels.dtype.itemsize > 1
+        if is_wide or not labels.dtype.isnative:
+            y = labels.astype("int32")
+        if needs_labels and labels.max() < 0:
             raise ValueError(
                 "No row is labelled (all labels are -1). Label some rows; "
                 "`EG(cross_entropy=0)` learns without labels."
@@ -44,23 +88,53 @@ def check_data(x, y, image_shape, pixel_range, num_classes, needs_labels=False):
             "No row is labelled (there are no labels). Pass integer labels (-1: "
             "unlabelled); `EG(cross_entropy=0)` learns without labels."
         )
+    return x, y
+
+
+def standardize_arrays(x, y, image_shape, pixel_range, num_classes):
+    """Return images and labels as `standardize_data` does; a data set is refused."""
+    if not _is_array(x) and not isinstance(x, list | tuple):
+        raise ValueError(
+            f"`x` must be an array of images, got {describe(x)}. Give the images of a "
+            "data set batch by batch."
+        )
+    return standardize_data(x, y, image_shape, pixel_range, num_classes)
+
+
+def standardize_images(x, image_shape, pixel_range):
+    """Return images, lists as an array, if they are what a model can take."""
+    return standardize_arrays(x, None, image_shape, pixel_range, None)[0]
 
 
 def check_images(x, image_shape, pixel_range):
     """Raise unless `x` are float images of `image_shape` within `pixel_range`."""
+    if not _is_array(x):
+        raise ValueError(f"Images must be an array, got {describe(x)}.")
+    if isinstance(x, np.ma.MaskedArray):
+        raise ValueError(
+            "Images must be an array without a mask, got a masked array. Fill it by "
+            "`x.filled(0)`."
+        )
     shape = tuple(x.shape)
     if len(shape) != 4 or shape[1:] != tuple(image_shape):
         raise ValueError(
             f"The model takes images of shape {('batch', *image_shape)}, got {shape}. "
-            "Add the channel axis of grey images by `x[..., None]`."
+            f"{_advise_shape(shape, tuple(image_shape))}"
         )
     if shape[0] == 0:
         raise ValueError("The batch is empty: give at least one image.")
     x = _to_numpy(x)
     if not np.issubdtype(x.dtype, np.floating) and x.dtype.name != "bfloat16":
+        advice = "Convert them by `x.astype('float32')`."
+        if x.dtype == np.uint8:
+            advice = "Scale uint8 images by `keras_drmm.data.to_unit_range(x)`."
+        elif x.dtype.kind in "iu":
+            advice = (
+                "Scale bytes by `keras_drmm.data.to_unit_range(x.astype('uint8'))`, "
+                "and convert others by `x.astype('float32')`."
+            )
         raise ValueError(
-            f"Images must be floats in {list(pixel_range)}, got {x.dtype}. Scale uint8 "
-            "images by `keras_drmm.data.to_unit_range(x)`."
+            f"Images must be floats in {list(pixel_range)}, got {x.dtype}. {advice}"
         )
     lowest, highest = x.min(), x.max()
     if not (np.isfinite(lowest) and np.isfinite(highest)):
@@ -109,16 +183,262 @@ def check_batch(images, labels, sample_weight, image_shape):
             )
 
 
-def check_classes(classes, rows, num_classes):
-    """Raise unless `classes` are integers in 0..num_classes - 1, one for each row."""
-    if classes.shape != (rows,):
+def standardize_classes(classes, rows, num_classes):
+    """Return `classes` as an array if they are one integer a row, 0 on.
+
+    Args:
+        classes: integers, an array or a list.
+        rows: how many there must be.
+        num_classes: they are less than this.
+    """
+    return standardize_integers(classes, "classes", (rows,), 0, num_classes - 1)
+
+
+def standardize_integers(values, name, shape, lowest, highest, advice=""):
+    """Return an array of integers if it has a shape and range.
+
+    Args:
+        values: integers, an array or nested lists.
+        name: of the argument.
+        shape: that it must have.
+        lowest: the least value that there may be.
+        highest: the greatest one.
+        advice: what to do, a sentence that ends the errors.
+    """
+    array = as_array(_to_numpy(values) if _is_array(values) else values, name)
+    wanted = f"`{name}` must be integers from {lowest} to {highest} of shape {shape}"
+    advice = f" {advice}" if advice else ""
+    if array.shape != tuple(shape):
         raise ValueError(
-            f"`classes` must be {rows} integers: one integer for each of the {rows} "
-            f"images, got shape {classes.shape}."
+            f"{wanted}, one integer for each of the {shape[0]} images, got shape "
+            f"{array.shape}.{advice}"
         )
-    check_labels(classes, rows, num_classes)
-    if classes.min() < 0:
-        raise ValueError("Classes to render must be 0 or more, got -1.")
+    if array.size == 0:
+        raise ValueError(f"{wanted}, got none: ask for at least one image.")
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{wanted}, got dtype {array.dtype}.{advice}")
+    # As Python's integers, which unsigned ones of NumPy do not overflow.
+    first, last = int(array.min()), int(array.max())
+    if first < lowest or last > highest:
+        raise ValueError(f"{wanted}, got values from {first} to {last}.{advice}")
+    return array
+
+
+def standardize_batch_size(value, name="batch_size"):
+    """Return a batch size as an int of at least 1, or None."""
+    return None if value is None else standardize_integer(value, name)
+
+
+def standardize_validation(validation_data, standardize):
+    """Return `validation_data` of `fit`, checked.
+
+    Args:
+        validation_data: (images,), (images, labels), (images, labels, weights), a data
+            set or None.
+        standardize: function of (images or data set, labels) that returns them.
+    """
+    if validation_data is None:
+        return None
+    if isinstance(validation_data, list | tuple) and not _is_list_of_batches(
+        validation_data
+    ):
+        if not 1 <= len(validation_data) <= 3:
+            raise ValueError(
+                "`validation_data` must be (images, labels), (images, labels, sample "
+                f"weights) or a data set, got a {type(validation_data).__name__} of "
+                f"{len(validation_data)}."
+            )
+        x, y, weights = (*validation_data, None, None)[:3]
+        try:
+            x, y = standardize(x, y)
+            given = (x, y, standardize_weights(weights, count_rows(x)))
+        except ValueError as error:
+            raise ValueError(f"In `validation_data`: {error}") from None
+        return given[: len(validation_data)]
+    if _is_array(validation_data):
+        raise ValueError(
+            "`validation_data` must be (images, labels), (images, labels, sample "
+            f"weights) or a data set, got {describe(validation_data)}. Give "
+            "`(images, labels)`."
+        )
+    try:
+        return standardize(validation_data, None)[0]
+    except ValueError as error:
+        raise ValueError(f"In `validation_data`: {error}") from None
+
+
+def check_loop(verbose, initial_epoch=0, **steps):
+    """Raise unless arguments of Keras' loops are such as Keras takes.
+
+    Args:
+        verbose: "auto", 0, 1 or 2.
+        initial_epoch: an integer of at least 0.
+        **steps: integers of at least 1, or None.
+    """
+    if not (isinstance(verbose, bool) or verbose in ("auto", 0, 1, 2)):
+        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2, got {verbose!r}.")
+    standardize_integer(initial_epoch, "initial_epoch", minimum=0)
+    for name, value in steps.items():
+        if value is not None:
+            standardize_integer(value, name)
+
+
+def standardize_split(validation_split):
+    """Return `validation_split` of `fit` as a float, from 0 to below 1."""
+    split = standardize_number(validation_split, "validation_split", least=0)
+    if split >= 1:
+        raise ValueError(
+            "`validation_split` is the part of the rows that is kept for validation, "
+            f"from 0 to below 1, got {validation_split!r}."
+        )
+    return split
+
+
+def standardize_weights(sample_weight, rows):
+    """Return `sample_weight`, a list as an array, if it has a weight for each row.
+
+    Args:
+        sample_weight: numbers of at least 0, (rows,), or None.
+        rows: how many images there are, None of a data set.
+    """
+    if sample_weight is None:
+        return None
+    if rows is None:
+        raise ValueError(
+            "`sample_weight` must be None with a data set, got "
+            f"{describe(sample_weight)}. Let its batches be (images, labels, weights)."
+        )
+    if not _is_array(sample_weight):
+        sample_weight = as_array(sample_weight, "sample_weight")
+    weights = _to_numpy(sample_weight)
+    if weights.shape not in ((rows,), (rows, 1)) or weights.dtype.kind == "b":
+        raise ValueError(
+            f"`sample_weight` must be one number for each of the {rows} images, got "
+            f"{describe(weights)}."
+        )
+    weights = weights.astype("float64")
+    if weights.max() == 0:
+        raise ValueError(
+            f"`sample_weight` must not be 0 for all rows, got {rows} zeros: nothing "
+            "would count."
+        )
+    if not (np.isfinite(weights).all() and weights.min() >= 0):
+        raise ValueError(
+            "`sample_weight` must be finite and at least 0, got values from "
+            f"{weights.min():g} to {weights.max():g}."
+        )
+    return sample_weight
+
+
+def check_class_weight(class_weight, num_classes):
+    """Raise unless `class_weight` is {class: weight of at least 0}, or None."""
+    if class_weight is None:
+        return
+    if not isinstance(class_weight, dict):
+        raise ValueError(
+            "`class_weight` must be a dictionary {class: weight}, got "
+            f"{describe(class_weight)}."
+        )
+    for c, weight in class_weight.items():
+        if not is_integer(c) or not 0 <= c < num_classes:
+            raise ValueError(
+                f"`class_weight` must have classes from 0 to {num_classes - 1} as "
+                f"keys, got {c!r}."
+            )
+        standardize_number(weight, f"class_weight[{c}]", least=0)
+
+
+def check_callbacks(callbacks):
+    """Raise unless `callbacks` are Keras callbacks, one, several or none."""
+    for callback in keras.tree.flatten(callbacks):
+        if callback is not None and not isinstance(callback, keras.callbacks.Callback):
+            raise ValueError(
+                "`callbacks` must be a list of `keras.callbacks.Callback`s, got "
+                f"{callback!r}. Make one of a function by "
+                "`keras.callbacks.LambdaCallback`."
+            )
+
+
+def check_compiled(model, method):
+    """Raise unless a model is compiled, which `method` needs."""
+    if not model.compiled:
+        # Baselines have an objective of their own.
+        algorithm = ", algorithm=keras_drmm.EG()" if hasattr(model, "algorithm") else ""
+        raise ValueError(
+            f"`{method}` needs a compiled model, and `{model.name}` is not: call "
+            f"`compile` first, for example `model.compile('adam'{algorithm})`."
+        )
+
+
+def count_rows(x):
+    """Return how many images there are, None if `x` is a data set."""
+    return len(x) if _is_array(x) else None
+
+
+def _advise_shape(found, wanted):
+    """Return what to do with images of a shape that a model does not take."""
+    build = f"build the model with `input_shape={found[1:]}`"
+    if found == wanted:
+        return "Add the batch axis of a single image by `x[None]`."
+    if len(found) == 3 and (*found[1:], 1) == wanted:
+        return "Add the channel axis of grey images by `x[..., None]`."
+    if len(found) == 3 and (1, *found[1:]) == wanted:
+        return "Add the channel axis of grey images by `x[:, None]`."
+    if len(found) != 4:
+        return "Give one array with a row for each image."
+    if (*found[2:], found[1]) == wanted:
+        return "Move the channels to the end by `np.moveaxis(x, 1, -1)`."
+    if (found[3], *found[1:3]) == wanted:
+        return "Move the channels to the front by `np.moveaxis(x, -1, 1)`."
+    for axis, sizes in ((3, slice(0, 2)), (1, slice(1, 3))):
+        if found[1:][sizes] == wanted[sizes]:
+            channels, own = found[axis], wanted[axis - 1]
+            if own == 1:
+                return (
+                    f"Average the {channels} channels by `x.mean(axis={axis}, "
+                    f"keepdims=True)`, or {build}."
+                )
+            if channels == 1:
+                return (
+                    f"Repeat the channel by `np.repeat(x, {own}, axis={axis})`, or "
+                    f"{build}."
+                )
+    return f"Resize the images, or {build}."
+
+
+def _as_images(x):
+    """Return nested lists of pixels, or a list of images, as an array."""
+    if len(x) in (2, 3) and all(map(_is_array, x)) and x[0].shape != x[1].shape:
+        raise ValueError(
+            "`x` must be one array of images, got arrays of shapes "
+            f"{[tuple(v.shape) for v in x]}. Give labels as `y`."
+        )
+    return as_array(x, "x")
+
+
+def _is_list_of_batches(x):
+    """Return whether x is a list of (images, labels) tuples of arrays."""
+    return (
+        isinstance(x, list | tuple)
+        and len(x) > 0
+        and isinstance(x[0], list | tuple)
+        and len(x[0]) > 0
+        and _is_array(x[0][0])
+    )
+
+
+def _check_labels(labels, rows, num_classes, takes_unlabelled):
+    """Check labels, and return them as an array."""
+    labels = _to_numpy(labels) if _is_array(labels) else as_array(labels, "y")
+    check_labels(labels, rows, num_classes)
+    if not takes_unlabelled and labels.min() < 0:
+        raise ValueError(
+            f"`y` has {int((labels < 0).sum())} unlabelled rows (-1), which the Keras "
+            "`loss` that the model was compiled with cannot leave out. Give that loss "
+            "`ignore_class=-1`, leave these rows out, or learn from them by "
+            "`algorithm=keras_drmm.EG()`."
+        )
+    return labels
 
 
 def _is_array(x):
@@ -133,12 +453,17 @@ def _first_batch(dataset):
     """Return (images, labels or None) of the first batch, None if it can't be read."""
     if isinstance(dataset, utils.PyDataset):
         batch = dataset[0]
-    elif hasattr(dataset, "__iter__") and not hasattr(dataset, "__next__"):
+    elif hasattr(dataset, "__next__"):
+        return None
+    elif hasattr(dataset, "__iter__") and not isinstance(dataset, str | bytes | dict):
         batch = next(iter(dataset), None)
         if batch is None:
             raise ValueError("The data set is empty: give at least one batch.")
     else:
-        return None
+        raise ValueError(
+            "`x` must be an array of images or a data set of (images, labels) batches, "
+            f"got {describe(dataset)}."
+        )
     if not isinstance(batch, tuple | list):
         batch = (batch,)
     return batch[0], batch[1] if len(batch) > 1 else None

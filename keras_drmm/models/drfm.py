@@ -5,7 +5,8 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.layers import FactorTemplates, deprecation
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import as_array, describe, standardize_integer
+from keras_drmm.layers.level import standardize_levels
 from keras_drmm.models.drmm import DRMM
 
 
@@ -72,11 +73,16 @@ class DRFM(DRMM):
         templates_initializer="glorot_uniform",
         **kwargs,
     ):
+        if kwargs.keys() & {"nonnegative", "alternations"}:
+            raise TypeError(
+                "A factor model has no argument `nonnegative` or `alternations`, got "
+                f"{kwargs}: its z has both signs, and is rendered as it is."
+            )
         # All that may fail comes before a model takes its levels.
         num_factors = standardize_integer(num_factors, "num_factors")
         solver_steps = standardize_integer(solver_steps, "solver_steps")
-        for level in levels:
-            if getattr(level, "top_down_batch_norm", None) is not None:
+        for level in standardize_levels(levels):
+            if level.top_down_batch_norm is not None:
                 raise ValueError(
                     f"Level `{level.name}` has `top_down_batch_norm`: a factor model "
                     "renders linearly. Leave it off."
@@ -162,12 +168,19 @@ class DRFM(DRMM):
             ValueError: a class is out of range, or switches or factors are not those
                 of B images.
         """
+        wanted = (np.size(classes), self.num_factors)
         if factors is None:
-            factors = np.zeros((len(classes), self.num_factors))
-        elif np.shape(factors) != (len(classes), self.num_factors):
+            factors = np.zeros(wanted)
+        factors = as_array(factors, "factors")
+        if factors.shape != wanted:
             raise ValueError(
-                f"`factors` must be {(len(classes), self.num_factors)}, a row "
-                f"for each image, got shape {np.shape(factors)}."
+                f"`factors` must be {wanted}, a row for each image, got shape "
+                f"{factors.shape}."
+            )
+        if not np.isfinite(factors).all():
+            raise ValueError(
+                "`factors` must be finite, got NaN or infinite values in "
+                f"{describe(factors)}."
             )
         return self._rendered(
             classes,

@@ -7,10 +7,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers import ClassTemplates, Level
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers import ClassTemplates
+from keras_drmm.layers.arguments import (
+    as_array,
+    describe,
+    standardize_boolean,
+    standardize_integer,
+)
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
+from keras_drmm.layers.level import standardize_levels
 from keras_drmm.layers.nuisance_prior import NuisancePrior
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models import checks
@@ -104,20 +110,8 @@ class DRMM(RenderingModel):
         **kwargs,
     ):
         super().__init__(input_shape, pixel_range, **kwargs)
-        levels = list(levels) if isinstance(levels, list | tuple) else [levels]
-        if not levels or not all(isinstance(level, Level) for level in levels):
-            raise ValueError(
-                f"`levels` must be a list of at least one `Level`, got {levels!r}."
-            )
-        twice = [v.name for place, v in enumerate(levels) if v in levels[:place]]
-        if twice:
-            raise ValueError(
-                f"Level `{twice[0]}` stands in `levels` twice and would share its "
-                "weights with itself. Give each place a level of its own, for example "
-                "`Level.from_config(level.get_config())`."
-            )
-        self.levels = levels
-        self.nonnegative = nonnegative
+        self.levels = standardize_levels(levels)
+        self.nonnegative = standardize_boolean(nonnegative, "nonnegative")
         self.alternations = standardize_integer(alternations, "alternations")
         self.templates = ClassTemplates(
             num_classes,
@@ -230,6 +224,9 @@ class DRMM(RenderingModel):
         Returns:
             An `EStep` of tensors.
         """
+        render_divisor = standardize_integer(
+            render_divisor, "render_divisor", minimum=0
+        )
         if self.nonnegative:
             messages, switches = self.bottom_up(images, training)
             logits = self.templates(messages[-1])
@@ -361,11 +358,6 @@ class DRMM(RenderingModel):
         """
         from keras_drmm.convert import to_convnet
 
-        if not self.nonnegative:
-            raise ValueError(
-                "A signed DRMM alternates passes, which no chain of stock layers does. "
-                "Only a model with nonnegative=True has a convnet."
-            )
         return to_convnet(self)
 
     def learn_priors(self, e_step, labels=None, sample_weight=None):
@@ -400,22 +392,35 @@ class DRMM(RenderingModel):
         """Return (level, its switches) pairs, the coarsest first."""
         return zip(reversed(self.levels), reversed(switches), strict=True)
 
-    def _check_switches(self, switches):
-        """Raise unless `switches` are as `infer` returns them."""
-        found = [tuple(np.shape(s)) for s in switches]
+    def _standardize_switches(self, switches, rows):
+        """Return `switches` as int8 arrays if `infer` could have returned them."""
+        advice = "Take those that `infer` or `sample_switches` returns."
         maps = [tuple(p.probabilities.shape[1:]) for p in self.nuisance_priors]
-        rows = found[0][0] if found and found[0] else 0
-        if found != [(rows, *shape) for shape in maps]:
+        if not isinstance(switches, list | tuple) or len(switches) != len(maps):
             raise ValueError(
-                f"`switches` must be {len(maps)} arrays of shapes "
+                f"`switches` must be a list of {len(maps)} arrays of shapes "
                 f"{[('batch', *shape) for shape in maps]}, the finest level first, got "
-                f"{found}. Take those that `infer` or `sample_switches` returns."
+                f"{describe(switches)}. {advice}"
             )
+        return [
+            checks.standardize_integers(
+                found,
+                f"switches[{number}]",
+                (rows, *shape),
+                -1,
+                prior.positions - 1,
+                f"-1 is OFF. {advice}",
+            ).astype("int8")
+            for number, (found, shape, prior) in enumerate(
+                zip(switches, maps, self.nuisance_priors, strict=True)
+            )
+        ]
 
     def _rendered(self, classes, switches, **factors):
-        classes = np.asarray(classes)
-        self._check_switches(switches)
-        checks.check_classes(classes, len(switches[0]), self.num_classes)
+        classes = as_array(classes, "classes")
+        rows = len(classes) if classes.ndim else 1
+        classes = checks.standardize_classes(classes, rows, self.num_classes)
+        switches = self._standardize_switches(switches, rows)
         switches = [ops.convert_to_tensor(s) for s in switches]
         rendered = self.top_down(self.one_hot(classes), switches, **factors)
         return ops.convert_to_numpy(rendered[0])

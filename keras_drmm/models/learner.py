@@ -7,10 +7,16 @@ from types import SimpleNamespace
 import keras
 from keras import ops
 
+from keras_drmm.layers.arguments import standardize_boolean, standardize_integer
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.models import checks
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
+from keras_drmm.models.compile_arguments import (
+    check_loss_weights,
+    check_options,
+    standardize_metrics,
+)
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
 from keras_drmm.models.training_rows import TrainingRows
@@ -59,11 +65,16 @@ class Learner(KeepsFrozen, keras.Model):
                 getattr(self, "pixel_range", (-math.inf, math.inf)), self.num_classes
             )
             self._sums.terms = {name: TermMean(name) for name in names}
-        arguments = {"optimizer": optimizer, "metrics": list(metrics)}
+        called = f"{type(self).__name__}.compile"
+        check_options(called, (*own, "loss"), optimizer, jit_compile, kwargs)
+        metrics = standardize_metrics(metrics, kwargs.pop("weighted_metrics", None))
+        if trainer is not None:
+            check_loss_weights(kwargs.get("loss_weights"))
+        arguments = {"optimizer": optimizer, "metrics": metrics}
         self._arguments = {**arguments, "jit_compile": jit_compile, **own, **kwargs}
         super().compile(
             optimizer,
-            weighted_metrics=list(metrics),
+            weighted_metrics=metrics,
             jit_compile=resolve_jit(jit_compile),
             **kwargs,
         )
@@ -138,11 +149,23 @@ class Learner(KeepsFrozen, keras.Model):
                 Batches of a data set are checked as they come: at the end of the epoch
                 the weights are then those from before it.
         """
-        self._check(x, y, learning=True)
-        if isinstance(validation_data, tuple):
-            self._check(*validation_data[:2])
-        elif validation_data is not None:
-            self._check(validation_data)
+        checks.check_compiled(self, "fit")
+        checks.check_callbacks(callbacks)
+        x, y = self._check(x, y, learning=True)
+        sample_weight = checks.standardize_weights(sample_weight, checks.count_rows(x))
+        checks.check_class_weight(class_weight, self.num_classes)
+        validation_split = checks.standardize_split(validation_split)
+        validation_data = checks.standardize_validation(validation_data, self._check)
+        batch_size = checks.standardize_batch_size(batch_size)
+        epochs = standardize_integer(epochs, "epochs")
+        shuffle = standardize_boolean(shuffle, "shuffle")
+        checks.check_loop(
+            verbose,
+            initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+        )
         if self.trainer is not None:
             split = 0.0 if validation_data is not None else validation_split
             rows = TrainingRows(x, y, sample_weight, split)
@@ -172,7 +195,18 @@ class Learner(KeepsFrozen, keras.Model):
             validation_freq,
         )
 
-    def evaluate(self, x=None, y=None, *args, callbacks=None, **kwargs):
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
         """Measure objective and metrics; see `keras.Model.evaluate` and `fit`.
 
         `loss` is the sum of the terms with their whole weights, each the mean over the
@@ -183,32 +217,51 @@ class Learner(KeepsFrozen, keras.Model):
         """
         # `fit` has checked its validation data, and watches it.
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            self._check(x, y)
+            checks.check_compiled(self, "evaluate")
+            checks.check_callbacks(callbacks)
+            x, y = self._check(x, y)
+            rows = checks.count_rows(x)
+            sample_weight = checks.standardize_weights(sample_weight, rows)
+            batch_size = checks.standardize_batch_size(batch_size)
+            checks.check_loop(verbose, steps=steps)
             if self.trainer is not None:
                 callbacks = [BatchWatch(), *_as_list(callbacks)]
         with self._tests():
-            return super().evaluate(x, y, *args, callbacks=callbacks, **kwargs)
+            return super().evaluate(
+                x,
+                y,
+                batch_size,
+                verbose,
+                sample_weight,
+                steps,
+                callbacks,
+                return_dict,
+                **kwargs,
+            )
 
     @property
     def batch_check(self):
         """The `BatchCheck` of the steps, None without a trainer."""
         return self._sums.batches
 
-    def train_on_batch(self, x, y=None, *args, **kwargs):
+    def train_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
         """Learn from a batch; see `keras.Model.train_on_batch`.
 
         Raises:
             ValueError: images or labels are not what the model takes, or its algorithm
                 learns by sweeps over all rows.
         """
-        self._check(x, y, learning=True)
+        checks.check_compiled(self, "train_on_batch")
+        x, y = self._check(x, y, learning=True)
+        sample_weight = checks.standardize_weights(sample_weight, len(x))
         if self.trainer is not None:
             self.trainer.check_single_batch()
-        return super().train_on_batch(x, y, *args, **kwargs)
+        return super().train_on_batch(x, y, sample_weight, *args, **kwargs)
 
     def test_on_batch(self, x, y=None, *args, **kwargs):
         """Measure objective and metrics of a batch, as `evaluate` does."""
-        self._check(x, y)
+        checks.check_compiled(self, "test_on_batch")
+        x, y = self._check(x, y)
         return super().test_on_batch(x, y, *args, **kwargs)
 
     def compute_loss(

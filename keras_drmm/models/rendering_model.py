@@ -4,9 +4,21 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import (
+    check_keywords,
+    check_names,
+    standardize_input_shape,
+    standardize_integer,
+    standardize_pixel_range,
+)
 from keras_drmm.layers.deprecation import warn_renamed
 from keras_drmm.models import checks
+from keras_drmm.models.compile_arguments import (
+    OPTIONS,
+    check_algorithm,
+    standardize_loss,
+    takes_unlabelled,
+)
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.sampling import numpy_generator
 
@@ -29,9 +41,10 @@ class RenderingModel(Learner):
     algorithm = None
 
     def __init__(self, input_shape, pixel_range, **kwargs):
+        check_keywords(type(self), kwargs)
         super().__init__(**kwargs)
-        self.image_shape = tuple(input_shape)
-        self.pixel_range = tuple(pixel_range)
+        self.image_shape = standardize_input_shape(input_shape)
+        self.pixel_range = standardize_pixel_range(pixel_range)
 
     def compile(
         self,
@@ -50,17 +63,25 @@ class RenderingModel(Learner):
             loss: an ordinary Keras loss, which learns the logits alone; None with an
                 `algorithm`.
             algorithm: for example `EG()`.
-            metrics: Keras metrics of labels and logits. They see labelled rows only,
-                and are NaN where there is none.
+            metrics: Keras metrics of labels and logits, in any form that Keras takes;
+                None for none. They see labelled rows only, and are NaN where there is
+                none.
             jit_compile: as in Keras; "auto" leaves TensorFlow on a CPU to its own
                 convolutions, which are faster there than XLA's.
             **kwargs: further arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: both or neither of `algorithm` and `loss` are given, or the
-                model cannot learn by the algorithm.
+            ValueError: both or neither of `algorithm` and `loss` are given, the model
+                cannot learn by the algorithm, the loss does not take integer labels
+                and logits, or another argument is out of range.
+            TypeError: an argument is not known.
         """
-        if hasattr(loss, "bind"):
+        check_names(
+            f"{type(self).__name__}.compile",
+            kwargs,
+            ("algorithm", "loss", "metrics", *OPTIONS),
+        )
+        if hasattr(loss, "bind") and not isinstance(loss, type):
             warn_renamed("`compile(optimizer, algorithm)`", "`algorithm=` as a keyword")
             loss, algorithm = None, loss
         if (algorithm is None) == (loss is None):
@@ -69,6 +90,10 @@ class RenderingModel(Learner):
                 "`compile('adam', algorithm=keras_drmm.EG())`, or a Keras `loss`."
             )
         # Before anything changes: a model whose `compile` failed stays as it was.
+        if loss is not None:
+            loss = standardize_loss(loss, self.num_classes)
+        else:
+            check_algorithm(algorithm)
         trainer = None if algorithm is None else self._bind(algorithm)
         self.algorithm = algorithm
         own = {"algorithm": algorithm}
@@ -76,10 +101,13 @@ class RenderingModel(Learner):
             trainer, optimizer, metrics, jit_compile, own, loss=loss, **kwargs
         )
 
-    def predict(self, x, *args, **kwargs):
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
-        self._check(x, None)
-        return super().predict(x, *args, **kwargs)
+        x, _ = self._check(x)
+        batch_size = checks.standardize_batch_size(batch_size)
+        checks.check_callbacks(callbacks)
+        checks.check_loop(verbose, steps=steps)
+        return super().predict(x, batch_size, verbose, steps, callbacks)
 
     def infer(self, x, y=None, batch_size=100):
         """Run the E-step on images.
@@ -190,7 +218,7 @@ class RenderingModel(Learner):
                 "`initialize` chooses what EM starts from: compile the model with "
                 "`algorithm=keras_drmm.HardEM()` or `SoftEM()` first."
             )
-        self._check(x, y)
+        x, y = self._standardize(x, y)
         images = ops.convert_to_numpy(x)
         labels = None if y is None else ops.convert_to_numpy(y).reshape(-1)
         initialize(images, labels, numpy_generator(seed))
@@ -228,7 +256,7 @@ class RenderingModel(Learner):
             batch_size: images at a time.
             y: integer labels (N,), or None.
         """
-        self._check(x, y)
+        x, y = self._standardize(x, y)
         size = standardize_integer(batch_size, "batch_size")
         if y is not None:
             y = ops.convert_to_numpy(y).reshape(-1)
@@ -264,9 +292,22 @@ class RenderingModel(Learner):
         return algorithm.bind(self)
 
     def _check(self, x, y=None, learning=False):
-        needs_labels = learning and getattr(self.algorithm, "needs_labels", False)
-        checks.check_data(
-            x, y, self.image_shape, self.pixel_range, self.num_classes, needs_labels
+        has_loss = learning and self.compiled and self.algorithm is None
+        return checks.standardize_data(
+            x,
+            y,
+            image_shape=self.image_shape,
+            pixel_range=self.pixel_range,
+            num_classes=self.num_classes,
+            needs_labels=learning
+            and (has_loss or getattr(self.algorithm, "needs_labels", False)),
+            takes_unlabelled=not has_loss or takes_unlabelled(self.loss),
+        )
+
+    def _standardize(self, x, y=None):
+        """Return images and labels as arrays that the model can take."""
+        return checks.standardize_arrays(
+            x, y, self.image_shape, self.pixel_range, self.num_classes
         )
 
 

@@ -3,6 +3,7 @@
 import keras
 
 from keras_drmm.layers.deprecation import reordered_arguments
+from keras_drmm.layers.level import Level
 from keras_drmm.models.drfm import DRFM
 
 
@@ -28,6 +29,8 @@ class RFM(DRFM):
     """
 
     def __init__(self, level, input_shape, num_classes, **kwargs):
+        if not isinstance(level, Level):
+            raise ValueError(f"`level` must be one `Level`, got {level!r}.")
         super().__init__([level], input_shape, num_classes, **kwargs)
 
     def get_config(self):

@@ -6,8 +6,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import (
+    check_model,
+    describe,
+    standardize_boolean,
+    standardize_integer,
+    standardize_number,
+)
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
+from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.natural_parameters import NaturalParameters
 from keras_drmm.models.rendering_model import RenderingModel
@@ -78,14 +85,11 @@ class RMM(RenderingModel):
         super().__init__(input_shape, pixel_range, **kwargs)
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.num_nuisances = standardize_integer(num_nuisances, "num_nuisances")
-        if not (math.isfinite(variance_floor) and variance_floor > 0):
-            raise ValueError(
-                "`variance_floor` must be a finite number above 0, got "
-                f"{variance_floor!r}."
-            )
         self.num_pixels = math.prod(self.image_shape)
-        self.switch = switch
-        self.variance_floor = variance_floor
+        self.switch = switch = standardize_boolean(switch, "switch")
+        self.variance_floor = standardize_number(
+            variance_floor, "variance_floor", above=0
+        )
         components = (self.num_classes, self.num_nuisances)
         self.templates = self.add_weight(
             name="templates",
@@ -124,6 +128,9 @@ class RMM(RenderingModel):
         Returns:
             An `EStep` of tensors; see `infer`.
         """
+        render_divisor = standardize_integer(
+            render_divisor, "render_divisor", minimum=0
+        )
         flat = self.flatten(images)
         scores = clamp(self.log_joint(self.distances(flat, labels)), labels)
         best = ops.argmax(join(scores), axis=-1)
@@ -160,6 +167,7 @@ class RMM(RenderingModel):
             (N, num_classes, num_nuisances, 2), ON before OFF, or (.., 1) without a
             switch: NumPy, in float32.
         """
+        hard = standardize_boolean(hard, "hard")
 
         def share(scores):
             flat = join(scores)
@@ -196,18 +204,21 @@ class RMM(RenderingModel):
         Raises:
             ValueError: a class or nuisance is out of range.
         """
-        classes, nuisances = np.asarray(classes), np.asarray(switches[0])
-        for name, values, least, count in (
-            ("classes", classes, 0, self.num_classes),
-            ("switches", nuisances, -1, self.num_nuisances),
-        ):
-            if values.shape != (len(classes),) or not (
-                least <= values.min() and values.max() < count
-            ):
-                raise ValueError(
-                    f"`{name}` must be one integer an image, {least} to {count - 1}, "
-                    f"got {values!r}."
-                )
+        if not isinstance(switches, list | tuple) or len(switches) != 1:
+            raise ValueError(
+                "`switches` must be a list of one array (batch,), g or -1 for OFF, got "
+                f"{describe(switches)}. Take those that `infer` returns."
+            )
+        rows = np.size(classes)
+        classes = checks.standardize_classes(classes, rows, self.num_classes)
+        nuisances = checks.standardize_integers(
+            switches[0],
+            "switches[0]",
+            (rows,),
+            -1 if self.switch else 0,
+            self.num_nuisances - 1,
+            "-1 is OFF, of a model with a switch. Take those that `infer` returns.",
+        )
         images = self._render(*map(ops.convert_to_tensor, (classes, nuisances)))
         return ops.convert_to_numpy(images)
 
@@ -234,7 +245,13 @@ class RMM(RenderingModel):
             ValueError: they break the generative constraints, or have a switch where
                 the model has none.
         """
+        check_model(natural, "natural", NaturalParameters)
         templates, variance, on = natural.moments()
+        if templates.shape != tuple(self.templates.shape):
+            raise ValueError(
+                f"`natural` must have weights of shape {tuple(self.templates.shape)}, "
+                f"those of the model's templates, got {templates.shape}."
+            )
         if (on is not None) != self.switch:
             raise ValueError(
                 f"`switch_bias` is {natural.switch_bias} and the model has "

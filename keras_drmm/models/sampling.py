@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers.arguments import standardize_seed
 from keras_drmm.models import checks
 
 
@@ -11,8 +12,10 @@ def numpy_generator(seed=None):
     """Return a NumPy generator; without a seed Keras' global one gives it.
 
     Args:
-        seed: an integer, or None to go on with `keras.utils.set_random_seed`'s.
+        seed: an integer of at least 0, or None to go on with
+            `keras.utils.set_random_seed`'s.
     """
+    seed = standardize_seed(seed)
     if seed is None:
         seed = keras.random.randint((), 0, 2**31 - 1)
     return np.random.default_rng(int(seed))
@@ -27,9 +30,7 @@ def draw_classes(n, classes, prior, random):
     prior = ops.convert_to_numpy(prior).astype("float64")
     if classes is None:
         return random.choice(len(prior), n, p=prior / prior.sum())
-    classes = np.asarray(classes)
-    checks.check_classes(classes, n, len(prior))
-    return classes
+    return checks.standardize_classes(classes, n, len(prior))
 
 
 def with_noise(images, variance, random):

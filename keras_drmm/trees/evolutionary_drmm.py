@@ -6,7 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import (
+    describe,
+    standardize_boolean,
+    standardize_integer,
+    standardize_number,
+)
 from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
@@ -21,6 +26,8 @@ from keras_drmm.trees.growth import (
     mean_square,
 )
 
+# More would not fit into memory.
+_MOST_LEAVES = 2**22
 # σ² where every image has a leaf of its own.
 _LEAST_VARIANCE = 1e-4
 
@@ -103,16 +110,18 @@ class EvolutionaryDRMM(EvolutionaryModel):
         self.num_classes = standardize_integer(num_classes, "num_classes")
         self.depth = standardize_integer(depth, "depth")
         self.branching = standardize_integer(branching, "branching", minimum=2)
-        if not (math.isfinite(label_weight) and label_weight >= 0):
+        if self.branching**self.depth > _MOST_LEAVES:
             raise ValueError(
-                f"`label_weight` must be a finite number from 0 on, got {label_weight}."
+                f"`depth` must leave at most {_MOST_LEAVES} leaves, got {depth}, which "
+                f"with `branching={branching}` has {self.branching**self.depth}. Give "
+                "less of either."
             )
-        if not (math.isfinite(smoothing) and smoothing > 0):
-            raise ValueError(
-                f"`smoothing` must be a finite number above 0, got {smoothing}."
-            )
+        label_weight = standardize_number(label_weight, "label_weight", least=0)
+        smoothing = standardize_number(smoothing, "smoothing", above=0)
         self.num_pixels = math.prod(self.image_shape)
-        self.shared_mutations = shared_mutations
+        self.shared_mutations = standardize_boolean(
+            shared_mutations, "shared_mutations"
+        )
         self.label_weight = label_weight
         self.smoothing = smoothing
         # The first node of each level, the root's first; one more for the end.
@@ -240,18 +249,27 @@ class EvolutionaryDRMM(EvolutionaryModel):
         Raises:
             ValueError: a class or choice is out of range.
         """
-        classes, choices = np.asarray(classes), np.asarray(switches)
-        checks.check_classes(classes, len(classes), self.num_classes)
-        wanted = (self.depth, len(classes))
-        if choices.shape != wanted or not (
-            choices.min() >= 0 and choices.max() < self.branching
+        rows = np.size(classes)
+        classes = checks.standardize_classes(classes, rows, self.num_classes)
+        if not isinstance(switches, np.ndarray | list | tuple) or (
+            len(switches) != self.depth
         ):
             raise ValueError(
-                f"`switches` must be {self.depth} arrays of {len(classes)} integers, 0 "
-                f"to {self.branching - 1}, got shape {choices.shape} with "
-                f"{choices!r}. Take those that `infer` returns."
+                f"`switches` must be a list of {self.depth} arrays (batch,), got "
+                f"{describe(switches)}. Take those that `infer` returns."
             )
-        leaves = np.zeros(len(classes), "int64")
+        choices = [
+            checks.standardize_integers(
+                chosen,
+                f"switches[{number}]",
+                (rows,),
+                0,
+                self.branching - 1,
+                "Take those that `infer` returns.",
+            )
+            for number, chosen in enumerate(switches)
+        ]
+        leaves = np.zeros(rows, "int64")
         for chosen in choices[::-1]:
             leaves = self.branching * leaves + chosen
         return self._render_leaves(leaves)
@@ -265,8 +283,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
             passed = passed > random.random((n, 1)) * passed[:, -1:]
             classes = passed.argmax(axis=1)
         else:
-            classes = np.asarray(classes)
-            checks.check_classes(classes, n, self.num_classes)
+            classes = checks.standardize_classes(classes, n, self.num_classes)
             leaves = np.zeros(n, "int64")
             for c in np.unique(classes):
                 joint, rows = prior * posteriors[:, c], np.flatnonzero(classes == c)
@@ -363,7 +380,10 @@ class EvolutionaryDRMM(EvolutionaryModel):
         Raises:
             ValueError: images or labels are not what the model takes, or not arrays.
         """
+        if y is None:
+            raise ValueError("`y` must be integer labels to count, got None.")
         x, known = self._rows(x, y)
+        batch_size = standardize_integer(batch_size, "batch_size")
         labelled = np.flatnonzero(known >= 0)
         # Where inference sends the images, which is not always where they grew.
         leaves = [

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers.arguments import standardize_integer
+from keras_drmm.layers.arguments import as_array, describe, standardize_integer
 from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
@@ -137,11 +137,14 @@ class EvolutionaryForest(EvolutionaryModel):
         Raises:
             ValueError: a class or choice is out of range.
         """
-        choices = np.asarray(switches)
-        if choices.ndim != 3 or choices.shape[2] != self.num_trees:
+        depth = self.trees[0].depth
+        is_list = isinstance(switches, np.ndarray | list | tuple)
+        choices = as_array(switches, "switches") if is_list else np.zeros(())
+        if choices.ndim != 3 or choices.shape[::2] != (depth, self.num_trees):
             raise ValueError(
-                f"`switches` must hold a choice for each of {self.num_trees} trees, "
-                f"got shape {choices.shape}. Take those that `infer` returns."
+                f"`switches` must be a list of {depth} arrays (batch, "
+                f"{self.num_trees}), a choice for each tree, got {describe(switches)}. "
+                "Take those that `infer` returns."
             )
         return np.mean(
             [
@@ -157,8 +160,7 @@ class EvolutionaryForest(EvolutionaryModel):
             drawn = random.integers(self.num_trees, size=n)
             classes = np.full(n, -1)
         else:
-            classes = np.array(classes)
-            checks.check_classes(classes, n, self.num_classes)
+            classes = checks.standardize_classes(classes, n, self.num_classes).copy()
             # Trees where a class is more frequent render more of it.
             shares = np.stack([tree.prior[classes] for tree in self.trees])
             passed = shares.cumsum(axis=0)

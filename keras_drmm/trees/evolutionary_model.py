@@ -54,12 +54,12 @@ class EvolutionaryModel(RenderingModel):
                 "itself): trees grow anew and as a whole. Set `trainable = True` "
                 "first, or make another model."
             )
-        if not hasattr(x, "shape"):
+        if not hasattr(x, "shape") and not isinstance(x, list | tuple):
             raise ValueError(
                 f"A tree grows from all images at once, got a {type(x).__name__}. Join "
                 "the batches of a data set: `fit(images, labels)` takes arrays."
             )
-        self._check(x, y)
+        x, y = self._standardize(x, y)
         labels = np.full(len(x), -1)
         if y is not None:
             labels = ops.convert_to_numpy(y).reshape(-1).astype("int64")

@@ -5,6 +5,11 @@ import dataclasses
 import keras
 from keras import ops
 
+from keras_drmm.layers.arguments import (
+    check_keywords,
+    standardize_integer,
+    standardize_seed,
+)
 from keras_drmm.learning import EG
 from keras_drmm.learning.eg import WARMUP_STEPS
 from keras_drmm.learning.schedule import cosine_decay
@@ -88,14 +93,17 @@ class EGHyperModel(SemiSupervisedHyperModel):
                 f"The zoo has no model {model!r}. Give one of {', '.join(FUNCTIONS)} "
                 "that learns by `EG`, or a function that returns a compiled model."
             )
-        if training_steps < 1:
+        if not isinstance(model, str) and not callable(model):
             raise ValueError(
-                f"`training_steps` must be at least 1, got {training_steps!r}: it is "
-                "the number of epochs times `len(dataset)`."
+                "`model` must be the name of a function of the zoo, or a function that "
+                f"returns a compiled model, got {model!r}."
             )
         self.function = FUNCTIONS[model] if isinstance(model, str) else model
-        self.training_steps = training_steps
-        self.seed = seed
+        if isinstance(model, str):
+            check_keywords(self.function, arguments)
+        # The number of epochs times `len(dataset)`.
+        self.training_steps = standardize_integer(training_steps, "training_steps")
+        self.seed = standardize_seed(seed)
         self.arguments = arguments
 
     def build(self, hp):
@@ -126,12 +134,15 @@ class EGHyperModel(SemiSupervisedHyperModel):
             for name, bounds in _WEIGHTS.items()
             if _has(model, name)
         }
+        warmup_steps = algorithm.warmup_steps
+        if warmup_steps is None:
+            warmup_steps = WARMUP_STEPS
         warmup_steps = hp.Int(
             "warmup_steps",
             max(1, self.training_steps // 100),
             self.training_steps,
             sampling="log",
-            default=min(WARMUP_STEPS, self.training_steps),
+            default=min(warmup_steps, self.training_steps),
         )
         learning_rate = hp.Float(
             "learning_rate",

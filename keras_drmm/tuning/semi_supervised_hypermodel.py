@@ -5,6 +5,15 @@ import keras_tuner
 import numpy as np
 
 from keras_drmm.data import SemiSupervisedDataset
+from keras_drmm.layers.arguments import check_names, standardize_integer
+
+# Scores that every model has.
+_ALWAYS = ("validation_error", "val_accuracy", "val_loss")
+_OPTIONS = ("callbacks", "verbose")
+_ADVICE = (
+    "Call `tuner.search(dataset, epochs=...)` with a `SemiSupervisedDataset`, which "
+    "`keras_drmm.data.semi_supervised` makes."
+)
 
 
 class SemiSupervisedHyperModel(keras_tuner.HyperModel):
@@ -12,7 +21,8 @@ class SemiSupervisedHyperModel(keras_tuner.HyperModel):
 
     A subclass defines `build(hp)`, which returns a compiled Keras model of logits.
 
-    A trial is scored on images of the training set whose labels training did not see.
+    A trial is scored on images of the training set whose labels training did not see:
+    `objective` names one of the scores that `fit` returns.
     A test set cannot get in: `fit` only takes a `SemiSupervisedDataset`.
 
     Example:
@@ -31,11 +41,12 @@ class SemiSupervisedHyperModel(keras_tuner.HyperModel):
     >>> hp = keras_tuner.HyperParameters()
     >>> hypermodel = Width()
     >>> model = hypermodel.build(hp)
-    >>> 0 <= hypermodel.fit(hp, model, dataset, verbose=0) <= 100
+    >>> scores = hypermodel.fit(hp, model, dataset, verbose=0)
+    >>> 0 <= scores["validation_error"] <= 100
     True
     """
 
-    def fit(self, hp, model, dataset, epochs=1, initial_epoch=0, **options):
+    def fit(self, hp, model, dataset=None, epochs=1, initial_epoch=0, **options):
         """Train the model and score it on the validation rows.
 
         Args:
@@ -47,14 +58,33 @@ class SemiSupervisedHyperModel(keras_tuner.HyperModel):
             **options: `callbacks` and `verbose` of `keras.Model.fit`.
 
         Returns:
-            The validation error in percent.
+            {name: score on the validation rows}: `validation_error`, in percent,
+            `val_accuracy`, and `val_loss` and the like of all that `evaluate` returns.
+            A search looks for the best of the one that its `objective` names, by
+            default of the least error.
 
         Raises:
-            TypeError: `dataset` is not a `SemiSupervisedDataset`.
+            TypeError: `dataset` is not a `SemiSupervisedDataset`, or an option is not
+                known.
             ValueError: the data set has no validation rows, or shows the labels of some
-                of them.
+                of them, `epochs` is no integer of at least 1, or the search has an
+                `objective` that is no score.
         """
-        _check(dataset)
+        # Only fatal errors stop a search: after others keras-tuner goes on trying.
+        try:
+            check_names("SemiSupervisedHyperModel.fit", options, _OPTIONS)
+            _check(dataset)
+            epochs = standardize_integer(epochs, "epochs")
+            initial_epoch = standardize_integer(initial_epoch, "initial_epoch", 0)
+        except keras_tuner.errors.FatalError:
+            raise
+        except TypeError as error:
+            raise keras_tuner.errors.FatalTypeError(f"{error} {_ADVICE}") from None
+        except ValueError as error:
+            raise keras_tuner.errors.FatalValueError(f"{error} {_ADVICE}") from None
+        objective = _objective_of(options.get("callbacks"))
+        if not objective.has_value(dict.fromkeys(_ALWAYS)):
+            _check_objective(objective, _scores(model, dataset))
         # Each trial sees the same batches.
         dataset.epoch = initial_epoch
         batches = dataset
@@ -68,13 +98,57 @@ class SemiSupervisedHyperModel(keras_tuner.HyperModel):
             shuffle=False,
             **options,
         )
-        images, labels = dataset.validation
-        logits = model.predict(images, batch_size=500, verbose=0)
-        return 100 * float(np.mean(logits.argmax(axis=1) != labels))
+        scores = _scores(model, dataset)
+        # Several objectives are a sum, which has a name of its own.
+        return {**scores, objective.name: objective.get_value(scores)}
+
+
+def _scores(model, dataset):
+    """Return {name: score on the validation rows}."""
+    images, labels = dataset.validation
+    logits = model.predict(images, batch_size=500, verbose=0)
+    error = float(np.mean(logits.argmax(axis=1) != labels))
+    found = model.evaluate(images, labels, batch_size=500, verbose=0, return_dict=True)
+    return {
+        **{f"val_{name}": float(value) for name, value in found.items()},
+        "validation_error": 100 * error,
+        "val_accuracy": 1 - error,
+    }
+
+
+def _objective_of(callbacks):
+    """Return the objective of the search that calls, the error by default."""
+    for callback in callbacks or ():
+        tuner = getattr(callback, "tuner", None)
+        if isinstance(tuner, keras_tuner.engine.base_tuner.BaseTuner):
+            objective = tuner.oracle.objective
+            if objective.name != "default_objective":
+                return objective
+            return _Default(objective.name, objective.direction)
+    return keras_tuner.Objective("validation_error", "min")
+
+
+class _Default(keras_tuner.Objective):
+    """The objective of a search without one: the error."""
+
+    def has_value(self, logs):
+        return "validation_error" in logs
+
+    def get_value(self, logs):
+        return logs["validation_error"]
+
+
+def _check_objective(objective, scores):
+    """Raise unless an objective is one of the scores."""
+    if not objective.has_value(scores):
+        raise keras_tuner.errors.FatalValueError(
+            f"`objective` must be of validation rows, got {objective}. Give one of "
+            f"{', '.join(sorted(scores))}, for example "
+            "`keras_tuner.Objective('validation_error', 'min')`."
+        )
 
 
 def _check(dataset):
-    # Only fatal errors stop a search: after others keras-tuner tries the next trial.
     if not isinstance(dataset, SemiSupervisedDataset):
         raise keras_tuner.errors.FatalTypeError(
             "A search takes a `SemiSupervisedDataset`, whose validation rows give the "

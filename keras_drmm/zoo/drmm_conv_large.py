@@ -1,6 +1,7 @@
 """The paper's 9-level DRMM."""
 
 from keras_drmm.layers import Level
+from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import DRMM
 from keras_drmm.zoo.settings import load_and_compile
 from keras_drmm.zoo.zoo_model import zoo_model
@@ -27,6 +28,7 @@ def drmm_conv_large(
 
     Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I.
     """
+    num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
     levels = [
         Level(filters, 3, pool_size=pool_size, batch_norm=True)
         for filters in (96, 192)

@@ -1,6 +1,7 @@
 """The paper's 5-level DRMM."""
 
 from keras_drmm.layers import Level
+from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import DRMM
 from keras_drmm.zoo.settings import load_and_compile
 from keras_drmm.zoo.zoo_model import zoo_model
@@ -29,6 +30,7 @@ def drmm_conv_small(
     Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I. The settings are
     those of `recipes/ablation.py`, chosen on validation images.
     """
+    num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
     levels = [
         Level(32, 5, padding="full", pool_size=2, batch_norm=True),
         Level(64, 3, padding="valid", batch_norm=True),

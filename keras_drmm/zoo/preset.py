@@ -24,6 +24,7 @@ class Preset:
 
     Args:
         name_or_path: name of a shipped preset, or path of a preset folder.
+        argument: what the caller calls that, for errors.
 
     Attributes:
         folder: `Path` of the folder.
@@ -37,8 +38,8 @@ class Preset:
         ValueError: a file is damaged.
     """
 
-    def __init__(self, name_or_path):
-        self.folder = _find(name_or_path)
+    def __init__(self, name_or_path, argument="name_or_path"):
+        self.folder = _find(name_or_path, argument)
         self.metadata = _parse(METADATA, self._read(METADATA))
         config = self._read(CONFIG)
         self._check_sum(CONFIG, config)
@@ -94,7 +95,7 @@ class Preset:
 def load_preset(model, preset):
     """Load a preset's weights into `model`, or leave it as it is if that is None."""
     if preset is not None:
-        Preset(preset).load_into(model)
+        Preset(preset, "preset").load_into(model)
 
 
 def presets():
@@ -127,14 +128,20 @@ def format_call(function, arguments):
     return f"{function}({listed})"
 
 
-def _find(name_or_path):
+def _find(name_or_path, argument):
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise TypeError(
+            f"`{argument}` must be the name of a preset or the path of its folder, "
+            f"got {name_or_path!r}. {_available()}"
+        )
     text = os.fspath(name_or_path)
     # Only plain names are looked up in the folder of shipped presets, so that `../x`
     # cannot lead out of it.
     if isinstance(name_or_path, str) and is_name(text) and text in presets():
         return SHIPPED / text
     folder = Path(text)
-    if not folder.is_dir():
+    # An empty text is a path, too: that of the working directory.
+    if not text or not folder.is_dir():
         raise FileNotFoundError(
             f"There is no preset {text!r}, nor a folder at that path. {_available()}"
         )

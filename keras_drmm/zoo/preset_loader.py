@@ -1,5 +1,6 @@
 """Trained models by name."""
 
+from keras_drmm.layers.arguments import standardize_boolean
 from keras_drmm.zoo.preset import Preset
 from keras_drmm.zoo.zoo_model import FUNCTIONS, shape_arguments
 
@@ -23,7 +24,9 @@ def from_preset(name_or_path, load_weights=True):
 
     Raises:
         FileNotFoundError: there is no such preset, or one of its files is missing.
-        ValueError: a file is damaged, or the preset is not of a function of the zoo.
+        ValueError: a file is damaged, the preset is not of a function of the zoo, or
+            `load_weights` is no bool.
+        TypeError: `name_or_path` is neither a name nor a path.
 
     Example:
 
@@ -31,6 +34,7 @@ def from_preset(name_or_path, load_weights=True):
     >>> model.predict(np.zeros((1, 28, 28, 1)), verbose=0).shape
     (1, 10)
     """
+    load_weights = standardize_boolean(load_weights, "load_weights")
     preset = Preset(name_or_path)
     # A list, because what the file asks for may be anything, even unhashable.
     if preset.function not in list(FUNCTIONS):

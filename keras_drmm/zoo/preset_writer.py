@@ -1,6 +1,7 @@
 """Writing of presets."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers.arguments import describe, standardize_boolean
 from keras_drmm.layers.deprecation import warn_renamed
 from keras_drmm.zoo.preset import (
     CONFIG,
@@ -47,6 +49,7 @@ def save_to_preset(preset_dir, model, card=None, overwrite=False):
         The `Path` of the folder.
 
     Raises:
+        TypeError: `preset_dir` is no path.
         FileExistsError: the folder exists, and either `overwrite` is False or the
             folder is not a preset.
         ValueError: the folder's name is not a plain name, the model is not as a
@@ -58,9 +61,14 @@ def save_to_preset(preset_dir, model, card=None, overwrite=False):
     >>> folder = keras_drmm.zoo.save_to_preset("my_rfm", model, {"data": "mnist"})
     >>> model = keras_drmm.zoo.from_preset(folder)
     """
+    if not isinstance(preset_dir, str | os.PathLike):
+        raise TypeError(
+            f"`preset_dir` must be the path of a folder, got {describe(preset_dir)}."
+        )
+    overwrite = standardize_boolean(overwrite, "overwrite")
     folder = Path(preset_dir).resolve()
     _check(folder, model, overwrite)
-    card = _as_json(card or {})
+    card = _as_json({} if card is None else card)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".preset_", dir=folder.parent) as scratch:
         # Not the temporary folder itself, which only its owner may read.
@@ -107,7 +115,8 @@ def rewrite_card(preset_dir, card):
 def _check(folder, model, overwrite):
     if not is_name(folder.name):
         raise ValueError(
-            f"A preset's name has letters, digits, _ and -, got {folder.name!r}."
+            "`preset_dir` must end with the preset's name. A preset's name has "
+            f"letters, digits, _ and -, got {folder.name!r}."
         )
     # Whatever such a folder holds would be lost.
     lacking = [v for v in (METADATA, CONFIG, WEIGHTS) if not (folder / v).is_file()]
@@ -120,9 +129,10 @@ def _check(folder, model, overwrite):
         raise FileExistsError(
             f"{folder} exists. Choose another name, or give `overwrite=True`."
         )
-    if model.name not in FUNCTIONS:
+    if getattr(model, "name", None) not in FUNCTIONS:
         raise ValueError(
-            f"The model {model.name!r} is not from the zoo: it must come from one of "
+            f"`model` {getattr(model, 'name', model)!r} is not from the zoo: it must "
+            f"come from one of "
             f"{', '.join(FUNCTIONS)}."
         )
 
@@ -142,13 +152,19 @@ def _as_json(card):
     try:
         return json.loads(json.dumps(card, default=_plain, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"`card` cannot be written as JSON: {error}.") from None
+        raise ValueError(
+            f"`card` cannot be written as JSON: {error}. It must be of plain values, "
+            f"got {describe(card)}."
+        ) from None
 
 
 def _plain(value):
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"{value!r} is not a JSON value")
+    raise TypeError(
+        f"{describe(value)} is not a JSON value. Give numbers, text, lists and "
+        "dictionaries; of an array `.tolist()`"
+    )
 
 
 def _write(folder, model, card):

@@ -13,7 +13,10 @@ Raises:
     ValueError: the preset is damaged, or it is for another model or other arguments.
 """
 
+import functools
 import inspect
+
+from keras_drmm.layers.arguments import check_keywords
 
 _COMMON = __doc__
 
@@ -23,9 +26,15 @@ FUNCTIONS: dict = {}
 
 def zoo_model(function):
     """List a function of the zoo, and append this module's docstring, for `help`."""
-    FUNCTIONS[function.__name__] = function
-    function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{_COMMON}"
-    return function
+
+    @functools.wraps(function)
+    def checked(*args, **kwargs):
+        check_keywords(function, kwargs)
+        return function(*args, **kwargs)
+
+    FUNCTIONS[function.__name__] = checked
+    checked.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{_COMMON}"
+    return checked
 
 
 def shape_arguments(function):

@@ -90,7 +90,7 @@ def test_all_weights_learn_and_are_saved(model, tmp_path):
         (X, Y / 1.0, "must be integers"),
         (X, Y + 1, "must be -1"),
         (X, np.full(8, -1), "No row is labelled"),
-        (X, None, "No row is labelled"),
+        (X, None, "needs labels"),
     ],
 )
 def test_wrong_data_is_refused(x, y, message):
@@ -113,7 +113,7 @@ def test_own_objective(model):
         (lambda: SWWAE(levels(), (5, 5, 1), 1), "num_classes"),
         (lambda: SWWAE(levels(), (5, 5, 1), 3, intermediate=-1), "intermediate"),
         (lambda: SWWAE(levels(), (5, 5, 1), 3, reconstruction="1"), "reconstruction"),
-        (lambda: SWWAE(levels(), (5, 5, 1), 3, dropout=2), "rate"),
+        (lambda: SWWAE(levels(), (5, 5, 1), 3, dropout=2), "`dropout`.*got 2.0"),
         (
             lambda: SWWAE([Level(2, 3, top_down_batch_norm=True)], (5, 5, 1), 3),
             "without `top_down_batch_norm`",

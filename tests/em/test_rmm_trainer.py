@@ -386,9 +386,9 @@ def test_m_steps_go_part_of_the_way(batches):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"step": 0}, "`step` must be above 0"),
-        ({"step": 1.5}, "`step` must be above 0"),
-        ({"step": "1"}, "`step` must be above 0"),
+        ({"step": 0}, "`step` must be a finite number above 0 and of at most 1"),
+        ({"step": 1.5}, "`step` must be a finite number above 0 and of at most 1"),
+        ({"step": "1"}, "`step` must be a finite number above 0 and of at most 1"),
         ({"batches_per_m_step": 0}, "`batches_per_m_step` must be an integer"),
         ({"gram_divisor": 0.5}, "`gram_divisor` must be an integer"),
     ],
@@ -463,7 +463,7 @@ def test_from_em_to_gradients_and_back():
 
 def test_a_model_without_closed_forms_says_so():
     with pytest.raises(ValueError, match="no closed-form M-step"):
-        RenderingModel((4, 4, 1), (0, 1)).compile(algorithm=HardEM())
+        RenderingModel((4, 4, 1), (0.0, 1.0)).compile(algorithm=HardEM())
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])

@@ -145,8 +145,11 @@ def test_full_batch_objective_falls(batch_norm):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"entropy": -1.0}, "`entropy` must be a finite weight"),
-        ({"reconstruction": float("nan")}, "`reconstruction` must be a finite weight"),
+        ({"entropy": -1.0}, "`entropy` must be a finite number of at least 0"),
+        (
+            {"reconstruction": float("nan")},
+            "`reconstruction` must be a finite number of at least 0",
+        ),
         ({"render_divisor": 0}, "`render_divisor` must be an integer of at least 1"),
         ({"warmup_steps": 2.5}, "`warmup_steps` must be an integer of at least 0"),
         (

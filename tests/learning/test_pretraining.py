@@ -67,7 +67,7 @@ def test_bad_input(x, arguments, message):
 
 
 def test_models_without_levels_are_refused():
-    with pytest.raises(ValueError, match="give a `DRMM`, not a RMM"):
+    with pytest.raises(TypeError, match="`model` must be a `DRMM`, got <RMM"):
         pretrain(RMM((8, 8, 1), 2, 2), X, HardEM())
 
 

@@ -116,5 +116,5 @@ def test_half_precision_labels_nearly_the_same(model, half):
 
 
 def test_models_without_levels_are_refused():
-    with pytest.raises(ValueError, match="must be a `DRMM`, got a RMM"):
+    with pytest.raises(TypeError, match="`model` must be a `DRMM`, got <RMM"):
         neighbour_labels(RMM((8, 8, 1), 2, 3), X)

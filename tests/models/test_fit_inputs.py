@@ -192,7 +192,7 @@ def test_validation_data_is_checked():
 def test_render_refuses_unknown_classes():
     model = build()
     switches = model.infer(X).switches
-    with pytest.raises(ValueError, match="must be -1"):
+    with pytest.raises(ValueError, match="`classes` must be integers from 0 to 2"):
         model.render(np.full(20, 3), switches)
     with pytest.raises(ValueError, match="one integer for each"):
         model.render([0, 1], switches)

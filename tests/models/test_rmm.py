@@ -353,7 +353,7 @@ def test_unknown_classes_and_nuisances_are_refused():
         ([0], [-2], "switches"),
         ([0, 1], [0], "switches"),
     ):
-        with pytest.raises(ValueError, match=f"`{name}` must be"):
+        with pytest.raises(ValueError, match=rf"`{name}(\[0\])?` must be"):
             model.render(classes, [switches])
-    with pytest.raises(ValueError, match="must be 3 integers"):
+    with pytest.raises(ValueError, match="of shape \\(3,\\)"):
         model.sample(3, classes=[0])

@@ -111,7 +111,9 @@ def test_hyperband_stops_after_the_trials_asked_for(tmp_path, monkeypatch):
     from keras_drmm.tuning import EGHyperModel
 
     # The number of trials does not depend on what they learn.
-    monkeypatch.setattr(EGHyperModel, "fit", lambda *_, **options: 50.0)
+    monkeypatch.setattr(
+        EGHyperModel, "fit", lambda *_, **options: {"validation_error": 50.0}
+    )
     options = parsed(tmp_path, "--tuner", "hyperband", "--trials", "2")
     tuner = recipe.search(*images(60), options, **SMALL)
     assert len(tuner.oracle.trials) == len(rows(options)) == 2

@@ -410,7 +410,7 @@ def test_bad_input_is_refused_and_changes_nothing(images, labels, message):
         ({"depth": 0}, "`depth`"),
         ({"branching": 1}, "`branching` must be an integer of at least 2"),
         ({"smoothing": 0}, "above 0"),
-        ({"label_weight": -1}, "from 0 on"),
+        ({"label_weight": -1}, "of at least 0"),
         ({"num_classes": 0}, "`num_classes`"),
     ],
 )
@@ -425,9 +425,9 @@ def test_bad_paths_and_classes():
     found = model.infer(X)
     with pytest.raises(ValueError, match="Take those that `infer`"):
         model.render(found.classes, found.switches[:2])
-    with pytest.raises(ValueError, match="0 to 1"):
+    with pytest.raises(ValueError, match="from 0 to 1"):
         model.render(found.classes, [s + 1 for s in found.switches])
-    with pytest.raises(ValueError, match="0 or more"):
+    with pytest.raises(ValueError, match="`classes` must be integers from 0 to 2"):
         model.render(Y, found.switches)
     with pytest.raises(ValueError, match="one integer for each of the 3"):
         model.sample(3, [0, 1])

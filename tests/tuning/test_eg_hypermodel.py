@@ -105,7 +105,7 @@ def test_a_model_of_the_zoo_that_is_not_tuned_learns_as_the_zoo_has_it():
     shape = {"input_shape": (16, 16, 1), "num_classes": 3}
     hypermodel = EGHyperModel("drmm_lenet", 5000, **shape)
     model = hypermodel.build(keras_tuner.HyperParameters())
-    own = hypermodel.function(**shape)
+    own = hypermodel.function(**shape, training_steps=5000)
     assert model.algorithm.get_config() == own.algorithm.get_config()
     rate = float(keras.ops.convert_to_numpy(own.optimizer.learning_rate))
     assert float(model.optimizer._learning_rate(0)) == pytest.approx(rate)
@@ -146,6 +146,99 @@ def test_best_trial_has_the_least_error_of_the_reloaded_models(name, options, tm
     # Guessing is wrong on two of three.
     assert errors[0] < 20
     assert len(set(errors)) > 1
+
+
+OBJECTIVES = {
+    "val_accuracy": lambda error: 1 - error / 100,
+    "val_loss": None,
+    None: lambda error: error,
+}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_an_objective_is_what_it_names(objective, tmp_path):
+    """The best trial is that of an evaluation of its own, in the right direction."""
+    dataset = make_dataset()
+    hp = keras_tuner.HyperParameters()
+    hp.Float("learning_rate", 1e-6, 3e-2, sampling="log")
+    tuner = keras_tuner.RandomSearch(
+        EGHyperModel(small, training_steps=STEPS),
+        objective=objective,
+        max_trials=3,
+        seed=SEED,
+        hyperparameters=hp,
+        directory=tmp_path,
+    )
+    tuner.search(dataset, epochs=2, verbose=0)
+    trials = tuner.oracle.get_best_trials(3)
+    models = tuner.get_best_models(3)
+    if objective == "val_loss":
+        images, labels = dataset.validation
+        scores = [
+            model.evaluate(images, labels, batch_size=500, verbose=0)[0]
+            for model in models
+        ]
+    else:
+        scores = [OBJECTIVES[objective](error(model, dataset)) for model in models]
+    assert len(set(scores)) > 1
+    assert scores == sorted(scores, reverse=objective == "val_accuracy")
+    np.testing.assert_allclose([t.score for t in trials], scores, rtol=1e-5, atol=1e-6)
+
+
+def test_objectives_can_be_several(tmp_path):
+    dataset = make_dataset()
+    tuner = keras_tuner.RandomSearch(
+        EGHyperModel(small, training_steps=STEPS),
+        objective=[
+            keras_tuner.Objective("validation_error", "min"),
+            keras_tuner.Objective("val_accuracy", "max"),
+        ],
+        max_trials=1,
+        directory=tmp_path,
+    )
+    tuner.search(dataset, epochs=1, verbose=0)
+    (trial,) = tuner.oracle.get_best_trials(1)
+    (model,) = tuner.get_best_models(1)
+    found = error(model, dataset)
+    assert trial.score == pytest.approx(found - (1 - found / 100))
+
+
+@pytest.mark.parametrize(
+    ("objective", "arguments", "options", "message"),
+    [
+        ("val_f1", "dataset", {}, "val_f1"),
+        ("accuracy", "dataset", {}, "'accuracy'|\"accuracy\""),
+        ("validation_error", "arrays", {}, "SemiSupervisedDataset.*ndarray"),
+        ("validation_error", "named arrays", {}, "no argument `x`"),
+        ("validation_error", "none", {}, "SemiSupervisedDataset.*None"),
+        ("validation_error", "dataset", {"epochs": 0}, "`epochs`.*got 0"),
+        ("validation_error", "dataset", {"epochs": "2"}, "`epochs`.*got '2'"),
+        ("validation_error", "dataset", {"batch_size": 3}, "`batch_size`"),
+    ],
+)
+def test_a_search_that_cannot_work_ends_at_once(
+    objective, arguments, options, message, tmp_path
+):
+    """Before a step of training, with the reason."""
+    dataset = make_dataset()
+    x, y = dataset.validation
+    positional = {"dataset": (dataset,), "arrays": (x, y)}.get(arguments, ())
+    named = {"x": x, "y": y} if arguments == "named arrays" else {}
+    built = []
+
+    def remembered():
+        built.append(small())
+        return built[-1]
+
+    tuner = keras_tuner.RandomSearch(
+        EGHyperModel(remembered, training_steps=STEPS),
+        objective=keras_tuner.Objective(objective, "min"),
+        max_trials=2,
+        directory=tmp_path,
+    )
+    with pytest.raises((ValueError, TypeError), match=message):
+        tuner.search(*positional, verbose=0, **named, **options)
+    assert all(int(model.optimizer.iterations) == 0 for model in built)
 
 
 def test_same_seed_same_search(tmp_path):
@@ -200,8 +293,8 @@ def test_hyperband_goes_on_as_if_it_had_not_stopped(tmp_path):
     own = {key: values[key] for key in VALUES if key in values}
     hypermodel = EGHyperModel(small, training_steps=STEPS)
     whole = hypermodel.build(chosen(own))
-    score = hypermodel.fit(chosen(own), whole, dataset, epochs=3, verbose=0)
-    assert promoted.score == pytest.approx(score)
+    scores = hypermodel.fit(chosen(own), whole, dataset, epochs=3, verbose=0)
+    assert promoted.score == pytest.approx(scores["validation_error"])
     for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 

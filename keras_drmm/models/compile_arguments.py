@@ -1,0 +1,188 @@
+"""What `compile` is given: metrics, loss and algorithm in the forms that Keras has."""
+
+import keras
+import numpy as np
+
+from keras_drmm.layers.arguments import (
+    check_choice,
+    check_names,
+    describe,
+    standardize_integer,
+)
+
+# The further arguments of `keras.Model.compile`.
+OPTIONS = (
+    "auto_scale_loss",
+    "loss_weights",
+    "run_eagerly",
+    "steps_per_execution",
+    "weighted_metrics",
+)
+# Keras chooses these by the shape of the labels.
+_BY_SHAPE = ("accuracy", "acc")
+
+
+def check_options(called, own, optimizer, jit_compile, options):
+    """Raise unless the arguments of `compile` are such as Keras takes.
+
+    Args:
+        called: name of what was called.
+        own: names of the arguments that are not of Keras' own.
+        optimizer: as in Keras.
+        jit_compile: as in Keras.
+        options: {name: value} of the further arguments.
+
+    Raises:
+        TypeError: an argument has a name that `compile` does not know.
+        ValueError: an argument is out of range.
+    """
+    check_names(called, options, (*own, *OPTIONS))
+    try:
+        if optimizer is None:
+            raise ValueError
+        keras.optimizers.get(optimizer)
+    except ValueError:
+        raise ValueError(
+            "`optimizer` must be a Keras optimizer or the name of one, for example "
+            f"'adam', got {optimizer!r}."
+        ) from None
+    check_choice(jit_compile, "jit_compile", (True, False, "auto"))
+    standardize_integer(options.get("steps_per_execution", 1), "steps_per_execution")
+
+
+def check_algorithm(algorithm):
+    """Raise unless `algorithm` is an `EG`, `HardEM` or `SoftEM`."""
+    if isinstance(algorithm, type) and hasattr(algorithm, "bind"):
+        raise ValueError(
+            f"`algorithm` must be an instance, got the class {algorithm.__name__}. "
+            f"Give `{algorithm.__name__}()`."
+        )
+    if not hasattr(algorithm, "bind"):
+        raise ValueError(
+            "`algorithm` must be an algorithm such as `keras_drmm.EG()`, "
+            f"`keras_drmm.HardEM()` or `keras_drmm.SoftEM()`, got {algorithm!r}."
+        )
+
+
+def check_loss_weights(loss_weights):
+    """Raise unless `loss_weights` is None: an objective has weights of its own."""
+    if loss_weights is not None:
+        raise ValueError(
+            f"`loss_weights` must be None, got {loss_weights!r}: the weights of an "
+            "objective's terms are arguments of its algorithm or model, for example "
+            "`EG(reconstruction=0.1)`."
+        )
+
+
+def standardize_metrics(metrics, weighted_metrics=None):
+    """Return metrics, in any of the forms that Keras takes, as one list.
+
+    Args:
+        metrics: a Keras metric, its name or a function, a list of them, a dictionary
+            of the one output that models have, or None for none.
+        weighted_metrics: likewise. All metrics are weighted by `sample_weight`, so
+            both are one list; what is in both is there once.
+
+    Raises:
+        ValueError: there is something that is no metric.
+    """
+    found: list = []
+    for name, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+        for metric in _listed(given, name):
+            _check_metric(metric, name)
+            if not any(metric is v or _are_equal_names(metric, v) for v in found):
+                found.append(metric)
+    return found
+
+
+def standardize_loss(loss, num_classes):
+    """Return a Keras loss if it takes integer labels and logits.
+
+    Args:
+        loss: a Keras loss, its name or a function, or a list or dictionary of one.
+        num_classes: |C|.
+
+    Raises:
+        ValueError: it is no loss, or one of other labels, or of probabilities.
+    """
+    losses = _listed(loss, "loss")
+    if len(losses) != 1:
+        raise ValueError(
+            f"`loss` must be one loss, as the model has one output, got {loss!r}."
+        )
+    (loss,) = losses
+    advice = (
+        "Give `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`, or "
+        "`algorithm=keras_drmm.EG()` instead of a loss."
+    )
+    try:
+        function = keras.losses.get(loss)
+    except (ValueError, TypeError):
+        raise ValueError(
+            f"`loss` must be a Keras loss or its name, got {loss!r}. {advice}"
+        ) from None
+    name = getattr(function, "name", getattr(function, "__name__", describe(loss)))
+    is_of_probabilities = getattr(function, "from_logits", None) is False
+    if function is keras.losses.sparse_categorical_crossentropy or is_of_probabilities:
+        raise ValueError(
+            f"`loss` takes probabilities, and the model gives logits, got {name!r}. "
+            f"{advice}"
+        )
+    # So many rows that no shape fits by chance.
+    labels = np.zeros(num_classes + 2, "int32")
+    logits = np.zeros((num_classes + 2, num_classes), "float32")
+    try:
+        shape = tuple(function(labels, logits).shape)
+    except Exception as error:
+        raise ValueError(
+            f"`loss` must take integer labels (batch,) and logits (batch, "
+            f"{num_classes}), got {name!r}, which fails on them "
+            f"({type(error).__name__}). {advice}"
+        ) from error
+    if shape not in ((), labels.shape):
+        raise ValueError(
+            f"`loss` must give a number a row, got {name!r}, which gives shape {shape} "
+            f"for {len(labels)} rows. {advice}"
+        )
+    return loss
+
+
+def takes_unlabelled(loss):
+    """Return whether a Keras loss leaves out rows of the label -1."""
+    return getattr(loss, "ignore_class", None) == -1
+
+
+def _listed(given, name):
+    """Return one thing, several, nested ones or a dictionary of one as a list."""
+    if given is None:
+        return []
+    if isinstance(given, dict) and not {"class_name", "config"} <= given.keys():
+        if len(given) > 1:
+            raise ValueError(
+                f"`{name}` must name one output, as the model has no more, got those "
+                f"of {sorted(given)}."
+            )
+        return [v for part in given.values() for v in _listed(part, name)]
+    if isinstance(given, list | tuple):
+        return [v for part in given for v in _listed(part, name)]
+    return [given]
+
+
+def _are_equal_names(a, b):
+    return isinstance(a, str) and isinstance(b, str) and a == b
+
+
+def _check_metric(metric, name):
+    if isinstance(metric, keras.metrics.Metric):
+        return
+    if isinstance(metric, str) and metric in _BY_SHAPE:
+        return
+    try:
+        function = keras.metrics.get(metric)
+        # As `standardize_loss` tries a loss: labels and logits differ in shape.
+        function(np.zeros(4, "int32"), np.zeros((4, 2), "float32"))
+    except Exception as error:
+        raise ValueError(
+            f"`{name}` must hold Keras metrics of integer labels (batch,) and logits "
+            f"(batch, classes), for example 'accuracy', got {describe(metric)}."
+        ) from error

@@ -1,0 +1,116 @@
+"""Bad input to every public function: the error names the argument and the value.
+
+`bad_input.csv` has a call a line, the kind of its error, the argument, and the value as
+the message shows it. What depends on the backend is in `models/test_checks.py` and
+`models/test_compile_arguments.py`.
+"""
+
+import builtins
+import csv
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_drmm as kd
+from keras_drmm.layers import FactorTemplates, NuisancePrior
+
+pytestmark = pytest.mark.once
+
+CASES = list(csv.DictReader((Path(__file__).parent / "bad_input.csv").open()))
+RNG = np.random.default_rng(0)
+X = RNG.random((12, 8, 8, 1)).astype("float32")
+Y = np.arange(12) % 4 - 1
+
+
+def lv(**options):
+    return kd.Level(4, 3, pool_size=2, **options)
+
+
+def plain(**options):
+    return kd.DRMM([lv()], (8, 8, 1), 3, **options)
+
+
+def drmm():
+    return cc(plain(), "adam", algorithm=kd.EG())
+
+
+def drfm():
+    return kd.DRFM([lv()], (8, 8, 1), 3, num_factors=2)
+
+
+def rmm():
+    return cc(kd.RMM((8, 8, 1), 3, 2), algorithm=kd.HardEM())
+
+
+def tree():
+    return kd.EvolutionaryDRMM((8, 8, 1), 3, depth=2)
+
+
+def forest():
+    return kd.EvolutionaryForest((8, 8, 1), 3, 2, depth=2)
+
+
+def ladder(**options):
+    given = {"input_shape": (8, 8, 1), "num_classes": 3, **options}
+    return kd.baselines.Ladder([lv(batch_norm=True)], **given)
+
+
+def swwae(**options):
+    given = {"input_shape": (8, 8, 1), "num_classes": 3, **options}
+    return kd.baselines.SWWAE([lv(batch_norm=True)], **given)
+
+
+def net():
+    shape = keras.Input((8, 8, 1))
+    return keras.Sequential([shape, layers.Flatten(), layers.Dense(3)])
+
+
+def sw():
+    return plain().infer(X).switches
+
+
+def ct():
+    return built(kd.ClassTemplates(3), (None, 4, 4, 2))
+
+
+def conv():
+    return built(kd.RenderingConv2D(4, 3), (None, 8, 8, 1))
+
+
+def npr():
+    return built(NuisancePrior(4), (None, 2, 2, 3))
+
+
+def ft():
+    return built(FactorTemplates(2), (None, 2, 2, 3))
+
+
+def built(layer, shape):
+    layer.build(shape)
+    return layer
+
+
+def cc(model, *args, **options):
+    model.compile(*args, **options)
+    return model
+
+
+NAMES = {
+    **{name: getattr(kd, name) for name in kd.__all__},
+    **globals(),
+    "RGB": np.repeat(X, 3, axis=-1),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["call"] for case in CASES])
+def test_the_error_names_argument_and_value(case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(getattr(builtins, case["error"])) as error:
+        eval(case["call"], NAMES)
+    message = str(error.value)
+    assert case["argument"] in message
+    assert case["value"] in message
+    assert not list(tmp_path.iterdir())
