@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import keras
 from keras import ops
 
+from keras_drmm.data.autotuner import StrategyWithoutAutotuner
 from keras_drmm.models.trainer import Trainer
 
 
@@ -52,6 +53,16 @@ class Learner(keras.Model):
             jit_compile=resolve_jit(jit_compile),
             **kwargs,
         )
+
+    if keras.config.backend() == "tensorflow":
+
+        @property
+        def distribute_strategy(self):
+            """The model's strategy, which is handed all that it learns from."""
+            strategy = super().distribute_strategy
+            if strategy.num_replicas_in_sync > 1:
+                return strategy
+            return StrategyWithoutAutotuner(strategy)
 
     def call(self, inputs, training=False):
         """Return logits; inside a training or test step, the whole E-step."""
