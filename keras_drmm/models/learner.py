@@ -1,11 +1,13 @@
 """Learner: a model's trainer inside Keras' own training loop."""
 
+import inspect
 from types import SimpleNamespace
 
 import keras
 from keras import ops
 
 from keras_drmm.data.autotuner import StrategyWithoutAutotuner
+from keras_drmm.models.class_weights import apply_class_weight
 from keras_drmm.models.trainer import Trainer
 
 
@@ -70,6 +72,14 @@ class Learner(keras.Model):
             images, labels = inputs["images"], inputs.get("labels")
             return self.trainer.e_step(images, labels, training)
         return self.classify(inputs, training=training)
+
+    def fit(self, *args, **kwargs):
+        """Learn; see `keras.Model.fit`."""
+        given = inspect.signature(super().fit).bind(*args, **kwargs).arguments
+        given["x"], given["class_weight"] = apply_class_weight(
+            given.get("x"), given.get("class_weight"), self.num_classes
+        )
+        return super().fit(**given)
 
     # The steps take (data) on TensorFlow and PyTorch, (state, data) on JAX.
 
