@@ -76,7 +76,7 @@ def standardize_class_weight(class_weight, num_classes):
                 f"The classes in `class_weight` must be integers from 0 to "
                 f"{num_classes - 1}, or -1 for unlabelled rows, got {label!r}."
             )
-        if not isinstance(weight, Real) or not 0 <= weight < math.inf:
+        if not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
             raise ValueError(
                 "The weights in `class_weight` must be finite numbers of at least 0, "
                 f"got {weight!r} for class {label}."
