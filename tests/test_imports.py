@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ALLOWED = {
     "kernels": set(),
     "layers": {"kernels"},
-    "models": {"kernels", "layers"},
+    "models": {"kernels", "layers", "data"},
     "em": {"kernels", "layers", "models"},
     "convert": {"layers", "models"},
     "trees": {"layers", "models", "em"},

@@ -34,9 +34,10 @@ def plan_batches(
         num_unlabelled: number of unlabelled rows.
         batch_size: number of rows in a batch. If there are fewer rows in total, the
             batch has all of them.
-        labelled_per_batch: number of labelled rows in a batch. By default this is a
-            quarter of the batch or the share of labelled rows in the data, whichever is
-            larger, but never the whole batch if there are unlabelled rows.
+        labelled_per_batch: number of labelled rows in a batch. By default this is
+            16 % of the batch (rounded up), as in the tables, or the share of labelled
+            rows in the data, whichever is larger, but never the whole batch if there
+            are unlabelled rows.
 
     Returns:
         The plan. Its labelled places are spread so evenly that every contiguous part
@@ -59,7 +60,7 @@ def plan_batches(
     fewest = max(1, size - num_unlabelled)
     most = size - 1 if num_unlabelled else size
     if labelled_per_batch is None:
-        share = max(math.ceil(size / 4), round(size * num_labelled / num_rows))
+        share = max(math.ceil(16 * size / 100), round(size * num_labelled / num_rows))
         labelled_per_batch = min(share, most)
     elif not is_integer(labelled_per_batch) or not (
         fewest <= labelled_per_batch <= most

@@ -14,6 +14,10 @@ from keras_drmm.layers.arguments import (
     standardize_integer,
 )
 
+# A few rows may have labels of many classes, but none that is an identity number: each
+# class up to the largest label takes memory here and in a model.
+_MOST_CLASSES = 1000
+
 
 def semi_supervised(
     x: np.ndarray,
@@ -37,15 +41,16 @@ def semi_supervised(
             uint8, or float32 or float64 within [0, 1]. The array is kept, not copied;
             batches are scaled to [0, 1] when they are made.
         y: integer labels of shape (n,) or (n, 1), numbered from 0, with -1 for
-            unlabelled rows.
+            unlabelled rows. They are below n or, if n is smaller, below 1,000.
         num_labels: number of labelled rows, with equally many from each class; if that
             leaves a remainder, some classes get one more. The labels of all other rows
             are hidden. None keeps all labels of `y`.
         batch_size: number of rows in a batch. If there are fewer training rows, there
             is one batch with all of them.
-        labelled_per_batch: number of labelled rows in a batch. By default this is a
-            quarter of the batch or the share of labelled rows in the data, whichever is
-            larger, but never the whole batch if there are unlabelled rows.
+        labelled_per_batch: number of labelled rows in a batch. By default this is
+            16 % of the batch (rounded up), as in the tables, or the share of labelled
+            rows in the data, whichever is larger, but never the whole batch if there
+            are unlabelled rows.
         validation: number of rows that are kept for validation or, as a float below 1,
             their fraction of all rows. They are chosen from the rows that have a label,
             from each class in proportion to its size.
@@ -68,11 +73,11 @@ def semi_supervised(
     >>> dataset = keras_drmm.data.semi_supervised(x_train, y_train, num_labels=100)
     >>> images, labels = dataset[0]
     >>> images.shape, int((labels >= 0).sum()), len(dataset)
-    ((100, 28, 28, 1), 25, 798)
+    ((100, 28, 28, 1), 16, 713)
     """
     x, labels = as_array(x, "x"), as_array(y, "y")
     check_raw_images(x)
-    check_labels(labels, len(x))
+    check_labels(labels, len(x), max(len(x), _MOST_CLASSES))
     labels = labels.reshape(-1).astype("int32")
     seed = standardize_integer(seed, "seed", minimum=0)
     validation_images_unlabelled = standardize_boolean(

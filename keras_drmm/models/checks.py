@@ -9,7 +9,6 @@ from keras_drmm.layers.arguments import (
     as_array,
     check_labels,
     describe,
-    is_integer,
     standardize_integer,
     standardize_number,
 )
@@ -328,24 +327,6 @@ def standardize_weights(sample_weight, rows):
             f"{weights.min():g} to {weights.max():g}."
         )
     return sample_weight
-
-
-def check_class_weight(class_weight, num_classes):
-    """Raise unless `class_weight` is {class: weight of at least 0}, or None."""
-    if class_weight is None:
-        return
-    if not isinstance(class_weight, dict):
-        raise ValueError(
-            "`class_weight` must be a dictionary {class: weight}, got "
-            f"{describe(class_weight)}."
-        )
-    for c, weight in class_weight.items():
-        if not is_integer(c) or not 0 <= c < num_classes:
-            raise ValueError(
-                f"`class_weight` must have classes from 0 to {num_classes - 1} as "
-                f"keys, got {c!r}."
-            )
-        standardize_number(weight, f"class_weight[{c}]", least=0)
 
 
 def check_callbacks(callbacks):

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import keras
 from keras import ops
 
+from keras_drmm.data.autotuner import StrategyWithoutAutotuner
 from keras_drmm.layers.arguments import standardize_boolean, standardize_integer
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.models import checks
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
+from keras_drmm.models.class_weights import apply_class_weight
 from keras_drmm.models.compile_arguments import (
     check_loss_weights,
     check_options,
@@ -78,6 +80,16 @@ class Learner(KeepsFrozen, keras.Model):
             jit_compile=resolve_jit(jit_compile),
             **kwargs,
         )
+
+    if keras.config.backend() == "tensorflow":
+
+        @property
+        def distribute_strategy(self):
+            """The model's strategy, which is handed all that it learns from."""
+            strategy = super().distribute_strategy
+            if strategy.num_replicas_in_sync > 1:
+                return strategy
+            return StrategyWithoutAutotuner(strategy)
 
     def call(self, inputs, training=False):
         """Return logits; inside a training or test step, the whole E-step."""
@@ -153,7 +165,7 @@ class Learner(KeepsFrozen, keras.Model):
         checks.check_callbacks(callbacks)
         x, y = self._check(x, y, learning=True)
         sample_weight = checks.standardize_weights(sample_weight, checks.count_rows(x))
-        checks.check_class_weight(class_weight, self.num_classes)
+        x, class_weight = apply_class_weight(x, class_weight, self.num_classes)
         validation_split = checks.standardize_split(validation_split)
         validation_data = checks.standardize_validation(validation_data, self._check)
         batch_size = checks.standardize_batch_size(batch_size)

@@ -29,14 +29,24 @@ def test_default_share(num_labelled, num_unlabelled, batch_size):
         return
     assert 1 <= labelled <= size - 1
     if labelled < size - 1:
-        assert labelled >= size / 4
+        assert labelled >= 0.16 * size
         assert labelled >= size * num_labelled / num_rows - 0.5
     else:
-        assert max(size / 4, size * num_labelled / num_rows) >= size - 2
+        assert max(0.16 * size, size * num_labelled / num_rows) >= size - 2
     # One pass: no row twice, and fewer than a batch's share left out.
     unlabelled = size - labelled
     assert num_batches >= 1
     assert 0 <= num_unlabelled - num_batches * unlabelled < unlabelled
+
+
+@pytest.mark.parametrize(
+    ("num_labelled", "batch_size", "labelled"),
+    [(100, 100, 16), (100, 50, 8), (100, 32, 6), (9_599, 60, 10), (30_000, 100, 50)],
+)
+def test_default_is_that_of_the_tables(num_labelled, batch_size, labelled):
+    """16 of 100 (rounded up), or the share of labelled rows among 60,000."""
+    plan = plan_batches(num_labelled, 60_000 - num_labelled, batch_size, None)
+    assert plan.is_labelled.sum() == labelled
 
 
 @given(
