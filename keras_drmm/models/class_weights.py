@@ -4,7 +4,7 @@ import sys
 
 import keras
 
-from keras_drmm.layers.arguments import is_integer, standardize_number
+from keras_drmm.layers.arguments import describe, is_integer, standardize_number
 
 
 def apply_class_weight(x, class_weight, num_classes):
@@ -64,9 +64,9 @@ def standardize_class_weight(class_weight, num_classes):
     """Return `class_weight` as {int: float} if its classes and weights are possible."""
     if not isinstance(class_weight, dict):
         raise ValueError(
-            "`class_weight` must be a dictionary {class: weight}, got a "
-            f"{type(class_weight).__name__}. Of weights in the order of the classes "
-            "make one by `dict(enumerate(weights))`."
+            "`class_weight` must be a dictionary {class: weight}, got "
+            f"{describe(class_weight)}. Of weights in the order of the classes make "
+            "one by `dict(enumerate(weights))`."
         )
     for label in class_weight:
         if not is_integer(label) or not -1 <= label < num_classes:

@@ -335,6 +335,10 @@ class Learner(KeepsFrozen, keras.Model):
         own = [sums.batches, *sums.terms.values(), *self.trainer.metrics]
         return [*super().metrics, *own]
 
+    def _check(self, x, y=None, learning=False):
+        """Return images and labels as the model takes them, or say what is wrong."""
+        return x, y
+
     @contextmanager
     def _tests(self):
         """Within this, `loss` is that of a test."""

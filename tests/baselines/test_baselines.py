@@ -90,7 +90,7 @@ def test_all_weights_learn_and_are_saved(model, tmp_path):
         (X, Y / 1.0, "must be integers"),
         (X, Y + 1, "must be -1"),
         (X, np.full(8, -1), "No row is labelled"),
-        (X, None, "needs labels"),
+        (X, None, "No row is labelled"),
     ],
 )
 def test_wrong_data_is_refused(x, y, message):

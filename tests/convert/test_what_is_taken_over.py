@@ -193,7 +193,7 @@ def test_several_dtype_policies_are_refused():
         )
 
 
-@pytest.mark.parametrize("given", [{"momentum": 0.5}, True, False, None])
+@pytest.mark.parametrize("given", [{"momentum": 0.5}, True, False])
 def test_arguments_of_normalisation_are_in_the_config(given):
     level = Level(3, 3, batch_norm=given, top_down_batch_norm=given)
     copy = Level.from_config(level.get_config())

@@ -81,7 +81,7 @@ def test_only_the_rows_learned_from_are_weighted():
 @pytest.mark.parametrize(
     ("class_weight", "message"),
     [
-        ([1.0, 2.0, 1.0], r"must be a dictionary .* got a list.*dict\(enumerate"),
+        ([1.0, 2.0, 1.0], r"must be a dictionary .* got .*1.0.*dict\(enumerate"),
         ({3: 1.0}, "integers from 0 to 2, or -1 .* got 3"),
         ({-2: 1.0}, "integers from 0 to 2, or -1 .* got -2"),
         ({1.0: 1.0}, "integers from 0 to 2, or -1 .* got 1.0"),

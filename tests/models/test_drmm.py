@@ -162,11 +162,6 @@ def test_without_algorithm_it_is_a_keras_classifier():
     assert ours == pytest.approx(stock, rel=1e-5)
 
 
-def test_no_levels():
-    with pytest.raises(ValueError, match="at least one `Level`"):
-        DRMM([], (9, 9, 1), 3)
-
-
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5])
 def test_batches_have_a_size(batch_size):
     model = DRMM([Level(2, 3)], (4, 4, 1), 3)

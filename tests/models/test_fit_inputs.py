@@ -142,7 +142,7 @@ BAD = {
     "one-hot labels": (X, np.eye(3, dtype=int)[Y], "one integer for each"),
     "too few labels": (X, Y[:-1], "one integer for each"),
     "no labelled row": (X, np.full(20, -1), "No row is labelled"),
-    "no labels": (X, None, "needs labels"),
+    "no labels": (X, None, "No row is labelled"),
 }
 
 
