@@ -1,6 +1,7 @@
 """DRMMTrainer: hard and soft EM of a Deep Rendering Mixture Model."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,12 @@ class DRMMTrainer(EMTrainer):
     After each M-step templates are scaled to unit norm, and what renders through them
     by the inverse: the images stay as they are.
 
+    A frozen level keeps Γ, α and b, and a frozen top its templates, bias and prior.
+    What a frozen part renders through keeps its scale, for want of an inverse.
+
     Raises:
-        ValueError: a level normalises or takes channels_first maps, or soft EM is asked
-            to learn a signed or a factor model.
+        ValueError: a level normalises, is regularised or takes channels_first maps, or
+            soft EM is asked to learn a signed or a factor model.
 
     Source: Patel, Nguyen, Baraniuk (2016), Algorithm 1, section 3.3.
     """
@@ -97,7 +101,11 @@ class DRMMTrainer(EMTrainer):
         """
         if labels is None:
             labels = np.full(len(images), -1)
-        templates, rows = _initial_templates(self.model, images, labels, random)
+        templates, rows = _initial_templates(
+            self.model, self._may_scale(), images, labels, random
+        )
+        if not self.model.templates.trainable:
+            return
         top = self._top_templates()
         top[:, : self.model.num_classes] = templates
         self._assign_top(top, 1.0)
@@ -230,9 +238,26 @@ class DRMMTrainer(EMTrainer):
         columns = np.cumsum([v.templates.shape[1] for v in self.on_top])[:-1]
         parts = np.split(templates, columns, axis=1)
         for layer, part in zip(self.on_top, parts, strict=True):
-            layer.templates.assign(part)
-        squares = np.sum(np.square(parts[0]), axis=0)
-        self.model.templates.bias.assign(-0.5 * gain * squares)
+            if layer.trainable:
+                layer.templates.assign(part)
+        if self.model.templates.trainable:
+            squares = np.sum(np.square(parts[0]), axis=0)
+            self.model.templates.bias.assign(-0.5 * gain * squares)
+
+    def _may_learn(self):
+        """Return whether each level may change, the finest first, and then the top."""
+        model = self.model
+        levels = [v.trainable and v.conv.trainable for v in model.levels]
+        top = all(layer.trainable for layer in self.on_top)
+        return [model.trainable and v for v in (*levels, top)]
+
+    def _may_scale(self):
+        """Return whether the units of each level's message may change.
+
+        They are those of the level's templates and of what renders through them.
+        """
+        learns = self._may_learn()
+        return [a and b for a, b in pairwise(learns)]
 
     def _soft_e_step(self, images, labels):
         """Return an `EStep` whose switches are those of `SoftSwitching`."""
@@ -257,8 +282,8 @@ class DRMMTrainer(EMTrainer):
         # η_0 = 1: level 1 renders the image itself.
         steps = np.append(1.0, np.cumprod(squares / np.maximum(moved, 1e-30)))
         levels = []
-        for level, statistics, step in zip(
-            model.levels, sums.levels, steps, strict=False
+        for level, statistics, step, learns in zip(
+            model.levels, sums.levels, steps, self._may_learn(), strict=False
         ):
             kernel = array(level.conv.kernel)
             change, shift, energy = statistics.solve(kernel, RIDGE)
@@ -267,8 +292,8 @@ class DRMMTrainer(EMTrainer):
                     kernel=kernel,
                     alpha=array(level.alpha),
                     bias=array(level.conv.bias),
-                    kernel_change=step * change,
-                    alpha_change=step * shift,
+                    kernel_change=learns * step * change,
+                    alpha_change=learns * step * shift,
                     energy=energy,
                 )
             )
@@ -281,7 +306,12 @@ class DRMMTrainer(EMTrainer):
         change = np.linalg.solve(weights, array(sums.top.total).T).T
         top = self._top_templates()
         top_change = np.ascontiguousarray(steps[-1] * change)
-        split_unused(levels, top, top_change)
+        columns = [
+            np.full(v.templates.shape[1], v.trainable and model.trainable)
+            for v in self.on_top
+        ]
+        top_change *= np.concatenate(columns)
+        split_unused(levels, top, top_change, self._may_scale())
         self.best = _Measured(
             objective=objective,
             levels=levels,
@@ -294,8 +324,11 @@ class DRMMTrainer(EMTrainer):
             messages=array(sums.messages.total)[:, : model.num_classes],
         )
         # σ² and π_g have closed forms of their own; no E-step looks at them.
-        model.noise_variance.assign(objective)
+        if model.trainable:
+            model.noise_variance.assign(objective)
         for prior, seen in zip(model.nuisance_priors, sums.switches, strict=True):
+            if not prior.trainable:
+                continue
             states = array(seen.total)
             prior.probabilities.assign(states / np.maximum(states.sum(axis=0), 1))
 
@@ -307,12 +340,21 @@ class DRMMTrainer(EMTrainer):
         """
         model, best = self.model, self.best
         scale = np.ones(model.image_shape[-1])
-        for level, old in zip(model.levels, best.levels, strict=True):
+        for level, old, learns, scales in zip(
+            model.levels,
+            best.levels,
+            self._may_learn()[:-1],
+            self._may_scale(),
+            strict=True,
+        ):
+            if not learns:
+                scale = np.ones(len(old.bias))
+                continue
             # What renders through the level below, in that level's new units.
             kernel = (old.kernel + step * old.kernel_change) * scale[:, None]
             level.alpha.assign((old.alpha + step * old.alpha_change) * scale)
             norms = np.sqrt(np.sum(np.square(kernel), axis=(0, 1, 2)))
-            scale = np.where(norms > 0, norms, 1.0)
+            scale = np.where(scales & (norms > 0), norms, 1.0)
             level.conv.kernel.assign(kernel / scale)
             level.conv.bias.assign(old.bias / scale)
         top = best.top + step * best.top_change
@@ -322,6 +364,8 @@ class DRMMTrainer(EMTrainer):
         gain = np.sum(best.messages * templates) / max(squares, 1e-30)
         scale = np.tile(scale, len(top) // len(scale))[:, None]
         self._assign_top(top * scale, gain)
+        if not model.templates.trainable:
+            return
         nearest = array(model.templates.bias)
         model.templates.bias.assign(best.bias + step * (nearest - best.bias))
         model.templates.prior.assign(best.prior + step * (best.shares - best.prior))
@@ -360,7 +404,7 @@ class _Measured:
     messages: Any
 
 
-def _initial_templates(model, images, labels, random):
+def _initial_templates(model, may_scale, images, labels, random):
     """Return class templates μ from the data, and scale the levels' templates.
 
     A class starts as the mean message of its labelled rows, or else as that of a row.
@@ -370,6 +414,7 @@ def _initial_templates(model, images, labels, random):
 
     Args:
         model: a `DRMM`, whose levels change.
+        may_scale: whether each level's templates may be scaled.
         images: (N, H, W, C).
         labels: integers (N,), -1 for an unlabelled row.
         random: a `numpy.random.Generator`.
@@ -380,10 +425,11 @@ def _initial_templates(model, images, labels, random):
     order = random.permutation(len(images))
     order = order[np.argsort(labels[order] < 0, kind="stable")][:INITIAL_ROWS]
     message = ops.convert_to_tensor(images[order], model.compute_dtype)
-    for level in model.levels:
-        kernel = ops.convert_to_numpy(level.conv.kernel)
-        norms = np.sqrt(np.sum(np.square(kernel), axis=(0, 1, 2)))
-        level.conv.kernel.assign(kernel / np.where(norms > 0, norms, 1))
+    for level, scales in zip(model.levels, may_scale, strict=True):
+        if scales:
+            kernel = ops.convert_to_numpy(level.conv.kernel)
+            norms = np.sqrt(np.sum(np.square(kernel), axis=(0, 1, 2)))
+            level.conv.kernel.assign(kernel / np.where(norms > 0, norms, 1))
         message = level(message)
     if model.templates.pooling == "mean":
         message = ops.mean(message, axis=(1, 2))
@@ -403,5 +449,15 @@ def _check_levels(model):
                 f"Level `{level.name}` has batch normalisation, for which there is "
                 "no closed form: build levels with batch_norm=False."
             )
+        if level.conv.kernel_regularizer is not None:
+            raise ValueError(
+                f"Level `{level.name}` has a `kernel_regularizer`, for which there is "
+                "no closed form: build levels without, or learn by `EG`."
+            )
         if level.data_format != "channels_last":
             raise ValueError("EM takes channels_last levels.")
+    if model.templates.templates_regularizer is not None:
+        raise ValueError(
+            "The model has a `templates_regularizer`, for which there is no closed "
+            "form: leave it out, or learn by `EG`."
+        )

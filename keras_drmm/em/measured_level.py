@@ -29,7 +29,7 @@ class MeasuredLevel:
     energy: Any
 
 
-def split_unused(levels, top, top_change):
+def split_unused(levels, top, top_change, may_split):
     """Let unused templates take over half of the most used ones, in place.
 
     The unused one becomes a copy, with its bias, and what weights the two from above
@@ -40,8 +40,11 @@ def split_unused(levels, top, top_change):
         levels: `MeasuredLevel`s, the finest first.
         top: templates on top, (positions * filters, columns).
         top_change: their change.
+        may_split: whether each level and what weights its templates may change.
     """
     for number, level in enumerate(levels):
+        if not may_split[number]:
+            continue
         energy, filters = level.energy.copy(), len(level.energy)
         if number + 1 < len(levels):
             above = levels[number + 1]

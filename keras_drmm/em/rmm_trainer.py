@@ -95,7 +95,7 @@ class RMMTrainer(EMTrainer):
         """Move θ to its closed form; without a sweep it stays as it is."""
         model, sums = self.model, self.statistics.read()
         counts, rows = sums["counts"], sums["counts"].sum()
-        if rows == 0:
+        if rows == 0 or not model.trainable:
             return
         on = counts[..., :1]
         used = on >= LEAST_ROWS

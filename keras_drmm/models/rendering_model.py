@@ -221,6 +221,9 @@ class RenderingModel(Learner):
         x, y = self._standardize(x, y)
         images = ops.convert_to_numpy(x)
         labels = None if y is None else ops.convert_to_numpy(y).reshape(-1)
+        if not self.trainable:
+            # Nothing of a frozen model moves.
+            return
         initialize(images, labels, numpy_generator(seed))
         self._initialized.assign(1.0)
 

@@ -82,7 +82,8 @@ class RMM(RenderingModel):
         pixel_range=(0.0, 1.0),
         **kwargs,
     ):
-        super().__init__(input_shape, pixel_range, **kwargs)
+        # Whatever the policy: half precision has too few digits for a small σ².
+        super().__init__(input_shape, pixel_range, **{**kwargs, "dtype": "float32"})
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.num_nuisances = standardize_integer(num_nuisances, "num_nuisances")
         self.num_pixels = math.prod(self.image_shape)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import keras_drmm
 from keras_drmm import DRFM, DRMM, RFM, HardEM, Level, SoftEM
 from keras_drmm.learning import pretrain
 
@@ -66,3 +67,26 @@ def test_pretraining_starts_as_in_full_precision(half):
     # The messages to the second level have a scale of 1.
     first = [losses[0] for losses in half(learn)]
     np.testing.assert_allclose(first, [losses[0] for losses in learn()], rtol=0.05)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
+def test_an_rmm_computes_in_float32_under_every_policy(policy):
+    """`zoo.rmm` raised a TypeError: Keras cast its images to float16."""
+    images = np.random.default_rng(0).random((12, 4, 4, 1)).astype("float32")
+    labels = np.arange(12) % 4 - 1
+    found = []
+    for name in ("float32", policy):
+        keras.config.set_dtype_policy(name)
+        try:
+            keras.utils.set_random_seed(0)
+            model = keras_drmm.zoo.rmm((4, 4, 1), num_classes=3, num_nuisances=2)
+            model.fit(images, labels, epochs=2, verbose=0)
+            copy = type(model).from_config(model.get_config())
+            copy.set_weights(model.get_weights())
+            found.append([model.predict(images, verbose=0), model.log_prob(images)])
+            found[-1].append(copy.predict(images, verbose=0))
+        finally:
+            keras.config.set_dtype_policy("float32")
+    for half, single in zip(*found, strict=True):
+        assert half.dtype == np.float32
+        np.testing.assert_array_equal(half, single)
