@@ -87,10 +87,10 @@ def test_only_the_rows_learned_from_are_weighted():
         ({1.0: 1.0}, "integers from 0 to 2, or -1 .* got 1.0"),
         ({"1": 1.0}, "integers from 0 to 2, or -1 .* got '1'"),
         ({True: 1.0}, "integers from 0 to 2, or -1 .* got True"),
-        ({1: -1.0}, "at least 0, got -1.0 for class 1"),
-        ({1: np.nan}, "at least 0, got nan for class 1"),
-        ({1: np.inf}, "at least 0, got inf for class 1"),
-        ({1: None}, "at least 0, got None for class 1"),
+        ({1: -1.0}, r"number of at least 0, got -1.0"),
+        ({1: np.nan}, r"number of at least 0, got nan"),
+        ({1: np.inf}, r"number of at least 0, got inf"),
+        ({1: None}, "got None"),
     ],
 )
 def test_impossible_weights_are_refused(class_weight, message):
