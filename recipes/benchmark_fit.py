@@ -14,29 +14,12 @@ that the ratios hold even if the machine's speed drifts. Batches have 100 images
 smallest size and records nothing.
 """
 
-import os
 import statistics
 import time
 
 from recipes.common import results
-from recipes.common.options import at_least, make_parser
+from recipes.common.command import at_least, choose_backend, make_parser
 
-COLUMNS = (
-    "model",
-    "input",
-    "rows",
-    "plain",
-    "ready_made",
-    "unit",
-    "ratio",
-    "goal",
-    "epochs",
-    "runs",
-    "machine",
-    "backend",
-    "commit",
-    "command",
-)
 MODELS = ("rfm", "drmm_lenet")
 ROWS = (1500, 2500, 4000, 6000, 8000)
 BATCH = 100
@@ -47,23 +30,19 @@ GOAL = 1.05
 def main():
     """Measure, print and record."""
     options = parse()
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    choose_backend("tensorflow")
     origin = results.origin("tensorflow")
     for model in MODELS:
         for rows in ROWS[: 1 if options.short else None]:
             for row in compare(model, rows, options.epochs, options.runs):
-                line = "{model:11} {input:22} {rows:5} {plain:8} {ready_made:8} {unit}"
-                print((line + " {ratio} (goal {goal})").format(**row))
-                if not options.short:
-                    path = results.RESULTS / "benchmark_fit.csv"
-                    results.append_row(path, row | origin, COLUMNS)
+                results.record("benchmark_fit", row | origin, not options.short)
 
 
 def parse(arguments=None):
     """Read the command line."""
     parser = make_parser(__doc__)
     parser.add_argument("--runs", type=at_least(1), default=5, help="for each size")
-    parser.add_argument("--epochs", type=at_least(1), default=3, help="of a run")
+    parser.add_argument("--epochs", type=at_least(1), default=8, help="of a run")
     parser.add_argument("--short", action="store_true", help="1 run, not recorded")
     options = parser.parse_args(arguments)
     if options.short:

@@ -38,9 +38,7 @@ def test_a_level_stands_in_one_model(kind):
 
 def test_a_level_stands_in_one_place():
     level = Level(1, 3, name="again")
-    with pytest.raises(
-        ValueError, match=r"got one of them twice: .*again"
-    ):
+    with pytest.raises(ValueError, match=r"got one of them twice: .*again"):
         DRMM([level, level], (9, 9, 1), 3)
 
 

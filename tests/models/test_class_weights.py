@@ -94,7 +94,7 @@ def test_only_the_rows_learned_from_are_weighted():
     ],
 )
 def test_impossible_weights_are_refused(class_weight, message):
-    with pytest.raises(ValueError, match=f"`class_weight` .*{message}"):
+    with pytest.raises(ValueError, match=f"`class_weight.*{message}"):
         fit(X, Y, class_weight=class_weight)
 
 

@@ -11,8 +11,6 @@ def test_row_compares_the_medians():
     row = benchmark_fit.summary("rfm", "arrays", 1500, seconds, epochs=3)
     assert (row["plain"], row["ready_made"], row["ratio"]) == (0.3, 0.2, 1.5)
     assert (row["goal"], row["runs"], row["epochs"]) == (1.05, 3, 3)
-    origin = {"machine", "backend", "commit", "command"}
-    assert set(row) | origin == set(benchmark_fit.COLUMNS)
 
 
 @pytest.mark.smoke
