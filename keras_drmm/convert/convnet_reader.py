@@ -67,7 +67,7 @@ class _Match:
             level.conv.bias.assign(self.bias)
             return
         old, new = self.norm, level.batch_norm
-        # By way of NumPy: on JAX both would else hold one buffer, which steps give away.
+        # By way of NumPy: on JAX both would hold one buffer, which steps give away.
         if old.scale:
             new.gamma.assign(ops.convert_to_numpy(old.gamma))
         if old.center:
