@@ -67,12 +67,13 @@ class _Match:
             level.conv.bias.assign(self.bias)
             return
         old, new = self.norm, level.batch_norm
+        # By way of NumPy: on JAX both would hold one buffer, which steps give away.
         if old.scale:
-            new.gamma.assign(old.gamma)
+            new.gamma.assign(ops.convert_to_numpy(old.gamma))
         if old.center:
-            new.beta.assign(old.beta)
+            new.beta.assign(ops.convert_to_numpy(old.beta))
         new.moving_mean.assign(ops.convert_to_numpy(old.moving_mean) - self.bias)
-        new.moving_variance.assign(old.moving_variance)
+        new.moving_variance.assign(ops.convert_to_numpy(old.moving_variance))
 
 
 def norm_arguments(norm):
