@@ -39,7 +39,7 @@ def main():
     labels = SETTINGS[options.data][0]
     dataset = data.semi_supervised(x, y, labels, seed=options.draw)
     start = time.perf_counter()
-    model = zoo.drmm_conv_small(x.shape[1:])
+    model = zoo.drmm_conv_small(dataset[0][0].shape[1:])
     model.fit(dataset, epochs=options.epochs, verbose=2)
     seconds = time.perf_counter() - start
     row = {
