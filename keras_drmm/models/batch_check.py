@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-NONE, NOT_FINITE, OUT_OF_RANGE, LABELS, WEIGHTS = range(5)
+NONE, NOT_FINITE, OUT_OF_RANGE, LABELS, WEIGHTS, LOGITS = range(6)
 
 
 class BatchCheck(keras.metrics.Metric):
@@ -32,13 +32,14 @@ class BatchCheck(keras.metrics.Metric):
         self.found = self.add_variable((4,), initializer="zeros", name="found")
         self.labelled = self.add_variable((), initializer="zeros", name="labelled")
 
-    def update_state(self, images, labels, labelled, sample_weight=None):
+    def update_state(self, images, labels, labelled, logits, sample_weight=None):
         """Look at a batch.
 
         Args:
             images: floats (B, H, W, C).
             labels: integers (B,).
             labelled: (B,), the weights of the labelled rows, 0 for the others.
+            logits: (B, num_classes), what the model made of them.
             sample_weight: (B,) or None.
         """
         images = ops.stop_gradient(ops.cast(images, "float32"))
@@ -61,6 +62,9 @@ class BatchCheck(keras.metrics.Metric):
             first, last = ops.min(sample_weight), ops.max(sample_weight)
             fine = ops.logical_and(ops.isfinite(ops.sum(sample_weight)), first >= 0)
             faults.append((WEIGHTS, ops.logical_not(fine), first, last))
+        # Last, as they are a consequence of what is wrong with images.
+        finite = ops.isfinite(ops.sum(ops.cast(logits, "float32")))
+        faults.append((LOGITS, ops.logical_not(finite), 0.0, 0.0))
         found = ops.convert_to_tensor(self.found)
         for fault, is_here, first, last in faults:
             row = [fault, self.batches, first, last]
@@ -90,6 +94,9 @@ class BatchCheck(keras.metrics.Metric):
             f"are from {lowest:.0f} to {highest:.0f}: number the classes from 0",
             WEIGHTS: "its `sample_weight` must be finite and at least 0, and is from "
             f"{lowest:g} to {highest:g}",
+            LOGITS: "its images are fine, but the model's logits are not finite. "
+            "Lower the learning rate; under 'mixed_float16', which ends at 65,504, "
+            "take 'mixed_bfloat16'",
         }[int(fault)]
         return (
             f"Batch {batch:.0f} (batches count from 0, in the order in which they "

@@ -3,6 +3,7 @@
 import math
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 from keras import ops
@@ -19,6 +20,7 @@ from keras_drmm.models.compile_arguments import (
     check_options,
     standardize_metrics,
 )
+from keras_drmm.models.fitting_labels import FittingLabels
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
 from keras_drmm.models.training_rows import TrainingRows
@@ -42,6 +44,9 @@ class Learner(KeepsFrozen, keras.Model):
     """
 
     trainer: Trainer | None = None
+    # What Keras makes of the steps, and None to have it made anew.
+    train_function: Any = None
+    test_function: Any = None
     _is_testing = False
 
     def _compile(self, trainer, optimizer, metrics, jit_compile, own, **kwargs):
@@ -90,6 +95,16 @@ class Learner(KeepsFrozen, keras.Model):
             if strategy.num_replicas_in_sync > 1:
                 return strategy
             return StrategyWithoutAutotuner(strategy)
+
+    if keras.config.backend() == "jax":
+
+        def make_train_function(self, force=False):
+            super().make_train_function(force)
+            self.train_function = FittingLabels(self.train_function)
+
+        def make_test_function(self, force=False):
+            super().make_test_function(force)
+            self.test_function = FittingLabels(self.test_function)
 
     def call(self, inputs, training=False):
         """Return logits; inside a training or test step, the whole E-step."""
@@ -304,8 +319,13 @@ class Learner(KeepsFrozen, keras.Model):
             labelled = labelled * ops.cast(sample_weight, "float32")
         # As it builds metrics, Keras calls this with images alone.
         if self.trainer is not None and isinstance(x, dict):
-            given = x.get("given_labels", y)
-            self._sums.batches.update_state(x["images"], given, labelled, sample_weight)
+            self._sums.batches.update_state(
+                x["images"],
+                x.get("given_labels", y),
+                labelled,
+                logits,
+                sample_weight,
+            )
         # Unlabelled rows are shown as class 0 with weight 0.
         return super().compute_metrics(x, ops.maximum(y, 0), logits, labelled)
 

@@ -1,5 +1,7 @@
 """RenderingModel: what every rendering model offers its users."""
 
+import warnings
+
 import keras
 import numpy as np
 from keras import ops
@@ -102,12 +104,18 @@ class RenderingModel(Learner):
         )
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
+        """Return logits; see `keras.Model.predict`. Images are checked as in `fit`.
+
+        Warns:
+            UserWarning: some logits are not finite.
+        """
         x, _ = self._check(x)
         batch_size = checks.standardize_batch_size(batch_size)
         checks.check_callbacks(callbacks)
         checks.check_loop(verbose, steps=steps)
-        return super().predict(x, batch_size, verbose, steps, callbacks)
+        logits = super().predict(x, batch_size, verbose, steps, callbacks)
+        _warn_unless_finite(logits)
+        return logits
 
     def infer(self, x, y=None, batch_size=100):
         """Run the E-step on images.
@@ -123,13 +131,18 @@ class RenderingModel(Learner):
 
         Raises:
             ValueError: images or labels are not what the model takes.
+
+        Warns:
+            UserWarning: some logits are not finite.
         """
 
         def run(images, labels):
             images = ops.convert_to_tensor(images, self._image_dtype)
             return keras.tree.map_structure(_to_numpy, self.e_step(images, labels))
 
-        return self._batched(run, x, batch_size, y)
+        e_step = self._batched(run, x, batch_size, y)
+        _warn_unless_finite(e_step.logits)
+        return e_step
 
     def reconstruct(self, x, batch_size=100):
         """Return Î of images (N, H, W, C), in batches, as a NumPy array."""
@@ -320,3 +333,15 @@ def _to_numpy(value):
 
 def _join(*parts):
     return None if parts[0] is None else np.concatenate(parts)
+
+
+def _warn_unless_finite(logits):
+    """Warn if some of the logits (N, num_classes) are not finite."""
+    # bfloat16 is none of NumPy's own types.
+    rows = np.isfinite(np.asarray(logits, "float32")).all(axis=1)
+    if not rows.all():
+        warnings.warn(
+            f"The logits of {(~rows).sum()} of {len(rows)} images are not finite. The "
+            "dtype policy 'mixed_float16' ends at 65,504: take 'mixed_bfloat16'.",
+            stacklevel=3,
+        )

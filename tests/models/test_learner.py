@@ -298,3 +298,49 @@ def test_regularizers_are_part_of_the_loss():
     total = sum(w * found[name] for name, w in model.algorithm.weights.items())
     squares = np.square(ops.convert_to_numpy(penalty.kernel)).sum()
     assert found["loss"] == pytest.approx(total + squares, rel=1e-5)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="JAX alone cuts integers to 32 bits"
+)
+@pytest.mark.parametrize("value", [2**32, 2**40 + 1, -(2**32) - 1])
+def test_labels_of_a_later_batch_beyond_32_bits(value):
+    def spoil(x, y, w):
+        y = y.astype("int64")
+        y[3] = value
+        return x, y, w
+
+    model = LEARNERS["EG"]()
+    with pytest.raises(ValueError, match=str(value)):
+        model.fit(Batches(spoil), shuffle=False, verbose=0)
+    with pytest.raises(ValueError, match=str(value)):
+        model.evaluate(Batches(spoil), verbose=0)
+
+
+def test_what_diverges_ends_fit_with_the_weights_before():
+    model = LEARNERS["EG"]()
+    model.fit(X, Y, verbose=0)
+    before = model.get_weights()
+    model.compile(keras.optimizers.SGD(1e30), algorithm=EG())
+    with pytest.raises(ValueError, match="logits are not finite"):
+        model.fit(X, Y, batch_size=4, epochs=3, verbose=0)
+    for one, other in zip(model.get_weights()[:3], before[:3], strict=True):
+        assert np.isfinite(one).all(), other
+
+
+def test_float16_that_overflows_is_noticed():
+    """Templates of 300 and pixels up to 255 match to more than 65,504."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = DRMM([Level(3, 3)], (6, 6, 1), 2, pixel_range=(0, 255))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.compile("sgd", algorithm=EG())
+    images = 255 * X
+    assert np.isfinite(model.predict(images, verbose=0)).all()
+    model.levels[0].conv.kernel.assign(np.full((3, 3, 1, 3), 300.0))
+    for method in (model.predict, model.infer):
+        with pytest.warns(UserWarning, match=r"of 24 images are not finite.*bfloat16"):
+            method(images)
+    with pytest.raises(ValueError, match=r"logits are not finite.*mixed_bfloat16"):
+        model.fit(images, Y, verbose=0)
