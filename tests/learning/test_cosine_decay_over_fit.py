@@ -1,0 +1,145 @@
+"""The rate and the warm-up that follow `fit`, against rates set by hand."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from keras_drmm import DRMM, EG, Level
+from keras_drmm.learning import CosineDecayOverFit
+
+RNG = np.random.default_rng(0)
+X = RNG.random((12, 6, 6, 1)).astype("float32")
+Y = (np.arange(12) % 2).astype("int32")
+BATCHES = [slice(start, start + 4) for start in range(0, 12, 4)]
+
+
+def small_model(rate, **options):
+    keras.utils.set_random_seed(1)
+    model = DRMM([Level(3, 3, pool_size=2)], (6, 6, 1), 2)
+    model.compile(keras.optimizers.SGD(rate), algorithm=EG(**options))
+    return model
+
+
+def fit(model, x=X, y=Y, **options):
+    options = {"batch_size": 4, "shuffle": False, "verbose": 0, **options}
+    return model.fit(x, y, **options)
+
+
+def by_hand(rates, **options):
+    """A model whose optimizer was given a rate before each step."""
+    model = small_model(0.1, **options)
+    for step, rate in enumerate(rates):
+        rows = BATCHES[step % 3]
+        model.optimizer.learning_rate = rate
+        model.train_on_batch(X[rows], Y[rows])
+    return model
+
+
+def falling(steps, of=None):
+    """0.1 (1 + cos π p) / 2 of the first steps."""
+    return [0.05 * (1 + math.cos(math.pi * k / (of or steps))) for k in range(steps)]
+
+
+def assert_equal(model, other):
+    for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+
+
+def test_rates_are_those_of_the_cosine_over_each_fit():
+    """A second `fit` starts anew, however long the first one was."""
+    model = small_model(CosineDecayOverFit(0.1))
+    fit(model, epochs=2)
+    assert_equal(model, by_hand(falling(6)))
+    fit(model, epochs=1)
+    assert_equal(model, by_hand(falling(6) + falling(3)))
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_fit_in_two_parts_is_one_fit(is_new, tmp_path):
+    model = small_model(CosineDecayOverFit(0.1))
+    fit(model, epochs=1)
+    assert_equal(model, by_hand(falling(3)))
+    model = small_model(CosineDecayOverFit(0.1))
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    fit(model, epochs=2, callbacks=Stop())
+    if is_new:
+        model.save(tmp_path / "model.keras")
+        model = keras.models.load_model(tmp_path / "model.keras")
+    fit(model, initial_epoch=1, epochs=2)
+    assert_equal(model, by_hand(falling(6)))
+
+
+def test_backup_and_restore_goes_on_with_the_rate(tmp_path):
+    class Fail(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    def backup():
+        return keras.callbacks.BackupAndRestore(tmp_path / "backup")
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            small_model(CosineDecayOverFit(0.1)), epochs=2, callbacks=[backup(), Fail()]
+        )
+    model = small_model(CosineDecayOverFit(0.1))
+    fit(model, epochs=2, callbacks=[backup()])
+    assert_equal(model, by_hand(falling(6)))
+
+
+class Endless(keras.utils.PyDataset):
+    """Batches without an end."""
+
+    @property
+    def num_batches(self):
+        return None
+
+    def __getitem__(self, index):
+        rows = BATCHES[index % 3]
+        return X[rows], Y[rows]
+
+
+def test_a_data_set_of_unknown_length():
+    model = small_model(CosineDecayOverFit(0.1))
+    model.fit(Endless(), steps_per_epoch=3, epochs=2, shuffle=False, verbose=0)
+    assert_equal(model, by_hand(falling(6)))
+    model = small_model(CosineDecayOverFit(0.1))
+    with pytest.warns(UserWarning, match="Give `steps_per_epoch`"):
+        model.fit(((X[rows], Y[rows]) for rows in BATCHES), epochs=1, verbose=0)
+    assert_equal(model, by_hand([0.1] * 3))
+
+
+def test_warm_up_takes_a_third_of_fit():
+    """Of 6 steps the first 2; the ramp by hand is that of a fixed number."""
+    model = small_model(CosineDecayOverFit(0.1), warmup_steps=None)
+    fit(model, epochs=2)
+    assert_equal(model, by_hand(falling(6), warmup_steps=2))
+    # It has warmed up.
+    fit(model, epochs=1)
+    assert_equal(model, by_hand(falling(6) + falling(3), warmup_steps=2))
+
+
+def test_warm_up_takes_at_most_1000_steps():
+    model = small_model(0.0, warmup_steps=None)
+    model.trainer.prepare(None, 713, 0, 5)
+    assert float(model.trainer._warmup_steps) == 1000
+    model.trainer.prepare(None, 83, 0, 5)
+    assert float(model.trainer._warmup_steps) == 138
+
+
+def test_is_found_below_the_scaling_of_mixed_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = small_model(CosineDecayOverFit(0.1))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert hasattr(model.optimizer, "inner_optimizer")
+    fit(model, epochs=2)
+    rate = model.optimizer.inner_optimizer.learning_rate
+    assert float(rate) == pytest.approx(0, abs=1e-7)
