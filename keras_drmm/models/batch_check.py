@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-NONE, NOT_FINITE, OUT_OF_RANGE, LABELS, WEIGHTS, LOGITS = range(6)
+NONE, NOT_FINITE, OUT_OF_RANGE, LABELS, LOGITS, WEIGHTS = range(6)
 
 
 class BatchCheck(keras.metrics.Metric):
@@ -45,32 +45,32 @@ class BatchCheck(keras.metrics.Metric):
         images = ops.stop_gradient(ops.cast(images, "float32"))
         lowest, highest = ops.min(images), ops.max(images)
         least, most = self.pixel_range
-        # Of NaN, minimum and maximum are not NaN on every backend; a sum is.
-        finite = ops.isfinite(ops.sum(images))
-        fine = ops.logical_and(lowest >= least, highest <= most)
-        faults = [
-            (NOT_FINITE, ops.logical_not(finite), lowest, highest),
-            (OUT_OF_RANGE, ops.logical_not(fine), lowest, highest),
-        ]
-        # Labels may be the bytes of an image file, which hold no -1.
         first, last = ops.min(labels), ops.max(labels)
-        wrong = last > ops.cast(self.num_classes - 1, last.dtype)
-        if not str(keras.backend.standardize_dtype(labels.dtype)).startswith("uint"):
-            wrong = ops.logical_or(wrong, first < -1)
-        faults.append((LABELS, wrong, first, last))
+        is_label = last <= ops.cast(self.num_classes - 1, last.dtype)
+        # Labels may be the bytes of an image file, which hold no -1.
+        if not keras.backend.standardize_dtype(labels.dtype).startswith("uint"):
+            is_label = ops.logical_and(is_label, first >= -1)
+        # In the order of the faults' numbers: (is it right, lowest, highest value). Of
+        # NaN, minimum and maximum are not NaN on every backend; a sum is.
+        checks = [
+            (_is_finite(images), lowest, highest),
+            (ops.logical_and(lowest >= least, highest <= most), lowest, highest),
+            (is_label, first, last),
+            (_is_finite(ops.cast(logits, "float32")), 0.0, 0.0),
+        ]
         if sample_weight is not None:
             first, last = ops.min(sample_weight), ops.max(sample_weight)
-            fine = ops.logical_and(ops.isfinite(ops.sum(sample_weight)), first >= 0)
-            faults.append((WEIGHTS, ops.logical_not(fine), first, last))
-        # Last, as they are a consequence of what is wrong with images.
-        finite = ops.isfinite(ops.sum(ops.cast(logits, "float32")))
-        faults.append((LOGITS, ops.logical_not(finite), 0.0, 0.0))
+            fine = ops.logical_and(_is_finite(sample_weight), first >= 0)
+            checks.append((fine, first, last))
+        wrong = ops.logical_not(ops.stack([fine for fine, _, _ in checks]))
+        fault = ops.argmax(ops.cast(wrong, "int32"))
+        values = [ops.cast(v, "float32") for _, *pair in checks for v in pair]
+        pair = ops.take(ops.reshape(ops.stack(values), (-1, 2)), fault, axis=0)
+        number = ops.cast(fault + 1, "float32")
+        row = ops.concatenate([ops.stack([number, self.batches * 1.0]), pair])
         found = ops.convert_to_tensor(self.found)
-        for fault, is_here, first, last in faults:
-            row = [fault, self.batches, first, last]
-            row = ops.stack([ops.cast(value, "float32") for value in row])
-            is_first = ops.logical_and(is_here, found[0] == NONE)
-            found = ops.where(is_first, row, found)
+        is_first = ops.logical_and(ops.any(wrong), found[0] == NONE)
+        found = ops.where(is_first, row, found)
         self.found.assign(found)
         self.batches.assign_add(1.0)
         self.labelled.assign_add(ops.sum(labelled))
@@ -102,3 +102,7 @@ class BatchCheck(keras.metrics.Metric):
             f"Batch {batch:.0f} (batches count from 0, in the order in which they "
             f"came) cannot be used: {found}."
         )
+
+
+def _is_finite(values):
+    return ops.isfinite(ops.sum(values))
