@@ -26,6 +26,21 @@ def seconds(rows):
     return markdown_table(["measured", "seconds", "runs"], lines)
 
 
+def plain_fit(rows):
+    """Return a table of learning by two lines: the mean error over draws.
+
+    Args:
+        rows: rows of `plain_fit.csv`.
+    """
+    lines = []
+    for (name, labels, epochs), runs in grouped(
+        rows, lambda row: (row["data"], row["labels"], row["epochs"])
+    ):
+        error = spread(runs, "test_error")
+        lines.append([name, labels, epochs, error, len(runs)])
+    return markdown_table(["data", "labels", "epochs", "error", "runs"], lines)
+
+
 def growth(rows):
     """Return a table with a line for each number of images and size of a level.
 

@@ -17,6 +17,7 @@ def results():
     epochs, em = read_rows("epochs"), read_rows("benchmark_em")
     return _text("results.md").format(
         few_labels=cell_tables.few_labels(*found),
+        plain_fit=other_tables.plain_fit(read_rows("plain_fit")),
         labelled_images_alone=cell_tables.labelled_images_alone(*found),
         all_labels=cell_tables.all_labels(*found),
         pretraining=cell_tables.pretraining(*found),

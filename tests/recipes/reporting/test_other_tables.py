@@ -34,6 +34,21 @@ def test_the_benchmark_s_tables_take_medians_and_last_errors():
     assert cells_of(other_tables.learning(rows)) == [["EG", spread, "2", "9", "2"]]
 
 
+def test_plain_fit_has_means_over_draws():
+    names = "data", "labels", "epochs", "draw", "seed", "test_error"
+    runs = [
+        ("digits", "50", "30", "0", "0", "3.0"),
+        ("mnist", "100", "5", "0", "0", "0.9"),
+        ("digits", "50", "30", "1", "0", "5.0"),
+    ]
+    rows = [dict(zip(names, run, strict=True)) for run in runs]
+    spread = f"4.00 ± {statistics.stdev([3, 5]):.2f}"
+    assert cells_of(other_tables.plain_fit(rows)) == [
+        ["digits", "50", "30", spread, "2"],
+        ["mnist", "100", "5", "0.90", "1"],
+    ]
+
+
 def test_classification_has_a_line_for_each_run():
     names = "model", "setting", "labels", "test_error", "seconds"
     runs = [
