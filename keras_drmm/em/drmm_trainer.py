@@ -159,7 +159,9 @@ class DRMMTrainer(EMTrainer):
             sums.levels[l].update_state(
                 switching.unpool(level, z, switches),
                 error,
-                switching.covariance(ops.sqrt(seen) * z[:rows], switches[:rows]),
+                switching.covariance(
+                    ops.multiply(ops.sqrt(seen), z[:rows]), switches[:rows]
+                ),
                 gram_divisor,
                 sample_weight,
             )
@@ -169,7 +171,8 @@ class DRMMTrainer(EMTrainer):
                 error = ops.where(z > 0, error, 0)
             some = error[:rows]
             moved = level.conv.render(switching.unpool(level, some, switches[:rows]))
-            gains.append([ops.sum(seen * ops.square(v)) for v in (some, moved)])
+            squares = (ops.multiply(seen, ops.square(v)) for v in (some, moved))
+            gains.append([ops.sum(v) for v in squares])
             sums.switches[l].update_state(
                 switching.count(model.nuisance_priors[l], switches, sample_weight)
             )
@@ -177,7 +180,8 @@ class DRMMTrainer(EMTrainer):
         on_top = model.one_hot(e_step.classes)
         if e_step.factors is not None:
             on_top = ops.concatenate([on_top, e_step.factors], axis=1)
-        weighted = weights[:, 0, 0] * on_top
+        # Keras' product, of half and full precision too.
+        weighted = ops.multiply(weights[:, 0, 0], on_top)
         sums.weights.update_state(ops.matmul(ops.transpose(weighted), on_top))
         for total, values in (
             (sums.top, error),

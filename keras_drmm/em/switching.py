@@ -77,7 +77,8 @@ class SoftSwitching:
 
     def count(self, prior, switches, sample_weight=None):
         if sample_weight is not None:
-            switches = ops.reshape(sample_weight, (-1, 1, 1, 1, 1)) * switches
+            weights = ops.reshape(sample_weight, (-1, 1, 1, 1, 1))
+            switches = ops.multiply(weights, switches)
         return ops.transpose(ops.sum(switches, axis=0), (3, 0, 1, 2))
 
     def covariance(self, z, switches):

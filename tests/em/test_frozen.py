@@ -64,9 +64,10 @@ def test_what_is_frozen_stays_and_the_objective_never_rises(names, kind, is_hard
     before = [values(layer) for layer in frozen]
     losses = fit(model, algorithm, epochs=4)
     assert all(b <= a * (1 + 1e-5) for a, b in pairwise(losses))
-    if kind is DRMM:
+    if kind is DRMM and is_hard:
         # The weights that are kept have this error: no scaling lacked its inverse. The
-        # factors of a DRFM follow σ², which moves after a sweep.
+        # factors of a DRFM follow σ², which moves after a sweep, and a template that
+        # soft EM splits renders the same image with less variance.
         loss = model.evaluate(X, Y, batch_size=24, verbose=0, return_dict=True)["loss"]
         assert loss == pytest.approx(losses[-1], rel=1e-3)
     for layer, expected in zip(frozen, before, strict=True):
