@@ -1,7 +1,5 @@
 """Hard EM of a DRMM: its direction, its guarantee, what it keeps."""
 
-import os
-
 import keras
 import numpy as np
 import pytest
@@ -11,13 +9,10 @@ from keras import ops
 
 from keras_drmm import DRFM, DRMM, EG, HardEM, Level, SoftEM
 from keras_drmm.data.autotuner import without_autotuner
+from tests.em.examples import EXAMPLES
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 8, 8, 1)).astype("float32")
-# What holds for any data holds on any backend: PyTorch's run, which compiles nothing,
-# tries more. 200 were run by hand: `EM_EXAMPLES=200 pytest tests/em`.
-DEFAULT_EXAMPLES = "50" if keras.backend.backend() == "torch" else "8"
-EXAMPLES = int(os.environ.get("EM_EXAMPLES", DEFAULT_EXAMPLES))
 LABELS = np.array([0, 1, 2, 0, 1, 2, -1, -1, -1, -1, -1, -1])
 
 

@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_drmm import DRFM, DRMM, RMM, Level
 from keras_drmm.em import HardEM, SoftEM
+from tests.em.examples import EXAMPLES
 
 X = np.random.default_rng(0).random((24, 8, 8, 1)).astype("float32")
 Y = np.arange(24) % 4 - 1
@@ -48,7 +49,7 @@ def fit(model, algorithm, epochs):
     return model.fit(X, Y, batch_size=12, epochs=epochs, verbose=0).history["loss"]
 
 
-@settings(max_examples=8)
+@settings(max_examples=EXAMPLES)
 @given(
     names=st.sets(st.sampled_from(PARTS), min_size=1),
     kind=st.sampled_from([DRMM, DRFM]),
