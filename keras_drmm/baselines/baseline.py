@@ -62,7 +62,7 @@ class Baseline(Learner):
             BaselineTrainer(self), optimizer, metrics, jit_compile, {}, **kwargs
         )
 
-    def count_step(self):
+    def count_step(self, one):
         """Count a training step, in models whose terms depend on their number."""
 
     def ramp(self, name):
@@ -103,8 +103,8 @@ class BaselineTrainer(Trainer):
     def ramp(self, name):
         return self.model.ramp(name)
 
-    def end_step(self):
-        self.model.count_step()
+    def end_step(self, one):
+        self.model.count_step(one)
 
 
 def copy_levels(levels):

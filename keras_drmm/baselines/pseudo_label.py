@@ -102,9 +102,9 @@ class PseudoLabel(Baseline):
         passed = ops.cast(self.steps, "float32") - self.t1
         return ops.clip(passed / (self.t2 - self.t1), 0.0, 1.0)
 
-    def count_step(self):
+    def count_step(self, one):
         if self.trainable:
-            self.steps.assign_add(1)
+            self.steps.assign_add(ops.cast(one, self.steps.dtype))
 
     def get_config(self):
         return {

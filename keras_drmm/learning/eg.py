@@ -256,9 +256,9 @@ class EGTrainer(Trainer):
             # Its compiled step has the numbers themselves.
             self.model.train_function = None
 
-    def end_step(self):
+    def end_step(self, one):
         if self.model.trainable:
-            self.model.steps.assign_add(1)
+            self.model.steps.assign_add(ops.cast(one, self.model.steps.dtype))
 
 
 def _schedule_of(optimizer):

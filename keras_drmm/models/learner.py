@@ -305,7 +305,10 @@ class Learner(KeepsFrozen, keras.Model):
             share = self.trainer.ramp(name) if training else 1.0
             total = total + self.trainer.weights[name] * share * value
         if training:
-            self.trainer.end_step()
+            # Of the batch, and no constant: as a data set of unknown length ends,
+            # TensorFlow runs what of the next step needs no batch.
+            is_batch = ops.any(ops.argmax(y_pred.logits, axis=-1) >= 0)
+            self.trainer.end_step(ops.cast(is_batch, "int32"))
         return _objective_loss(total)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

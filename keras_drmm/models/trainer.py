@@ -68,8 +68,12 @@ class Trainer(ABC):
         """
         return keras.Model.train_step(self.model, *args)
 
-    def end_step(self):
-        """Count a training step, after its objective."""
+    def end_step(self, one):
+        """Count a training step, after its objective.
+
+        Args:
+            one: the number 1, a tensor.
+        """
         return
 
     def prepare(self, rows, steps, initial_epoch, epochs):
