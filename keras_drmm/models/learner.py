@@ -60,6 +60,12 @@ class Learner(KeepsFrozen, keras.Model):
             own: {name: value} of arguments that Keras does not have.
             **kwargs: further arguments of `keras.Model.compile`.
         """
+        # First: a model whose `compile` failed stays as it was.
+        called = f"{type(self).__name__}.compile"
+        check_options(called, (*own, "loss"), optimizer, jit_compile, kwargs)
+        metrics = standardize_metrics(metrics, kwargs.pop("weighted_metrics", None))
+        if trainer is not None:
+            check_loss_weights(kwargs.get("loss_weights"))
         self.trainer = trainer
         # Kept here as well, so that Keras tracks the state of their random numbers.
         self._trainer_layers = [] if trainer is None else list(trainer.layers)
@@ -72,11 +78,6 @@ class Learner(KeepsFrozen, keras.Model):
                 getattr(self, "pixel_range", (-math.inf, math.inf)), self.num_classes
             )
             self._sums.terms = {name: TermMean(name) for name in names}
-        called = f"{type(self).__name__}.compile"
-        check_options(called, (*own, "loss"), optimizer, jit_compile, kwargs)
-        metrics = standardize_metrics(metrics, kwargs.pop("weighted_metrics", None))
-        if trainer is not None:
-            check_loss_weights(kwargs.get("loss_weights"))
         arguments = {"optimizer": optimizer, "metrics": metrics}
         self._arguments = {**arguments, "jit_compile": jit_compile, **own, **kwargs}
         super().compile(

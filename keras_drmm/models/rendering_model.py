@@ -97,11 +97,11 @@ class RenderingModel(Learner):
         else:
             check_algorithm(algorithm)
         trainer = None if algorithm is None else self._bind(algorithm)
-        self.algorithm = algorithm
         own = {"algorithm": algorithm}
         self._compile(
             trainer, optimizer, metrics, jit_compile, own, loss=loss, **kwargs
         )
+        self.algorithm = algorithm
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """Return logits; see `keras.Model.predict`. Images are checked as in `fit`.

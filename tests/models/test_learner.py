@@ -364,3 +364,17 @@ def test_float16_that_overflows_is_noticed():
             method(images)
     with pytest.raises(ValueError, match=r"logits are not finite.*mixed_bfloat16"):
         model.fit(images, Y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"loss_weights": [2.0]}, {"metrics": [3]}, {"jit_compile": "never"}],
+)
+def test_a_compile_that_fails_leaves_the_model_as_it_was(options):
+    model = LEARNERS["EG"]()
+    algorithm, trainer = model.algorithm, model.trainer
+    with pytest.raises((TypeError, ValueError)):
+        model.compile("sgd", algorithm=HardEM(), **options)
+    assert model.algorithm is algorithm
+    assert model.trainer is trainer
+    assert np.isfinite(model.train_on_batch(X, Y, return_dict=True)["loss"])
