@@ -8,7 +8,7 @@ from recipes import benchmark_fit
 @pytest.mark.smoke
 def test_row_compares_the_medians():
     seconds = ([0.3, 0.21, 9.0], [0.2, 0.1, 0.25])
-    row = benchmark_fit.summary("rfm", "arrays", 1500, seconds, epochs=3)
+    row = benchmark_fit.summary("arrays", 1500, seconds, epochs=3)
     assert (row["plain"], row["ready_made"], row["ratio"]) == (0.3, 0.2, 1.5)
     assert (row["goal"], row["runs"], row["epochs"]) == (1.05, 3, 3)
 
