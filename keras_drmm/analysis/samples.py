@@ -1,7 +1,6 @@
 """A picture of samples of a model."""
 
 import numpy as np
-from keras import ops
 
 from keras_drmm.analysis.grid import check_has, save_grid
 from keras_drmm.layers.arguments import standardize_integer
@@ -34,12 +33,7 @@ def plot_samples(model, path, columns=10, seed=0):
     check_has(model, sample="a rendering model", noise_variance="one with pixel noise")
     classes = np.arange(model.num_classes).repeat(columns)
     noisy, _ = model.sample(len(classes), classes, seed)
-    variance = ops.convert_to_numpy(model.noise_variance)
-    model.noise_variance.assign(0.0)
-    try:
-        clean, _ = model.sample(len(classes), classes, seed)
-    finally:
-        model.noise_variance.assign(variance)
+    clean, _ = model.sample(len(classes), classes, seed, noise=False)
     rows = {
         f"class {c}": np.concatenate([clean[classes == c], noisy[classes == c]])
         for c in range(model.num_classes)

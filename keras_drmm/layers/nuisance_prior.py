@@ -108,6 +108,15 @@ class NuisancePrior(keras.layers.Layer):
             ]
         )
 
+    def log_odds(self, axis):
+        """Return ln p(g = s) / p(g = OFF) of each position s, a tensor.
+
+        Args:
+            axis: of the positions among those of a location, 0 on.
+        """
+        log_p = ops.log(ops.convert_to_tensor(self.probabilities) + SMOOTHING)
+        return ops.moveaxis(log_p[1:] - log_p[:1], 0, axis)
+
     def log_prob(self, switches):
         """Return Σ_x ln p(g_x) in nats, (B,), a NumPy array.
 

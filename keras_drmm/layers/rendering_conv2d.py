@@ -119,11 +119,14 @@ class RenderingConv2D(ImageLayer):
 
     def call(self, x):
         u = self.match(x)
-        if self.bias is not None:
-            shape = [1, 1, 1, 1]
-            shape[self.channel_axis] = self.filters
-            u = u + ops.reshape(self.bias, shape)
-        return u
+        return u if self.bias is None else self.add_bias(u)
+
+    def add_bias(self, u):
+        """Return a map of `filters` channels plus the bias of each."""
+        shape = [1, 1, 1, 1]
+        shape[self.channel_axis] = self.filters
+        # Outside of `call` Keras does not cast for mixed precision.
+        return u + ops.reshape(ops.cast(self.bias, u.dtype), shape)
 
     def match(self, x):
         """Return the bias-free `call`, of which `render` is the transpose."""

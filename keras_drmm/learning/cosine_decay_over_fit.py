@@ -58,3 +58,31 @@ class CosineDecayOverFit(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         return {"initial_learning_rate": self.initial_learning_rate}
+
+
+def schedule_of(optimizer):
+    """Return the `CosineDecayOverFit` of an optimizer, None for any other rate."""
+    # Of mixed precision's loss scaling.
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    # Keras shows a schedule's current rate alone.
+    rate = getattr(optimizer, "_learning_rate", None)
+    return rate if isinstance(rate, CosineDecayOverFit) else None
+
+
+def follow_fit(model, steps, initial_epoch, epochs):
+    """Let the learning rate of a model fall over a `fit`, if it is made for that.
+
+    Args:
+        model: the model, compiled.
+        steps: in an epoch, None if that is not known.
+        initial_epoch: as of `fit`.
+        epochs: as of `fit`.
+    """
+    schedule = schedule_of(model.optimizer)
+    if schedule is not None:
+        steps = steps or 0
+        taken = int(ops.convert_to_numpy(model.optimizer.iterations))
+        schedule.follow(taken - initial_epoch * steps, epochs * steps)
+    if keras.backend.backend() == "jax":
+        # Its compiled step has the numbers themselves.
+        model.train_function = None

@@ -10,7 +10,7 @@ from keras_drmm.layers.arguments import standardize_integer, standardize_number
 from keras_drmm.layers.deprecation import renamed_arguments
 from keras_drmm.layers.fixed_seed import fixed_seed
 from keras_drmm.learning import terms
-from keras_drmm.learning.cosine_decay_over_fit import CosineDecayOverFit
+from keras_drmm.learning.cosine_decay_over_fit import follow_fit, schedule_of
 from keras_drmm.models.trainer import Trainer
 
 # The longest warm-up, and its share of shorter trainings.
@@ -236,7 +236,7 @@ class EGTrainer(Trainer):
 
     def prepare(self, rows, steps, initial_epoch, epochs):
         """Let the learning rate and the warm-up follow the steps of this `fit`."""
-        schedule = _schedule_of(self.model.optimizer)
+        schedule = schedule_of(self.model.optimizer)
         if schedule is None and self.algorithm.warmup_steps is not None:
             return
         if steps is None:
@@ -246,25 +246,11 @@ class EGTrainer(Trainer):
                 stacklevel=3,
             )
             steps = 0
-        if schedule is not None:
-            taken = int(ops.convert_to_numpy(self.model.optimizer.iterations))
-            schedule.follow(taken - initial_epoch * steps, epochs * steps)
+        follow_fit(self.model, steps, initial_epoch, epochs)
         if self.algorithm.warmup_steps is None:
             longest = epochs * steps // WARMUP_DIVISOR
             self._warmup_steps.assign(float(min(WARMUP_STEPS, longest)))
-        if keras.backend.backend() == "jax":
-            # Its compiled step has the numbers themselves.
-            self.model.train_function = None
 
     def end_step(self, one):
         if self.model.trainable:
             self.model.steps.assign_add(ops.cast(one, self.model.steps.dtype))
-
-
-def _schedule_of(optimizer):
-    """Return the `CosineDecayOverFit` of an optimizer, None for any other rate."""
-    # Of mixed precision's loss scaling.
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    # Keras shows a schedule's current rate alone.
-    rate = getattr(optimizer, "_learning_rate", None)
-    return rate if isinstance(rate, CosineDecayOverFit) else None

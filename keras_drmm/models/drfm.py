@@ -153,13 +153,14 @@ class DRFM(DRMM):
         factors = self.infer_factors(images, classes, switches)
         return self.top_down(classes, switches, training, factors), factors
 
-    def render(self, classes, switches, factors=None):
+    def render(self, classes, switches=None, factors=None, *, style=None):
         """Render images of chosen classes, nuisances and factors.
 
         Args:
             classes: integers (B,).
             switches: ĝ^(1..L) as `infer` returns them, of B images.
             factors: z^(L+1), (B, d), None for 0, the middle of each class.
+            style: as of `DRMM.render`.
 
         Returns:
             z^(0), images (B, H, W, C), a NumPy array.
@@ -184,7 +185,7 @@ class DRFM(DRMM):
             )
         return self._rendered(
             classes,
-            switches,
+            self._switches_of(classes, switches, style),
             factors=ops.convert_to_tensor(factors, self.compute_dtype),
         )
 
@@ -202,9 +203,9 @@ class DRFM(DRMM):
         factors = random.normal(size=(len(switches[0]), self.num_factors))
         return self.render(classes, switches, factors)
 
-    def _score(self, x):
+    def _score(self, x, y=None):
         # The density of ẑ^(L+1) joins those of (ĉ, ĝ).
-        e_step, score = super()._score(x)
+        e_step, score = super()._score(x, y)
         squares = np.square(np.float64(e_step.factors)).sum(axis=1)
         return e_step, score - 0.5 * (self.num_factors * np.log(2 * np.pi) + squares)
 

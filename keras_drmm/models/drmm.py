@@ -22,8 +22,8 @@ from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.rendering_model import RenderingModel
-from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
 from keras_drmm.models.signed_inference import infer_signed
+from keras_drmm.models.styled import Styled
 
 
 class FreeParameters(NamedTuple):
@@ -40,7 +40,7 @@ class FreeParameters(NamedTuple):
 
 @reordered_arguments("levels", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class DRMM(RenderingModel):
+class DRMM(Styled, RenderingModel):
     r"""The Deep Rendering Mixture Model.
 
     A class renders an image level by level, each level's nuisances g = (t, a) choosing
@@ -263,39 +263,23 @@ class DRMM(RenderingModel):
         labels = ops.cast(labels, classes.dtype)
         return ops.where(labels >= 0, labels, classes)
 
-    def render(self, classes, switches):
+    def render(self, classes, switches=None, *, style=None):
         """Render images of chosen classes with chosen nuisances (5)-(7).
 
         Args:
             classes: integers (B,).
             switches: ĝ^(1..L) as `infer` returns them, of B images.
+            style: u, (B, d), as `style` returns it, in place of switches: each switch
+                is then the most probable one given u. It needs `fit_prior`.
 
         Returns:
             z^(0), images (B, H, W, C), a NumPy array.
 
         Raises:
-            ValueError: a class is out of range, or switches are not those of B images.
+            ValueError: a class is out of range, switches or style are not those of B
+                images, or there is neither or both.
         """
-        return self._rendered(classes, switches)
-
-    def sample_switches(self, n, seed=None):
-        """Draw the nuisances of `n` images from their priors.
-
-        Args:
-            n: how many images.
-            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
-
-        Returns:
-            ĝ^(1..L), a list of int8 arrays, as `render` takes them.
-        """
-        n, random = standardize_integer(n, "n"), numpy_generator(seed)
-        return [prior.sample(n, random) for prior in self.nuisance_priors]
-
-    def _sample(self, n, classes, random):
-        classes = draw_classes(n, classes, self.class_prior, random)
-        switches = [prior.sample(n, random) for prior in self.nuisance_priors]
-        images = self._render_sample(classes, switches, random)
-        return with_noise(images, self.noise_variance, random), classes
+        return self._rendered(classes, self._switches_of(classes, switches, style))
 
     def max_sum_score(self, x, batch_size=100):
         r"""Return ln p(I, ĉ, ĝ) of images, in nats.
@@ -312,7 +296,13 @@ class DRMM(RenderingModel):
         Returns:
             (N,), a NumPy array.
         """
-        return self._batched(lambda x, _: self._score(x)[1], x, batch_size)
+
+        def score(images, _):
+            e_step, found = self._score(images)
+            priors = zip(self.nuisance_priors, e_step.switches, strict=True)
+            return found + sum(prior.log_prob(inferred) for prior, inferred in priors)
+
+        return self._batched(score, x, batch_size)
 
     def count_free_parameters(self):
         r"""Count the free parameters, and those of the RMM that the model factorises.
@@ -429,14 +419,11 @@ class DRMM(RenderingModel):
         """Render a sample of all that is random beside class and switches: nothing."""
         return self.render(classes, switches)
 
-    def _score(self, x):
-        """Return (the E-step, ln p(I, ĉ, ĝ)) of images."""
-        e_step = self.infer(x, batch_size=len(x))
+    def _score(self, x, y=None):
+        """Return (the E-step, ln p(I, ĉ | ĝ)) of images; with y, of their labels."""
+        e_step = self.infer(x, y, batch_size=len(x))
         score = self._log_likelihood(x, e_step.reconstruction)
-        score += np.log(self.prior)[e_step.classes]
-        for prior, switches in zip(self.nuisance_priors, e_step.switches, strict=True):
-            score += prior.log_prob(switches)
-        return e_step, score
+        return e_step, score + np.log(self.prior)[e_step.classes]
 
     def get_config(self):
         return {

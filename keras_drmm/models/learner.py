@@ -351,6 +351,28 @@ class Learner(KeepsFrozen, keras.Model):
             results[name] = ops.where(seen > 0, results[name], math.nan)
         return results
 
+    # Keras' trainers read weights on TensorFlow and PyTorch, variables on JAX.
+
+    @property
+    def trainable_variables(self):
+        return self._learned(super().trainable_variables)
+
+    @property
+    def trainable_weights(self):
+        return self._learned(super().trainable_weights)
+
+    @property
+    def non_trainable_variables(self):
+        return _without(self.variables, self.trainable_variables)
+
+    @property
+    def non_trainable_weights(self):
+        return _without(self.weights, self.trainable_weights)
+
+    def _learned(self, variables):
+        """Return those of the trainable variables that `fit` learns: all of them."""
+        return variables
+
     @property
     def metrics(self):
         sums = getattr(self, "_sums", SimpleNamespace(batches=None, terms={}))
@@ -443,6 +465,12 @@ def _objective_loss(total):
     """Return an objective, one number for a batch, as Keras reduces a loss."""
     total = ops.reshape(total, (1,))
     return _Objective(name="objective")(total, total)
+
+
+def _without(variables, others):
+    """Return variables that are not among others."""
+    left_out = {id(variable) for variable in others}
+    return [variable for variable in variables if id(variable) not in left_out]
 
 
 def _as_list(callbacks):

@@ -9,6 +9,7 @@ from keras import ops
 from keras_drmm.layers.arguments import (
     check_keywords,
     check_names,
+    standardize_boolean,
     standardize_input_shape,
     standardize_integer,
     standardize_pixel_range,
@@ -150,13 +151,15 @@ class RenderingModel(Learner):
             lambda x, _: self.infer(x, batch_size=len(x)).reconstruction, x, batch_size
         )
 
-    def sample(self, n, classes=None, seed=None):
-        """Draw images from the model, pixel noise included.
+    def sample(self, n, classes=None, seed=None, noise=True):
+        """Draw images from the model.
 
         Args:
             n: how many.
             classes: integers (n,); None draws them from π_c.
             seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+            noise: whether to add the pixel noise N(0, σ²); without it images are the
+                means that classes and nuisances render.
 
         Returns:
             (images (n, H, W, C), classes (n,)), NumPy arrays. Pixels may leave
@@ -166,7 +169,8 @@ class RenderingModel(Learner):
             ValueError: a class is out of range, or there are not `n`.
         """
         n = standardize_integer(n, "n")
-        return self._sample(n, classes, numpy_generator(seed))
+        noise = standardize_boolean(noise, "noise")
+        return self._sample(n, classes, numpy_generator(seed), noise)
 
     def export(self, filepath, format="tf_saved_model", **kwargs):
         """Write a file that computes the logits; see `keras.Model.export`."""

@@ -223,14 +223,16 @@ class RMM(RenderingModel):
         images = self._render(*map(ops.convert_to_tensor, (classes, nuisances)))
         return ops.convert_to_numpy(images)
 
-    def _sample(self, n, classes, random):
+    def _sample(self, n, classes, random, noise):
         classes = draw_classes(n, classes, self.class_prior, random)
         nuisances = draw_classes(n, None, self.nuisance_prior, random)
         if self.switch:
             on = random.random(n) < float(ops.convert_to_numpy(self.switch_prior))
             nuisances = np.where(on, nuisances, -1)
         images = self.render(classes, [nuisances])
-        return with_noise(images, self.noise_variance, random), classes
+        if noise:
+            images = with_noise(images, self.noise_variance, random)
+        return images, classes
 
     def natural_parameters(self):
         """Return the `NaturalParameters` η(θ) of (3), (4), as NumPy arrays."""

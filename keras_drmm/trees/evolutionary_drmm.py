@@ -274,7 +274,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
             leaves = self.branching * leaves + chosen
         return self._render_leaves(leaves)
 
-    def _sample(self, n, classes, random):
+    def _sample(self, n, classes, random, noise):
         prior = self.leaf_prior
         posteriors = self._posteriors()
         if classes is None:
@@ -291,7 +291,9 @@ class EvolutionaryDRMM(EvolutionaryModel):
                     self.num_leaves, len(rows), p=joint / joint.sum()
                 )
         images = self._render_leaves(leaves)
-        return with_noise(images, self.noise_variance, random), classes
+        if noise:
+            images = with_noise(images, self.noise_variance, random)
+        return images, classes
 
     def max_sum_score(self, x, batch_size=100):
         r"""Return ln p(I, ĝ) of images and their paths, in nats.

@@ -154,7 +154,7 @@ class EvolutionaryForest(EvolutionaryModel):
             axis=0,
         )
 
-    def _sample(self, n, classes, random):
+    def _sample(self, n, classes, random, noise):
         images = np.zeros((n, *self.image_shape), "float32")
         if classes is None:
             drawn = random.integers(self.num_trees, size=n)
@@ -169,7 +169,7 @@ class EvolutionaryForest(EvolutionaryModel):
             rows = np.flatnonzero(drawn == number)
             given = None if (classes[rows] < 0).any() else classes[rows]
             images[rows], classes[rows] = self.trees[number].sample(
-                len(rows), given, seed=random.integers(2**31)
+                len(rows), given, random.integers(2**31), noise
             )
         return images, classes
 

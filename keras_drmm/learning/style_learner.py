@@ -1,0 +1,179 @@
+"""StyleLearner: a switch prior that learns from a model's E-steps."""
+
+import itertools
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_drmm.layers.fixed_seed import fixed_seed
+from keras_drmm.layers.weighting import weighted_mean
+from keras_drmm.learning.cosine_decay_over_fit import follow_fit
+from keras_drmm.models.learner import Learner
+from keras_drmm.models.trainer import Trainer
+
+
+class StyleLearner(Learner):
+    r"""Learns a `SwitchPrior` and its `StyleEncoder`; the model's weights stay.
+
+    Given the model's hard assignments (ĉ, ĝ), a step is a gradient step on
+
+    $$\frac{1}{\beta} E_{q(u \mid I, \hat c)} \sum_\ell \ln p(\hat g^{(\ell)} \mid u) -
+    \mathrm{KL}(q \,\|\, \mathcal{N}(m_{\hat c}, 1))$$
+
+    which for β = 1 is a lower bound of ln p(ĝ | ĉ). `StyleTrainer` has both terms.
+
+    Args:
+        model: a trained `DRMM`.
+        switch_prior: the `SwitchPrior` that learns, built.
+        encoder: the `StyleEncoder` that learns, built.
+    """
+
+    def __init__(self, model, switch_prior, encoder):
+        super().__init__(dtype=model.dtype_policy, name="style_learner")
+        self.model, self.switch_prior, self.encoder = model, switch_prior, encoder
+        self.image_shape, self.pixel_range = model.image_shape, model.pixel_range
+        self.num_classes = model.num_classes
+        self.centres = self.add_weight(
+            name="centres",
+            shape=(model.num_classes, encoder.style_size),
+            initializer="zeros",
+            dtype="float32",
+        )
+        self.built = True
+
+    def compile(self, optimizer, beta):
+        """Configure learning.
+
+        Args:
+            optimizer: a Keras optimizer.
+            beta: β.
+        """
+        self._compile(StyleTrainer(self, beta), optimizer, (), "auto", {})
+
+    def _learned(self, variables):
+        parts = (self.switch_prior, self.encoder)
+        own = {id(v) for part in parts for v in part.variables}
+        own.add(id(self.centres))
+        return [variable for variable in variables if id(variable) in own]
+
+    def classify(self, images, training=False):
+        """Return the model's logits."""
+        return self.model.classify(images)
+
+    def encode(self, x, y=None, batch_size=None, steps=None):
+        """Return μ and v of q(u | I, c), and c, of all rows, NumPy arrays.
+
+        Args:
+            x: images, or a data set.
+            y: labels of images, or None.
+            batch_size: of images.
+            steps: batches to read of a data set, None for all.
+        """
+        parts = []
+        for batch in _batches(x, y, batch_size, steps):
+            images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            images = ops.convert_to_tensor(images, self.compute_dtype)
+            if labels is not None:
+                labels = ops.convert_to_tensor(labels)
+            e_step = self.trainer.e_step(images, labels, False)
+            found = (
+                e_step.mean,
+                ops.exp(e_step.log_variance),
+                ops.argmax(e_step.classes, axis=-1),
+            )
+            parts.append([ops.convert_to_numpy(v) for v in found])
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def _check(self, x, y=None, learning=False):
+        return self.model._check(x, y)
+
+
+class StyledEStep(NamedTuple):
+    """What an E-step infers, and what a style that is drawn from q says of it.
+
+    Attributes:
+        logits: (B, num_classes), of the model.
+        switches: ĝ^(1..L), int8, of the model.
+        classes: (B, num_classes), one-hot, the label or ĉ.
+        mean: μ of q(u | I, ĉ), (B, d).
+        log_variance: ln v of q(u | I, ĉ), (B, d).
+        log_odds: of every switch given u.
+    """
+
+    logits: Any
+    switches: list
+    classes: Any
+    mean: Any
+    log_variance: Any
+    log_odds: list
+
+
+class StyleTrainer(Trainer):
+    """A step of `StyleLearner`.
+
+    Args:
+        learner: the `StyleLearner`.
+        beta: β.
+    """
+
+    def __init__(self, learner, beta):
+        super().__init__(learner)
+        self.weights = {"switches": 1 / beta, "style_kl": 1.0}
+        self._noise = keras.layers.GaussianNoise(1.0, name="style_noise")
+        self.layers = (self._noise,)
+
+    def e_step(self, images, labels, training):
+        """Infer class, switches and style, and draw a style from q."""
+        learner = self.model
+        model = learner.model
+        found = model.e_step(images, labels, render_divisor=0)
+        classes = model.one_hot(found.classes)
+        mean, log_variance = learner.encoder(found.messages[1], classes)
+        noise = self._draw(ops.zeros_like(mean), training)
+        style = mean + ops.exp(log_variance / 2) * noise
+        independent = model.independent_log_odds()
+        return StyledEStep(
+            logits=found.logits,
+            switches=found.switches,
+            classes=ops.cast(classes, "float32"),
+            mean=mean,
+            log_variance=log_variance,
+            log_odds=learner.switch_prior(style, independent),
+        )
+
+    def prepare(self, rows, steps, initial_epoch, epochs):
+        """Let the learning rate fall to 0 over this `fit`."""
+        follow_fit(self.model, steps, initial_epoch, epochs)
+
+    def objective(self, e_step, labels, sample_weight, training):
+        """Return -E ln p(ĝ | u) and KL(q || N(m_ĉ, 1)), means over rows in nats."""
+        learner = self.model
+        log_p = learner.switch_prior.log_prob(e_step.switches, e_step.log_odds)
+        centres = ops.matmul(e_step.classes, ops.convert_to_tensor(learner.centres))
+        log_variance = e_step.log_variance
+        squares = ops.square(e_step.mean - centres) + ops.exp(log_variance)
+        divergence = 0.5 * ops.sum(squares - 1 - log_variance, axis=-1)
+        return {
+            "switches": weighted_mean(-log_p, sample_weight),
+            "style_kl": weighted_mean(divergence, sample_weight),
+        }
+
+    def _draw(self, like, training):
+        """Return draws from N(0, 1), the same ones in each batch of a test."""
+        if training:
+            return self._noise(like, training=True)
+        with fixed_seed(self._noise):
+            return self._noise(like, training=True)
+
+
+def _batches(x, y, batch_size, steps):
+    """Return the batches of images, or the first ones of a data set."""
+    if hasattr(x, "shape"):
+        starts = range(0, len(x), batch_size)
+        rows = [slice(start, start + batch_size) for start in starts]
+        return [(x[r], None if y is None else y[r]) for r in rows]
+    if isinstance(x, keras.utils.PyDataset):
+        x = (x[index] for index in range(steps or x.num_batches))
+    return itertools.islice(iter(x), steps)

@@ -1,0 +1,386 @@
+"""Styled: what a DRMM does with a learned prior of its switches."""
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_drmm.layers.arguments import (
+    as_array,
+    check_choice,
+    describe,
+    standardize_boolean,
+    standardize_integer,
+)
+from keras_drmm.layers.class_styles import METHODS
+from keras_drmm.layers.style_encoder import StyleEncoder
+from keras_drmm.layers.switch_prior import SwitchPrior, geometry_of
+from keras_drmm.models import checks
+from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
+
+# Images that are rendered at a time.
+BATCH = 100
+# Draws of the style for each score, always the same ones.
+DRAWS = 8
+
+
+class Styled:
+    """A DRMM whose switches may have a `SwitchPrior` in place of independent priors.
+
+    Stands before `RenderingModel` among the bases of `DRMM`. The prior is no part of
+    what `fit` learns: `fit_prior` makes it, and gradients of `fit` never reach it.
+
+    Attributes:
+        switch_prior: the `SwitchPrior`, None before `fit_prior`.
+        style_encoder: the `StyleEncoder`, None before `fit_prior`.
+    """
+
+    # Of the model beside this class.
+    levels: list
+    nuisance_priors: list
+    prior: Any
+    class_prior: Any
+    noise_variance: Any
+    num_classes: int
+    infer: Any
+    render: Any
+    one_hot: Any
+    _batched: Any
+    _score: Any
+    _standardize: Any
+    _render_sample: Any
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # Private, and so none of the parts that `KeepsFrozen` lists: they never learn.
+        self._switch_prior: Any = None
+        self._style_encoder: Any = None
+        self._prior_config: Any = None
+
+    @property
+    def switch_prior(self):
+        """The `SwitchPrior`, None before `fit_prior`."""
+        return self._switch_prior
+
+    @property
+    def style_encoder(self):
+        """The `StyleEncoder`, None before `fit_prior`."""
+        return self._style_encoder
+
+    def fit_prior(self, x, y=None, **kwargs):
+        r"""Learn a prior of the switches that generates, after `fit`.
+
+        No weight of the model changes. The E-step gives each image its (ĉ, ĝ), and a
+        style u that explains all of ĝ is learned by gradient steps on
+
+        $$\frac{1}{\beta} E_{q(u | I, \hat c)} \sum_\ell \ln p(\hat g^{(\ell)} | u) -
+        \mathrm{KL}(q \,\|\, p(u | \hat c))$$
+
+        This is an M-step of hard EM for a richer prior of g, up to β: switches of
+        neighbouring places say the same thing over and over, and with β = 1 the
+        styles of a class would be spread in a way that no few Gaussians match. At the
+        end the Gaussians p(u | c) are computed in closed form. A prior that the model
+        has is replaced, at the very end: an error leaves everything as it was.
+
+        Args:
+            x: images (N, H, W, C), or a data set that can be read twice.
+            y: integer labels (N,), -1 for an unlabelled row, which has ĉ for its class.
+            **kwargs: `style_size` (64), d; `width` (64), the channels of the
+                prior's maps; `components` (10), Gaussians of a class; `beta`, β, by
+                default half the number of switches for each pixel; `learning_rate`
+                (3e-3), which falls to 0 over the fit; `batch_size` (64 for arrays),
+                `epochs` (2), `callbacks`, `verbose`, `validation_data` and others as of
+                `keras.Model.fit`.
+
+        Returns:
+            A Keras `History` of `switches`, -E ln p(ĝ | u), and `style_kl`, in nats.
+
+        Raises:
+            ValueError: images or labels are not what the model takes, or a class has
+                too few images for its covariances.
+            TypeError: an argument is not known.
+
+        Example:
+
+        >>> model = keras_drmm.zoo.from_preset("drmm_lenet_mnist_100")
+        >>> x = np.random.default_rng(0).random((200, 28, 28, 1), "float32")
+        >>> history = model.fit_prior(x, np.arange(200) % 10, components=1, verbose=0)
+        >>> model.sample(2, classes=[3, 8], noise=False)[0].shape
+        (2, 28, 28, 1)
+
+        Source: Kingma, Welling (2014) for the bound, Higgins et al. (2017) for β.
+        """
+        from keras_drmm.learning.fit_prior import fit_prior
+
+        return fit_prior(self, x, y, **kwargs)
+
+    def style(self, x, y=None, batch_size=BATCH):
+        """Return the style u of images, the mean of q(u | I, c).
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`.
+            y: integer labels (N,), -1 for an unlabelled row, or None for ĉ.
+            batch_size: images at a time.
+
+        Returns:
+            (N, d), a NumPy array.
+
+        Raises:
+            ValueError: the model has no prior of switches, or images or labels are not
+                what it takes.
+        """
+        self._check_prior("style")
+
+        def mean(images, labels):
+            e_step = self.infer(images, labels, batch_size=len(images))
+            return ops.convert_to_numpy(self._posterior(e_step)[0])
+
+        return self._batched(mean, x, batch_size, y)
+
+    def transfer(self, x, classes, y=None, method="transport", batch_size=BATCH):
+        """Render other classes in the style of images.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`.
+            classes: the classes to render, integers (N,).
+            y: the classes of the images, as of `style`.
+            method: "transport" takes a style that is usual for its class to one that is
+                as usual for the other, "shift" only moves the middle of the one class
+                to that of the other; see `ClassStyles.transfer`.
+            batch_size: images at a time.
+
+        Returns:
+            Images (N, H, W, C), a NumPy array.
+
+        Raises:
+            ValueError: as of `style`, or a class or the method is out of range.
+        """
+        self._check_prior("transfer")
+        check_choice(method, "method", METHODS)
+        x, y = self._standardize(x, y)
+        classes = checks.standardize_classes(classes, len(x), self.num_classes)
+        styles = self.style(x, y, batch_size)
+        sources = self._batched(
+            lambda x, y: self.infer(x, y, batch_size=len(x)).classes, x, batch_size, y
+        )
+        moved = self._switch_prior.styles.transfer(styles, sources, classes, method)
+        parts = range(0, len(x), batch_size)
+        return np.concatenate(
+            [
+                self.render(
+                    classes[i : i + batch_size], style=moved[i : i + batch_size]
+                )
+                for i in parts
+            ]
+        )
+
+    def score_samples(self, x, y=None, bound=False, batch_size=BATCH):
+        r"""Score how well the model explains images: foreign ones have low scores.
+
+        $$\frac{1}{\beta} \Big( \ln \mathcal{N}(I; \hat I, \sigma^2 1) + E_q \sum_\ell
+        \ln p(\hat g^{(\ell)} | u) \Big) + E_q \ln p(u | \hat c) + H(q) + \ln \pi_{\hat
+        c}$$
+
+        with the β of `fit_prior`, which keeps the many redundant switches from
+        drowning what the style says. With β = 1 this is a lower bound of ln p(I, ĉ, ĝ)
+        in nats, and so of ln p(I). The mean over q is that over 8 fixed draws.
+
+        Args:
+            x: images (N, H, W, C), floats in `pixel_range`.
+            y: integer labels (N,), as of `style`.
+            bound: whether to return the bound, β = 1.
+            batch_size: images at a time.
+
+        Returns:
+            (N,), a NumPy array.
+
+        Raises:
+            ValueError: as of `style`.
+        """
+        self._check_prior("score_samples")
+        beta = (
+            1.0 if standardize_boolean(bound, "bound") else self._prior_config["beta"]
+        )
+
+        def score(images, labels):
+            e_step, joint = self._score(images, labels)
+            mean, log_variance = map(ops.convert_to_numpy, self._posterior(e_step))
+            random = np.random.default_rng(0)
+            switches = [ops.convert_to_tensor(s) for s in e_step.switches]
+            log_q = -0.5 * (1 + np.log(2 * np.pi) + log_variance).sum(axis=1)
+            log_class = np.log(self.prior)[e_step.classes]
+            found = np.zeros(len(images))
+            for _ in range(DRAWS):
+                noise = random.normal(size=mean.shape[1])
+                style = mean + np.exp(log_variance / 2) * noise
+                odds = self._log_odds(style)
+                log_p = ops.convert_to_numpy(
+                    self._switch_prior.log_prob(switches, odds)
+                )
+                log_style = self._switch_prior.styles.log_prob(style, e_step.classes)
+                found += (joint - log_class + log_p) / beta + log_style
+            return found / DRAWS - log_q + log_class
+
+        return self._batched(score, x, batch_size, y)
+
+    def sample_switches(self, n, seed=None, *, classes=None, style_only=True):
+        """Draw the nuisances of `n` images from their prior.
+
+        Args:
+            n: how many images.
+            seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+            classes: integers (n,), None for draws from π_c. Before `fit_prior` switches
+                do not depend on the class.
+            style_only: after `fit_prior`, whether only the style is drawn and each
+                switch is the most probable one given it; False draws the switches
+                too, which adds speckle.
+
+        Returns:
+            ĝ^(1..L), a list of int8 arrays, as `render` takes them.
+
+        Raises:
+            ValueError: `n` or `seed` is out of range, or `classes` are not n classes.
+        """
+        n, random = standardize_integer(n, "n"), numpy_generator(seed)
+        style_only = standardize_boolean(style_only, "style_only")
+        if classes is not None or self._switch_prior is not None:
+            classes = draw_classes(n, classes, self.class_prior, random)
+        parts = [
+            self._draw_switches(rows, classes, random, style_only) for rows in _parts(n)
+        ]
+        return [np.concatenate(level) for level in zip(*parts, strict=True)]
+
+    def set_switch_prior(self, config, switch_prior, style_encoder):
+        """Take a prior of switches; `fit_prior` and saved models give it.
+
+        Args:
+            config: {name: value} that `build_switch_prior` makes another one from.
+            switch_prior: the `SwitchPrior`.
+            style_encoder: the `StyleEncoder`.
+        """
+        switch_prior.trainable = style_encoder.trainable = False
+        self._prior_config = dict(config)
+        self._switch_prior, self._style_encoder = switch_prior, style_encoder
+
+    def independent_log_odds(self):
+        """Return the independent priors' log-odds, as `SwitchPrior` takes them."""
+        # Before the axis of channels, without that of the batch.
+        axis = self.levels[0].channel_axis - 1
+        return [prior.log_odds(axis) for prior in self.nuisance_priors]
+
+    def get_config(self):
+        config = super().get_config()  # type: ignore[misc]  # of the Keras base
+        if self._prior_config is not None:
+            config["switch_prior"] = dict(self._prior_config)
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        prior = config.pop("switch_prior", None)
+        model = super().from_config(config)  # type: ignore[misc]
+        if prior is not None:
+            model.set_switch_prior(prior, *build_switch_prior(model, prior))
+        return model
+
+    def _sample(self, n, classes, random, noise):
+        classes = draw_classes(n, classes, self.class_prior, random)
+        parts = []
+        for rows in _parts(n):
+            switches = self._draw_switches(rows, classes, random, style_only=True)
+            images = self._render_sample(classes[rows], switches, random)
+            if noise:
+                images = with_noise(images, self.noise_variance, random)
+            parts.append(images)
+        return np.concatenate(parts), classes
+
+    def _draw_switches(self, rows, classes, random, style_only):
+        """Return the switches of some rows, a slice, of classes (n,)."""
+        if self._switch_prior is None:
+            count = rows.stop - rows.start
+            return [prior.sample(count, random) for prior in self.nuisance_priors]
+        odds = self._log_odds(self._switch_prior.styles.sample(classes[rows], random))
+        if style_only:
+            return [ops.convert_to_numpy(s) for s in self._switch_prior.mode(odds)]
+        return self._switch_prior.sample(odds, random)
+
+    def _switches_of(self, classes, switches, style):
+        """Return the switches that `render` is given, or those of a style."""
+        if (switches is None) == (style is None):
+            raise ValueError(
+                "Give `render` either `switches` or `style`, got "
+                f"{'neither' if style is None else 'both'}."
+            )
+        if style is None:
+            return switches
+        self._check_prior("render(style=...)")
+        style = as_array(style, "style")
+        wanted = (np.size(classes), self._switch_prior.style_size)
+        if style.shape != wanted or not np.issubdtype(style.dtype, np.number):
+            raise ValueError(
+                f"`style` must be numbers of shape {wanted}, a row for each class, as "
+                f"`style(x)` returns them, got {describe(style)}."
+            )
+        if not np.isfinite(style).all():
+            raise ValueError(
+                f"`style` must be finite, got NaN or infinite values in "
+                f"{describe(style)}."
+            )
+        return self._switch_prior.mode(self._log_odds(style))
+
+    def _log_odds(self, style):
+        """Return the log-odds of all switches given styles (B, d)."""
+        style = ops.convert_to_tensor(style, "float32")
+        return self._switch_prior(style, self.independent_log_odds())
+
+    def _posterior(self, e_step):
+        """Return μ and ln v of q(u | I, c) for an `EStep`."""
+        message = ops.convert_to_tensor(e_step.messages[1])
+        return self._style_encoder(message, self.one_hot(e_step.classes))
+
+    def _check_prior(self, method):
+        if self._switch_prior is None:
+            raise ValueError(
+                f"`{method}` needs a prior of switches, which this model does not have "
+                "yet: call `fit_prior(x)` first."
+            )
+
+    def _learned(self, variables):
+        layers = (self._switch_prior, self._style_encoder)
+        prior = {id(v) for layer in layers if layer for v in layer.variables}
+        return [variable for variable in variables if id(variable) not in prior]
+
+
+def build_switch_prior(model, config):
+    """Return a new `SwitchPrior` and `StyleEncoder` for a `DRMM`.
+
+    Args:
+        model: the `DRMM`.
+        config: `style_size`, `width`, `components`.
+    """
+    data_format = model.levels[0].data_format
+    switch_prior = SwitchPrior(
+        geometry_of(model.levels),
+        model.num_classes,
+        config["style_size"],
+        config["width"],
+        config["components"],
+        data_format,
+        dtype=model.dtype_policy,
+        name="switch_prior",
+    )
+    switch_prior.build(model.message_shapes)
+    encoder = StyleEncoder(
+        model.num_classes,
+        config["style_size"],
+        data_format=data_format,
+        dtype=model.dtype_policy,
+        name="style_encoder",
+    )
+    encoder.build(model.message_shapes[1])
+    return switch_prior, encoder
+
+
+def _parts(n):
+    """Return slices of at most `BATCH` rows that make up n."""
+    return [slice(i, min(i + BATCH, n)) for i in range(0, n, BATCH)]
