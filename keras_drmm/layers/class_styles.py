@@ -72,7 +72,7 @@ class ClassStyles(keras.layers.Layer):
         found = np.empty(len(styles))
         for c in np.unique(classes):
             rows = classes == c
-            parameters = (v[c] for v in self._parameters())
+            parameters = (v[c] for v in self._mixture())
             found[rows] = _log_density(styles[rows], *parameters)
         return found
 
@@ -83,7 +83,7 @@ class ClassStyles(keras.layers.Layer):
             classes: integers (B,).
             random: a `numpy.random.Generator`.
         """
-        shares, means, covariances = self._parameters()
+        shares, means, covariances = self._mixture()
         classes = np.asarray(classes)
         # The component drawn is the number of cumulative shares below the draw.
         cumulative = np.cumsum(shares, axis=1)[:, :-1]
@@ -127,7 +127,7 @@ class ClassStyles(keras.layers.Layer):
 
     def moments(self, c):
         """Return mean and covariance of all styles of class `c`, (d,) and (d, d)."""
-        shares, means, covariances = (v[c] for v in self._parameters())
+        shares, means, covariances = (v[c] for v in self._mixture())
         mean = shares @ means
         between = np.einsum("k,ki,kj->ij", shares, means - mean, means - mean)
         return mean, np.einsum("k,kij->ij", shares, covariances) + between
@@ -184,7 +184,7 @@ class ClassStyles(keras.layers.Layer):
         spread = np.diag(variances.mean(axis=0, dtype="float64"))
         return mixture.weights_, mixture.means_, mixture.covariances_ + spread
 
-    def _parameters(self):
+    def _mixture(self):
         shares, means, covariances = (
             ops.convert_to_numpy(v).astype("float64")
             for v in (self.shares, self.means, self.covariances)

@@ -77,7 +77,8 @@ class StyleLearner(Learner):
             images = ops.convert_to_tensor(images, self.compute_dtype)
             if labels is not None:
                 labels = ops.convert_to_tensor(labels)
-            e_step = self.trainer.e_step(images, labels, False)
+            trainer: Any = self.trainer
+            e_step = trainer.e_step(images, labels, False)
             found = (
                 e_step.mean,
                 ops.exp(e_step.log_variance),

@@ -41,7 +41,7 @@ class Styled:
     prior: Any
     class_prior: Any
     noise_variance: Any
-    num_classes: int
+    templates: Any
     infer: Any
     render: Any
     one_hot: Any
@@ -158,7 +158,7 @@ class Styled:
         self._check_prior("transfer")
         check_choice(method, "method", METHODS)
         x, y = self._standardize(x, y)
-        classes = checks.standardize_classes(classes, len(x), self.num_classes)
+        classes = checks.standardize_classes(classes, len(x), self.templates.num_classes)
         styles = self.style(x, y, batch_size)
         sources = self._batched(
             lambda x, y: self.infer(x, y, batch_size=len(x)).classes, x, batch_size, y
