@@ -21,7 +21,7 @@ from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
 # Images that are rendered at a time.
 BATCH = 100
 # Draws of the style for each score, always the same ones.
-DRAWS = 8
+DRAWS = 4
 
 
 class Styled:
@@ -158,7 +158,9 @@ class Styled:
         self._check_prior("transfer")
         check_choice(method, "method", METHODS)
         x, y = self._standardize(x, y)
-        classes = checks.standardize_classes(classes, len(x), self.templates.num_classes)
+        classes = checks.standardize_classes(
+            classes, len(x), self.templates.num_classes
+        )
         styles = self.style(x, y, batch_size)
         sources = self._batched(
             lambda x, y: self.infer(x, y, batch_size=len(x)).classes, x, batch_size, y
@@ -183,7 +185,7 @@ class Styled:
 
         with the β of `fit_prior`, which keeps the many redundant switches from
         drowning what the style says. With β = 1 this is a lower bound of ln p(I, ĉ, ĝ)
-        in nats, and so of ln p(I). The mean over q is that over 8 fixed draws.
+        in nats, and so of ln p(I). The mean over q is that over 4 fixed draws.
 
         Args:
             x: images (N, H, W, C), floats in `pixel_range`.

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from keras_drmm.layers.keeps_frozen import freeze
+from keras_drmm.models.styled import build_switch_prior
 
 CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 
@@ -31,6 +32,7 @@ class Preset:
         function: name of the zoo's function that makes the model.
         arguments: {name: value}, the function's arguments.
         frozen: paths of what is frozen in the model.
+        switch_prior: configuration of the model's prior of switches, or None.
         metadata: content of `metadata.json`.
 
     Raises:
@@ -47,6 +49,7 @@ class Preset:
         self.arguments = _parse(CONFIG, config)
         self.function = self.arguments.pop("function", None)
         self.frozen = self.arguments.pop("frozen", [])
+        self.switch_prior = self.arguments.pop("switch_prior", None)
 
     def load_into(self, model):
         """Load the preset's weights into `model`, which is built but not compiled.
@@ -64,6 +67,9 @@ class Preset:
                 f"{format_call(model.name, given)}. Give it these arguments, or use "
                 "`keras_drmm.zoo.from_preset`."
             )
+        if self.switch_prior is not None:
+            parts = build_switch_prior(model, self.switch_prior)
+            model.set_switch_prior(self.switch_prior, *parts)
         model.load_weights(self.folder / WEIGHTS)
         freeze(model, self.frozen)
 

@@ -172,8 +172,9 @@ def _write(folder, model, card):
     config = {"function": model.name}
     for name in shape_arguments(FUNCTIONS[model.name]):
         config[name] = arguments[name]
-    if "frozen" in arguments:
-        config["frozen"] = arguments["frozen"]
+    for name in ("frozen", "switch_prior"):
+        if name in arguments:
+            config[name] = arguments[name]
     _write_json(folder / CONFIG, config)
     # A copy that was never compiled, so that the file holds no optimizer's state.
     copy = type(model).from_config(arguments)
@@ -194,7 +195,8 @@ def _write_card(folder, own, card):
 def _readme(folder, name, card):
     config = json.loads((folder / CONFIG).read_bytes())
     function = config.pop("function")
-    config.pop("frozen", None)
+    for name in ("frozen", "switch_prior"):
+        config.pop(name, None)
     call = format_call(function, config)
     rows = [f"| {field} | {_cell(value)} |" for field, value in card.items()]
     table = "\n".join(["", "| | |", "|---|---|", *rows, ""]) if rows else ""

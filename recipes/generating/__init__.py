@@ -1,0 +1,1 @@
+"""How images that a model generates are measured, and what it is compared with."""

@@ -1,0 +1,252 @@
+"""Learn a prior of switches for a preset, and measure what it generates.
+
+    python -m recipes.generation --preset drmm_conv_small_mnist_100 --seed 0
+    python -m recipes.generation --peer conv_cvae --seconds 600
+    python -m recipes.generation --short
+
+`fit_prior` on the 55,000 training images of MNIST without their labels: a row without
+a label has the class that the preset takes it for, so that nothing but the preset's own
+labels is used. The peers are given the same classes and as many seconds.
+
+A row has, on `--images` samples, a tenth of them of each class, without pixel noise:
+
+- `share`: % that the preset trained with all labels takes for the class asked for;
+- `frechet`: Fréchet distance from the held-out images in that preset's features, with
+  `frechet_real`, that of as many training images, beside it;
+- `trained_on`: error (%) on held-out images of a small convnet that learned samples,
+  with `trained_on_real`, that of the same convnet on as many training images;
+- `nearest`: mean distance from the nearest training image, `nearest_real` that of
+  held-out images;
+- `style_...`: of 1,000 held-out images, each class but their own rendered in their
+  style: % taken for the class asked for, and correlations of slant, ink and centre;
+- `auroc_...`: area under the ROC curve of each score, held-out images against foreign
+  ones, 1,000 each, a number for each kind of foreign image.
+
+Held-out are the 5,000 validation images, or with `--test` the 10,000 test images, which
+nothing was chosen on. Rows go to `recipes/results/generation.csv`. With `--save` the
+preset in the checkout gets the prior.
+"""
+
+import json
+import time
+
+import numpy as np
+
+from recipes.common import results
+from recipes.common.command import at_least, choose_backend, keep_memory, make_parser
+
+PEERS = ("mlp_cvae", "conv_cvae", "independent")
+STYLED, SCORED = 1000, 1000
+SHORT = {"images": 100, "rows": 100, "seconds": 5, "epochs": 1, "components": 1}
+
+
+def main():
+    """Learn, measure and record."""
+    options = parse()
+    choose_backend(options.backend)
+    import keras
+
+    origin = results.origin(options.backend)
+    keras.utils.set_random_seed(options.seed)
+    train, held_out = load(options)
+    start, cpu_start = time.perf_counter(), time.process_time()
+    sample, model, parameters = (learn_peer if options.peer else learn)(options, train)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
+    row = {
+        "preset": options.preset,
+        "peer": options.peer or "",
+        "seed": options.seed,
+        "settings": json.dumps(settings(options)),
+        "parameters": parameters,
+        "seconds": round(seconds),
+        "cpu_seconds": round(cpu),
+        "held_out": "test" if options.test else "validation",
+        **measure(options, sample, model, train, held_out),
+        **origin,
+    }
+    results.record("generation", row, not options.short)
+    if options.save:
+        save(options.preset, model, row)
+
+
+def parse(arguments=None):
+    """Read the command line."""
+    parser = make_parser(__doc__, "backend", "seed")
+    parser.add_argument("--preset", default="drmm_conv_small_mnist_100")
+    parser.add_argument("--peer", choices=PEERS, help="measure a peer instead")
+    parser.add_argument("--seconds", type=at_least(1), default=600, help="CPU seconds of a peer")
+    parser.add_argument("--epochs", type=at_least(1), default=4)
+    parser.add_argument("--style-size", type=at_least(1), default=96)
+    parser.add_argument("--width", type=at_least(1), default=64)
+    parser.add_argument("--components", type=at_least(1), default=10)
+    parser.add_argument("--beta", type=float, help="default: chosen by fit_prior")
+    parser.add_argument("--images", type=at_least(10), default=10000)
+    parser.add_argument("--rows", type=at_least(1), default=55000)
+    parser.add_argument("--test", action="store_true", help="hold out the test images")
+    parser.add_argument("--save", action="store_true", help="into the preset")
+    parser.add_argument("--short", action="store_true", help="a check, not recorded")
+    options = parser.parse_args(arguments)
+    if options.short:
+        vars(options).update(SHORT)
+    return options
+
+
+def settings(options):
+    """Return what `fit_prior` is given."""
+    names = ("style_size", "width", "components", "beta", "epochs")
+    return {name: getattr(options, name) for name in names}
+
+
+def load(options):
+    """Return training and held-out (images, labels), images from 0 to 1."""
+    from keras_drmm import data
+
+    (x, y), test = data.load("mnist")
+    pairs = [(x[:55000], y[:55000]), test if options.test else (x[55000:], y[55000:])]
+    rows = options.rows
+    return [
+        (data.to_unit_range(x[:rows]).reshape(-1, 28, 28, 1), y[:rows].astype("int32"))
+        for x, y in pairs
+    ]
+
+
+def save(preset, model, row):
+    """Give a preset of the checkout its prior, and its card the row's figures."""
+    from keras_drmm import zoo
+    from keras_drmm.zoo.preset import SHIPPED, Preset
+    from keras_drmm.zoo.preset_writer import OWN
+
+    metadata = Preset(preset).metadata
+    card = {name: value for name, value in metadata.items() if name not in OWN}
+    names = ("share", "frechet", "trained_on", "seconds", "seed", "command")
+    card["generation"] = {name: row[name] for name in names}
+    zoo.save_to_preset(SHIPPED / preset, model, card, overwrite=True)
+
+
+def learn(options, train):
+    """Return (function that samples classes, the model, the prior's parameters)."""
+    from keras_drmm import zoo
+
+    model = zoo.from_preset(options.preset)
+    model.fit_prior(train[0], verbose=2, **settings(options))
+
+    def sample(classes):
+        return model.sample(len(classes), classes, options.seed, noise=False)[0]
+
+    layers = (model.switch_prior, model.style_encoder)
+    return sample, model, sum(layer.count_params() for layer in layers)
+
+
+def learn_peer(options, train):
+    """Return (function that samples classes, None, number of parameters)."""
+    import keras
+
+    from keras_drmm import zoo
+    from recipes.generating.cvae import CVAE
+
+    model = zoo.from_preset(options.preset)
+    if options.peer == "independent":
+
+        def sample(classes):
+            return model.sample(len(classes), classes, options.seed, noise=False)[0]
+
+        return sample, None, 0
+
+    class Clock(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if time.process_time() - start > options.seconds:
+                self.model.stop_training = True
+                self.model.optimizer.learning_rate = 0.0
+
+    classes = model.predict(train[0], batch_size=500, verbose=0).argmax(axis=1)
+    peer = CVAE(options.peer == "conv_cvae", options.style_size)
+    peer.compile("adam")
+    hot = np.eye(10, dtype="float32")[classes]
+    start = time.process_time()
+    inputs = [train[0], hot]
+    peer.fit(inputs, batch_size=64, epochs=1000, verbose=2, callbacks=[Clock()])
+    random = np.random.default_rng(options.seed)
+    return (lambda c: peer.sample(c, random)), None, peer.count_params()
+
+
+def measure(options, sample, model, train, held_out):
+    """Return the measures of a row; those of style and scores are of our model only."""
+    from recipes.generating import measures
+
+    (x, y), (x_held, y_held) = train, held_out
+    judge = measures.Judge(x_held)
+    classes = np.arange(10).repeat(options.images // 10)
+    images = sample(classes)
+    real = x[: len(images)]
+    found = {
+        "share": judge.share(images, classes),
+        "frechet": judge.distance(images),
+        "frechet_real": judge.distance(real),
+    }
+    for name, (given, labels) in {
+        "trained_on": (images, classes),
+        "trained_on_real": (real, y[: len(images)]),
+    }.items():
+        found[name] = measures.error_after_training_on(
+            given, labels, x_held, y_held, options.seed
+        )
+    found["nearest"] = measures.nearest(images[:: max(1, len(images) // 1000)], x)
+    found["nearest_real"] = measures.nearest(x_held[:1000], x)
+    for method in ("transport", "shift"):
+        values = [""] * 5 if model is None else styles(model, judge, x_held, method)
+        for name, value in zip(
+            ("share", "slant", "ink", "x", "y"), values, strict=True
+        ):
+            found[f"style_{method}_{name}"] = value
+    found["auroc"] = "" if model is None else json.dumps(aurocs(model, x_held))
+    return {
+        name: round(value, 4) if isinstance(value, float) else value
+        for name, value in found.items()
+    }
+
+
+def styles(model, judge, x, method):
+    """Return [% taken for the class asked for, and four correlations]."""
+    from recipes.generating import measures
+
+    x = x[:STYLED]
+    own = model.infer(x).classes
+    rendered, asked, rows = [], [], []
+    for c in range(model.num_classes):
+        chosen = np.flatnonzero(own != c)
+        targets = np.full(len(chosen), c)
+        rendered.append(model.transfer(x[chosen], targets, method=method))
+        asked.append(targets)
+        rows.append(chosen)
+    rendered, asked, rows = map(np.concatenate, (rendered, asked, rows))
+    share = judge.share(rendered, asked)
+    return [share, *measures.style_correlations(rendered, x[rows])]
+
+
+def aurocs(model, x):
+    """Return {score: {kind of foreign images: area under the ROC curve}}."""
+    from scipy.special import softmax
+    from sklearn.metrics import roc_auc_score
+
+    from recipes.generating.foreign import foreign_images
+
+    scores = {
+        "score_samples": model.score_samples,
+        "bound": lambda x: model.score_samples(x, bound=True),
+        "max_sum_score": model.max_sum_score,
+        "largest softmax": lambda x: softmax(model.infer(x).logits, axis=1).max(axis=1),
+    }
+    x = x[:SCORED]
+    is_own = np.repeat([1, 0], len(x))
+    own = {name: score(x) for name, score in scores.items()}
+    found: dict = {name: {} for name in scores}
+    for kind, images in foreign_images(x).items():
+        for name, score in scores.items():
+            both = np.concatenate([own[name], score(images)])
+            found[name][kind] = round(float(roc_auc_score(is_own, both)), 4)
+    return found
+
+
+if __name__ == "__main__":
+    keep_memory()
+    main()
