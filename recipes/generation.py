@@ -74,7 +74,9 @@ def parse(arguments=None):
     parser = make_parser(__doc__, "backend", "seed")
     parser.add_argument("--preset", default="drmm_conv_small_mnist_100")
     parser.add_argument("--peer", choices=PEERS, help="measure a peer instead")
-    parser.add_argument("--seconds", type=at_least(1), default=600, help="CPU seconds of a peer")
+    parser.add_argument(
+        "--seconds", type=at_least(1), default=600, help="CPU seconds of a peer"
+    )
     parser.add_argument("--epochs", type=at_least(1), default=4)
     parser.add_argument("--style-size", type=at_least(1), default=96)
     parser.add_argument("--width", type=at_least(1), default=64)

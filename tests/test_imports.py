@@ -31,6 +31,7 @@ THIN_METHODS = {
     ("keras_drmm.models.drmm", "to_convnet", "convert"),
     ("keras_drmm.models.rmm", "to_level", "convert"),
     ("keras_drmm.models.rmm", "to_maxout", "convert"),
+    ("keras_drmm.models.styled", "fit_prior", "learning"),
     ("keras_drmm.models.rendering_model", "from_preset", "zoo"),
     ("keras_drmm.models.rendering_model", "save_to_preset", "zoo"),
 }

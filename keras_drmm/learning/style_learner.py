@@ -176,5 +176,5 @@ def _batches(x, y, batch_size, steps):
         rows = [slice(start, start + batch_size) for start in starts]
         return [(x[r], None if y is None else y[r]) for r in rows]
     if isinstance(x, keras.utils.PyDataset):
-        x = (x[index] for index in range(steps or x.num_batches))
-    return itertools.islice(iter(x), steps)
+        return (x[index] for index in range(steps or x.num_batches))
+    return itertools.islice(x, steps)

@@ -290,11 +290,12 @@ class Styled:
         parts = []
         for rows in _parts(n):
             switches = self._draw_switches(rows, classes, random, style_only=True)
-            images = self._render_sample(classes[rows], switches, random)
-            if noise:
-                images = with_noise(images, self.noise_variance, random)
-            parts.append(images)
-        return np.concatenate(parts), classes
+            parts.append(self._render_sample(classes[rows], switches, random))
+        images = np.concatenate(parts)
+        # At the end: the same images are drawn without it.
+        if noise:
+            images = with_noise(images, self.noise_variance, random)
+        return images, classes
 
     def _draw_switches(self, rows, classes, random, style_only):
         """Return the switches of some rows, a slice, of classes (n,)."""
