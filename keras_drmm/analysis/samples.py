@@ -10,7 +10,7 @@ def plot_samples(model, path, columns=10, seed=0):
     """Plot samples of each class, without and with pixel noise.
 
     Each class has one row. On the left are samples without noise: the class, rendered
-    with switches sampled from their priors. On the right are the same samples with
+    with switches sampled from their prior. On the right are the same samples with
     noise, as `sample` returns them.
 
     Args:

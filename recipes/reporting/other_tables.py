@@ -1,5 +1,6 @@
 """Tables of EM, trees, signed inference, the objective's terms and the presets."""
 
+import json
 from statistics import mean, median, stdev
 
 from recipes.reporting.records import grouped, markdown_table, mean_of, spread
@@ -39,6 +40,79 @@ def plain_fit(rows):
         error = spread(runs, "test_error")
         lines.append([name, labels, epochs, error, len(runs)])
     return markdown_table(["data", "labels", "epochs", "error", "runs"], lines)
+
+
+def generation(rows):
+    """Return a table of what samples are like: means over seeds.
+
+    Args:
+        rows: rows of `generation.csv`.
+    """
+    columns = ("share", "frechet", "frechet_real", "trained_on", "trained_on_real")
+    lines = []
+    for (preset, name, _), runs in _generators(rows):
+        measured = [spread(runs, column) for column in columns]
+        took = f"{mean_of(runs, 'cpu_seconds'):.0f}"
+        lines.append([preset, name, *measured, took, len(runs)])
+    titles = [
+        "preset",
+        "prior or peer",
+        "% of the class asked for",
+        "Fréchet distance",
+        "of real images",
+        "error (%) after training on it",
+        "on real images",
+        "CPU seconds",
+        "seeds",
+    ]
+    return markdown_table(titles, lines)
+
+
+def styles(rows):
+    """Return a table of style transfer: means over seeds.
+
+    Args:
+        rows: rows of `generation.csv`.
+    """
+    lines = []
+    for (preset, name, _), runs in _generators(rows):
+        if not runs[0]["style_shift_share"]:
+            continue
+        for method in ("transport", "shift"):
+            measured = [
+                spread(runs, f"style_{method}_{column}")
+                for column in ("share", "slant", "ink", "x", "y")
+            ]
+            lines.append([preset, name, method, *measured, len(runs)])
+    names = ["preset", "prior", "method", "% of the class asked for"]
+    return markdown_table([*names, "slant", "ink", "x", "y", "seeds"], lines)
+
+
+def foreign(rows):
+    """Return a table of the areas under the ROC curve of each score: means over seeds.
+
+    Args:
+        rows: rows of `generation.csv`.
+    """
+    lines, kinds = [], []
+    for (preset, _, _), runs in _generators(rows):
+        if not runs[0]["auroc"]:
+            continue
+        found = [json.loads(run["auroc"]) for run in runs]
+        kinds = list(found[0]["bound"])
+        for score in found[0]:
+            areas = [mean(areas[score][kind] for areas in found) for kind in kinds]
+            lines.append([preset, score, *(f"{v:.3f}" for v in areas), len(runs)])
+    return markdown_table(["preset", "score", *kinds, "seeds"], lines)
+
+
+def _generators(rows):
+    """Group rows of `generation.csv` by what generates, those of test images alone."""
+    tested = [row | {"draw": ""} for row in rows if row["held_out"] == "test"]
+    return grouped(
+        tested,
+        lambda row: (row["preset"], row["peer"] or "switch prior", row["settings"]),
+    )
 
 
 def growth(rows):

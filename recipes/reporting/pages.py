@@ -18,6 +18,9 @@ def results():
     return _text("results.md").format(
         few_labels=cell_tables.few_labels(*found),
         plain_fit=other_tables.plain_fit(read_rows("plain_fit")),
+        generation=other_tables.generation(read_rows("generation")),
+        styles=other_tables.styles(read_rows("generation")),
+        foreign=other_tables.foreign(read_rows("generation")),
         labelled_images_alone=cell_tables.labelled_images_alone(*found),
         all_labels=cell_tables.all_labels(*found),
         pretraining=cell_tables.pretraining(*found),

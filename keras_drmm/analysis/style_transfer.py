@@ -1,0 +1,45 @@
+"""A picture of classes that are rendered in the styles of images."""
+
+import numpy as np
+
+from keras_drmm.analysis.grid import check_has, first_of_each_class, save_grid
+from keras_drmm.layers.arguments import as_array
+
+
+def plot_style_transfer(model, images, labels, path, method="transport"):
+    """Plot every class in the style of one image of each class.
+
+    A row shows an image, followed by every class in its style, as `DRMM.transfer`
+    renders them: the image's slant and weight of stroke, and another digit.
+
+    Args:
+        model: a channels_last `DRMM` of grey or RGB images, after `fit_prior`.
+        images: (N, H, W, C), floats in the model's pixel range.
+        labels: integers (N,), with each class at least once.
+        path: path of the PNG file.
+        method: "transport" or "shift", as of `DRMM.transfer`.
+
+    Raises:
+        ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
+        TypeError: the model has no styles.
+        ValueError: the model has no prior of switches, images, labels or method are
+            not what it takes, or a class has no image.
+
+    Example:
+
+    >>> (x, y), _ = keras_drmm.data.load("mnist")
+    >>> images, labels = keras_drmm.data.to_unit_range(x[:50]), y[:50]
+    >>> model = keras_drmm.zoo.from_preset("drmm_conv_small_mnist_100")
+    >>> keras_drmm.analysis.plot_style_transfer(model, images, labels, "styles.png")
+    """
+    check_has(model, transfer="a `DRMM`")
+    images = as_array(images, "images")
+    chosen = first_of_each_class(labels, len(images), model.num_classes)
+    classes = np.arange(model.num_classes)
+    rows = {}
+    for n, index in enumerate(chosen):
+        image = images[index][None]
+        same, own = image.repeat(len(classes), axis=0), np.full(len(classes), n)
+        rendered = model.transfer(same, classes, own, method)
+        rows[f"style of {n}"] = np.concatenate([image, rendered])
+    save_grid(rows, model.pixel_range, path)
