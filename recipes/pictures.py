@@ -3,8 +3,9 @@
     python -m recipes.pictures --preset drmm_conv_small_mnist_100
 
 Writes reconstructions, class templates with the switches of other images, samples and,
-of a preset with a prior of switches, classes in the styles of images to `docs/images`. The images shown are training images whose labels the preset did not
-see and which validated its run. It takes half a minute on one core.
+of a preset with a prior of switches, classes in the styles of images to `docs/images`.
+The images shown are training images whose labels the preset did not see and which
+validated its run. It takes half a minute on one core.
 """
 
 from recipes.common.results import IMAGES

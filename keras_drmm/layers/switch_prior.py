@@ -15,6 +15,10 @@ from keras_drmm.layers.class_styles import ClassStyles
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
 
+# Standard deviation of the last kernels at the start. From 0 on, no gradient would
+# reach the style at first, and the KL term would teach the encoder to say nothing.
+START = 0.02
+
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class SwitchPrior(keras.layers.Layer):
@@ -133,7 +137,7 @@ class SwitchPrior(keras.layers.Layer):
                 positions * channels,
                 1,
                 data_format=self.data_format,
-                kernel_initializer="zeros",
+                kernel_initializer=keras.initializers.RandomNormal(0.0, START),
                 dtype=self.dtype_policy,
                 name=f"head_{n}",
             )
