@@ -37,7 +37,7 @@ class SwitchPrior(keras.layers.Layer):
     \ln \frac{\pi_x^{(\ell)}(s)}{\pi_x^{(\ell)}(\mathrm{OFF})} + (W_\ell h_x^{(\ell)} +
     b_\ell)_s$$
 
-    With W = 0 and b = 0, as the layer is built, this is the independent prior π.
+    With W = 0 and b = 0, near which the layer starts, this is the independent prior π.
 
     Args:
         geometry: for each level, the finest first, a dictionary of `kernel_size`,
