@@ -5,6 +5,7 @@ import math
 from keras_drmm.layers.arguments import check_keywords
 from keras_drmm.layers.level import standardize_levels
 from keras_drmm.models import checks
+from keras_drmm.models.fit_arguments import standardize_batch_size
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.trainer import Trainer
 
@@ -69,7 +70,7 @@ class Baseline(Learner):
         """Return the share of its weight that a term has in this training step."""
         return 1.0
 
-    def _check(self, x, y=None, learning=False):
+    def check_data(self, x, y=None, learning=False):
         any_value = (-math.inf, math.inf)
         return checks.standardize_data(
             x, y, self.image_shape, any_value, self.num_classes, learning
@@ -77,8 +78,8 @@ class Baseline(Learner):
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
-        x, _ = self._check(x)
-        batch_size = checks.standardize_batch_size(batch_size)
+        x, _ = self.check_data(x)
+        batch_size = standardize_batch_size(batch_size)
         return super().predict(x, batch_size, verbose, steps, callbacks)
 
 

@@ -9,16 +9,22 @@ import keras
 from keras import ops
 
 from keras_drmm.data.autotuner import StrategyWithoutAutotuner
-from keras_drmm.layers.arguments import standardize_boolean, standardize_integer
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
-from keras_drmm.models import checks
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
-from keras_drmm.models.class_weights import apply_class_weight
+from keras_drmm.models.checks import check_batch
 from keras_drmm.models.compile_arguments import (
     check_loss_weights,
     check_options,
     standardize_metrics,
+)
+from keras_drmm.models.fit_arguments import (
+    check_callbacks,
+    check_compiled,
+    check_loop,
+    standardize_batch_size,
+    standardize_fit,
+    standardize_rows,
 )
 from keras_drmm.models.fitting_labels import FittingLabels
 from keras_drmm.models.term_mean import TermMean
@@ -177,51 +183,35 @@ class Learner(KeepsFrozen, keras.Model):
                 Batches of a data set are checked as they come: at the end of the epoch
                 the weights are then those from before it.
         """
-        checks.check_compiled(self, "fit")
-        checks.check_callbacks(callbacks)
-        x, y = self._check(x, y, learning=True)
-        sample_weight = checks.standardize_weights(sample_weight, checks.count_rows(x))
-        x, class_weight = apply_class_weight(x, class_weight, self.num_classes)
-        validation_split = checks.standardize_split(validation_split)
-        validation_data = checks.standardize_validation(validation_data, self._check)
-        batch_size = checks.standardize_batch_size(batch_size)
-        epochs = standardize_integer(epochs, "epochs")
-        shuffle = standardize_boolean(shuffle, "shuffle")
-        checks.check_loop(
-            verbose,
-            initial_epoch,
+        given = standardize_fit(
+            self,
+            x=x,
+            y=y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
         )
         if self.trainer is not None:
-            split = 0.0 if validation_data is not None else validation_split
-            rows = TrainingRows(x, y, sample_weight, split)
-            steps = rows.count_steps(batch_size, steps_per_epoch)
-            self.trainer.prepare(rows, steps, initial_epoch, epochs)
-            callbacks = [
+            rows = TrainingRows.of(given)
+            steps = rows.count_steps(given["batch_size"], steps_per_epoch)
+            self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
+            given["callbacks"] = [
                 BatchWatch(),
                 *_as_list(callbacks),
                 *self.trainer.callbacks(),
             ]
-        return super().fit(
-            x,
-            y,
-            batch_size,
-            epochs,
-            verbose,
-            callbacks,
-            validation_split,
-            validation_data,
-            shuffle,
-            class_weight,
-            sample_weight,
-            initial_epoch,
-            steps_per_epoch,
-            validation_steps,
-            validation_batch_size,
-            validation_freq,
-        )
+        return super().fit(**given)
 
     def evaluate(
         self,
@@ -245,13 +235,11 @@ class Learner(KeepsFrozen, keras.Model):
         """
         # `fit` has checked its validation data, and watches it.
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            checks.check_compiled(self, "evaluate")
-            checks.check_callbacks(callbacks)
-            x, y = self._check(x, y)
-            rows = checks.count_rows(x)
-            sample_weight = checks.standardize_weights(sample_weight, rows)
-            batch_size = checks.standardize_batch_size(batch_size)
-            checks.check_loop(verbose, steps=steps)
+            check_compiled(self, "evaluate")
+            check_callbacks(callbacks)
+            x, y, sample_weight = standardize_rows(self, x, y, sample_weight)
+            batch_size = standardize_batch_size(batch_size)
+            check_loop(verbose, steps=steps)
             if self.trainer is not None:
                 callbacks = [BatchWatch(), *_as_list(callbacks)]
         with self._tests():
@@ -279,17 +267,16 @@ class Learner(KeepsFrozen, keras.Model):
             ValueError: images or labels are not what the model takes, or its algorithm
                 learns by sweeps over all rows.
         """
-        checks.check_compiled(self, "train_on_batch")
-        x, y = self._check(x, y, learning=True)
-        sample_weight = checks.standardize_weights(sample_weight, len(x))
+        check_compiled(self, "train_on_batch")
+        x, y, sample_weight = standardize_rows(self, x, y, sample_weight, learning=True)
         if self.trainer is not None:
             self.trainer.check_single_batch()
         return super().train_on_batch(x, y, sample_weight, *args, **kwargs)
 
     def test_on_batch(self, x, y=None, *args, **kwargs):
         """Measure objective and metrics of a batch, as `evaluate` does."""
-        checks.check_compiled(self, "test_on_batch")
-        x, y = self._check(x, y)
+        check_compiled(self, "test_on_batch")
+        x, y = self.check_data(x, y)
         return super().test_on_batch(x, y, *args, **kwargs)
 
     def compute_loss(
@@ -359,7 +346,7 @@ class Learner(KeepsFrozen, keras.Model):
         own = [sums.batches, *sums.terms.values(), *self.trainer.metrics]
         return [*super().metrics, *own]
 
-    def _check(self, x, y=None, learning=False):
+    def check_data(self, x, y=None, learning=False):
         """Return images and labels as the model takes them, or say what is wrong."""
         return x, y
 
@@ -386,7 +373,7 @@ class Learner(KeepsFrozen, keras.Model):
                 wrong with values is found by `BatchCheck`.
         """
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        checks.check_batch(images, labels, sample_weight, self.image_shape)
+        check_batch(images, labels, sample_weight, self.image_shape)
         inputs = {"images": images}
         if labels is not None:
             given = ops.reshape(labels, (-1,))

@@ -21,6 +21,11 @@ from keras_drmm.models.compile_arguments import (
     standardize_loss,
     takes_unlabelled,
 )
+from keras_drmm.models.fit_arguments import (
+    check_callbacks,
+    check_loop,
+    standardize_batch_size,
+)
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.sampling import numpy_generator
 
@@ -109,10 +114,10 @@ class RenderingModel(Learner):
         Warns:
             UserWarning: some logits are not finite.
         """
-        x, _ = self._check(x)
-        batch_size = checks.standardize_batch_size(batch_size)
-        checks.check_callbacks(callbacks)
-        checks.check_loop(verbose, steps=steps)
+        x, _ = self.check_data(x)
+        batch_size = standardize_batch_size(batch_size)
+        check_callbacks(callbacks)
+        check_loop(verbose, steps=steps)
         logits = super().predict(x, batch_size, verbose, steps, callbacks)
         _warn_unless_finite(logits)
         return logits
@@ -307,7 +312,7 @@ class RenderingModel(Learner):
         """Return the algorithm's `Trainer` for this model."""
         return algorithm.bind(self)
 
-    def _check(self, x, y=None, learning=False):
+    def check_data(self, x, y=None, learning=False):
         has_loss = learning and self.compiled and self.algorithm is None
         return checks.standardize_data(
             x,
