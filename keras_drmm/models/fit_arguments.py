@@ -6,6 +6,7 @@ import numpy as np
 from keras_drmm.layers.arguments import (
     as_array,
     describe,
+    is_integer,
     standardize_boolean,
     standardize_integer,
     standardize_number,
@@ -52,6 +53,7 @@ def standardize_fit(model, **given):
         "batch_size": batch_size,
         "epochs": epochs,
         "shuffle": shuffle,
+        "validation_freq": standardize_frequency(given["validation_freq"]),
     }
 
 
@@ -121,6 +123,19 @@ def standardize_split(validation_split):
             f"from 0 to below 1, got {validation_split!r}."
         )
     return split
+
+
+def standardize_frequency(validation_freq):
+    """Return `validation_freq` of `fit` as an int or a list of epochs, from 1."""
+    is_list = isinstance(validation_freq, list | tuple)
+    epochs = validation_freq if is_list else [validation_freq]
+    if not epochs or not all(is_integer(epoch) and epoch > 0 for epoch in epochs):
+        raise ValueError(
+            "`validation_freq` must be an integer of at least 1 (each so many epochs) "
+            "or a list of them (the epochs after which to validate, from 1), got "
+            f"{validation_freq!r}."
+        )
+    return list(map(int, epochs)) if is_list else int(validation_freq)
 
 
 def standardize_validation(validation_data, model):

@@ -175,7 +175,8 @@ class Learner(KeepsFrozen, keras.Model):
                 data set does not know its length.
             validation_steps: as in Keras.
             validation_batch_size: as in Keras.
-            validation_freq: as in Keras.
+            validation_freq: validate each so many epochs, or after the epochs of a
+                list, from 1.
 
         Raises:
             ValueError: images, labels or weights are not what the model takes, or no
