@@ -1,11 +1,8 @@
 """Baseline: what the baselines share, so that fit, evaluate and predict work."""
 
-import math
-
 from keras_drmm.layers.arguments import check_keywords
 from keras_drmm.layers.level import standardize_levels
 from keras_drmm.models import checks
-from keras_drmm.models.fit_arguments import standardize_batch_size
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.trainer import Trainer
 
@@ -71,16 +68,9 @@ class Baseline(Learner):
         return 1.0
 
     def check_data(self, x, y=None, learning=False):
-        any_value = (-math.inf, math.inf)
         return checks.standardize_data(
-            x, y, self.image_shape, any_value, self.num_classes, learning
+            x, y, self.image_shape, self.pixel_range, self.num_classes, learning
         )
-
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
-        x, _ = self.check_data(x)
-        batch_size = standardize_batch_size(batch_size)
-        return super().predict(x, batch_size, verbose, steps, callbacks)
 
 
 class BaselineTrainer(Trainer):

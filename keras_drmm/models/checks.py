@@ -1,5 +1,7 @@
 """Checks of images and labels before a model sees them: what is wrong, what to do."""
 
+import warnings
+
 import numpy as np
 from keras import ops, utils
 from keras.backend import is_float_dtype, is_int_dtype
@@ -89,12 +91,17 @@ def standardize_data(
 
 def standardize_arrays(x, y, image_shape, pixel_range, num_classes):
     """Return images and labels as `standardize_data` does; a data set is refused."""
+    check_is_array(x)
+    return standardize_data(x, y, image_shape, pixel_range, num_classes)
+
+
+def check_is_array(x):
+    """Raise if `x` is a data set, or anything but an array or lists."""
     if not is_array(x) and not isinstance(x, list | tuple):
         raise ValueError(
             f"`x` must be an array of images, got {describe(x)}. Give the images of a "
             "data set batch by batch."
         )
-    return standardize_data(x, y, image_shape, pixel_range, num_classes)
 
 
 def standardize_images(x, image_shape, pixel_range):
@@ -172,7 +179,10 @@ def check_batch(images, labels, sample_weight, image_shape):
         )
     rows = shape[0]
     for name, values in (("Labels", labels), ("`sample_weight`", sample_weight)):
-        if values is not None and tuple(values.shape) not in ((rows,), (rows, 1)):
+        # TensorFlow traces a step that has seen (B,) and (B, 1) for any rank.
+        if values is None or getattr(values.shape, "rank", 1) is None:
+            continue
+        if tuple(values.shape) not in ((rows,), (rows, 1)):
             raise ValueError(
                 f"{name} must be one number for each of the {rows} images of a batch, "
                 f"got shape {tuple(values.shape)}."
@@ -218,6 +228,18 @@ def standardize_integers(values, name, shape, lowest, highest, advice=""):
     if first < lowest or last > highest:
         raise ValueError(f"{wanted}, got values from {first} to {last}.{advice}")
     return array
+
+
+def warn_unless_finite(logits):
+    """Warn if some of the logits (N, num_classes) are not finite."""
+    # bfloat16 is none of NumPy's own types.
+    rows = np.isfinite(np.asarray(logits, "float32")).all(axis=1)
+    if not rows.all():
+        warnings.warn(
+            f"The logits of {(~rows).sum()} of {len(rows)} images are not finite. The "
+            "dtype policy 'mixed_float16' ends at 65,504: take 'mixed_bfloat16'.",
+            stacklevel=3,
+        )
 
 
 def _advise_shape(found, wanted):

@@ -11,7 +11,12 @@ from keras_drmm.layers.arguments import (
     standardize_integer,
     standardize_number,
 )
-from keras_drmm.models.checks import is_array, is_list_of_batches, to_numpy
+from keras_drmm.models.checks import (
+    check_is_array,
+    is_array,
+    is_list_of_batches,
+    to_numpy,
+)
 from keras_drmm.models.class_weights import apply_class_weight
 
 
@@ -69,6 +74,12 @@ def standardize_rows(model, x, y, sample_weight, learning=False):
     """
     x, y = model.check_data(x, y, learning)
     return x, y, standardize_weights(sample_weight, count_rows(x))
+
+
+def standardize_batch(model, x, y=None, sample_weight=None, learning=False):
+    """Return a single batch as `standardize_rows` does; a data set is refused."""
+    check_is_array(x)
+    return standardize_rows(model, x, y, sample_weight, learning)
 
 
 def check_compiled(model, method):
