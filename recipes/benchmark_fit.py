@@ -10,8 +10,10 @@ take as long as a `tf.data.Dataset` of the same batches that never had one.
 
 The two sides take turns, and the medians of their seconds an epoch are compared, so
 that the ratios hold even if the machine's speed drifts. Batches have 100 images of
-28x28x1. Rows go to `recipes/results/benchmark_fit.csv`. `--short` takes one run of the
-smallest size and records nothing.
+28x28x1. A run takes about `--steps` steps at every size, as many epochs as that makes:
+what a fit costs once is spread over the epochs of a usual training. Rows go to
+`recipes/results/benchmark_fit.csv`. `--short` takes one run of the smallest size and
+records nothing.
 """
 
 import statistics
@@ -34,7 +36,7 @@ def main():
     choose_backend("tensorflow")
     origin = results.origin("tensorflow")
     for rows in ROWS[: 1 if options.short else None]:
-        for row in compare(rows, options.epochs, options.runs):
+        for row in compare(rows, epochs_of(rows, options.steps), options.runs):
             results.record("benchmark_fit", row | origin, not options.short)
 
 
@@ -42,12 +44,17 @@ def parse(arguments=None):
     """Read the command line."""
     parser = make_parser(__doc__)
     parser.add_argument("--runs", type=at_least(1), default=3, help="for each size")
-    parser.add_argument("--epochs", type=at_least(1), default=8, help="of a run")
+    parser.add_argument("--steps", type=at_least(1), default=320, help="of a run")
     parser.add_argument("--short", action="store_true", help="1 run, not recorded")
     options = parser.parse_args(arguments)
     if options.short:
-        options.runs = options.epochs = 1
+        options.runs = options.steps = 1
     return options
+
+
+def epochs_of(rows, steps):
+    """Return the number of epochs of so many rows that take about `steps` steps."""
+    return max(1, round(steps / (rows / BATCH)))
 
 
 def compare(rows, epochs, runs):

@@ -70,7 +70,6 @@ def search(x, y, options, **arguments):
         x,
         y,
         options.labels,
-        labelled_per_batch=16 if options.labels < 10_000 else None,
         validation=min(measure.VALIDATION_IMAGES, len(x) // 4),
         validation_images_unlabelled=True,
         seed=options.draw,

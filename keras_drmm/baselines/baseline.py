@@ -1,7 +1,5 @@
 """Baseline: what the baselines share, so that fit, evaluate and predict work."""
 
-import math
-
 from keras_drmm.layers.arguments import check_keywords
 from keras_drmm.layers.level import standardize_levels
 from keras_drmm.models import checks
@@ -69,17 +67,10 @@ class Baseline(Learner):
         """Return the share of its weight that a term has in this training step."""
         return 1.0
 
-    def _check(self, x, y=None, learning=False):
-        any_value = (-math.inf, math.inf)
+    def check_data(self, x, y=None, learning=False):
         return checks.standardize_data(
-            x, y, self.image_shape, any_value, self.num_classes, learning
+            x, y, self.image_shape, self.pixel_range, self.num_classes, learning
         )
-
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        """Return logits; see `keras.Model.predict`. Images are checked as in `fit`."""
-        x, _ = self._check(x)
-        batch_size = checks.standardize_batch_size(batch_size)
-        return super().predict(x, batch_size, verbose, steps, callbacks)
 
 
 class BaselineTrainer(Trainer):

@@ -203,6 +203,31 @@ def check_names(called, given, known):
         )
 
 
+def check_config(cls, config):
+    """Raise a ValueError unless `config` has what the constructor of `cls` must have.
+
+    Args:
+        cls: the class.
+        config: what its `from_config` was given.
+    """
+    _, *parameters = inspect.signature(cls.__init__).parameters.values()
+    needed = [
+        v.name
+        for v in parameters
+        if v.default is v.empty and v.kind is v.POSITIONAL_OR_KEYWORD
+    ]
+    found = None
+    if not isinstance(config, dict):
+        found = describe(config)
+    elif missing := [name for name in needed if name not in config]:
+        found = f"one without {missing}"
+    if found:
+        raise ValueError(
+            f"`config` must be a dictionary with {needed}, as `get_config` of "
+            f"`{cls.__name__}` returns it, got {found}."
+        )
+
+
 def check_model(model, name, kind, advice=""):
     """Raise a TypeError unless `model` is a `kind`, a class or a tuple of classes."""
     if not isinstance(model, kind):

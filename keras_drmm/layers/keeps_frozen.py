@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_drmm.layers.arguments import check_config
+
 
 class KeepsFrozen:
     """A layer or model of several parts, each of which may be frozen by itself.
@@ -22,6 +24,7 @@ class KeepsFrozen:
 
     @classmethod
     def from_config(cls, config):
+        check_config(cls, config)
         config = dict(config)
         frozen = config.pop("frozen", None)
         layer = cls(**cls._arguments_from(config))

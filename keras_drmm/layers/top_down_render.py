@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_drmm.layers.arguments import check_keywords, check_model
+from keras_drmm.layers.arguments import check_config, check_keywords, check_model
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
 
@@ -108,7 +108,8 @@ class TopDownRender(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        config = dict(config)
+        check_config(cls, config)
+        config = {"pooling": None, **config}
         for part in ("rendering", "pooling"):
             config[part] = keras.saving.deserialize_keras_object(config[part])
         layer = cls(**config)

@@ -3,6 +3,11 @@
 import keras
 from keras import ops
 
+# The least label that there may be: (in words, what to do beside numbering from 0).
+LEAST_LABELS = {
+    -1: ("-1 (unlabelled)", ""),
+    0: ("0", ", and give the Keras `loss` `ignore_class=-1` for unlabelled rows (-1)"),
+}
 NONE, NOT_FINITE, OUT_OF_RANGE, LABELS, LOGITS, WEIGHTS = range(6)
 
 
@@ -16,7 +21,8 @@ class BatchCheck(keras.metrics.Metric):
 
     Args:
         pixel_range: (lowest, highest) value of a pixel.
-        num_classes: labels are -1 (unlabelled) to num_classes - 1.
+        num_classes: labels are at most num_classes - 1.
+        least_label: -1 where rows may be unlabelled, else 0.
 
     Attributes:
         batches: how many batches there were.
@@ -25,9 +31,10 @@ class BatchCheck(keras.metrics.Metric):
         labelled: the sum of the weights of the labelled rows.
     """
 
-    def __init__(self, pixel_range, num_classes):
+    def __init__(self, pixel_range, num_classes, least_label=-1):
         super().__init__(name="batch_check", dtype="float32")
         self.pixel_range, self.num_classes = pixel_range, num_classes
+        self.least_label = least_label
         self.batches = self.add_variable((), initializer="zeros", name="batches")
         self.found = self.add_variable((4,), initializer="zeros", name="found")
         self.labelled = self.add_variable((), initializer="zeros", name="labelled")
@@ -49,7 +56,7 @@ class BatchCheck(keras.metrics.Metric):
         is_label = last <= ops.cast(self.num_classes - 1, last.dtype)
         # Labels may be the bytes of an image file, which hold no -1.
         if not keras.backend.standardize_dtype(labels.dtype).startswith("uint"):
-            is_label = ops.logical_and(is_label, first >= -1)
+            is_label = ops.logical_and(is_label, first >= self.least_label)
         # In the order of the faults' numbers: (is it right, lowest, highest value). Of
         # NaN, minimum and maximum are not NaN on every backend; a sum is.
         checks = [
@@ -84,24 +91,47 @@ class BatchCheck(keras.metrics.Metric):
         fault, batch, lowest, highest = ops.convert_to_numpy(self.found).tolist()
         if fault == NONE:
             return None
+        least, advice = LEAST_LABELS[self.least_label]
         found = {
-            NOT_FINITE: "its images hold NaN or infinite values: clean or drop these "
-            "rows",
-            OUT_OF_RANGE: f"its pixels must be in {list(self.pixel_range)} and are "
-            f"from {lowest:g} to {highest:g}: scale the images (`x / 255`), or give "
-            "the model the `pixel_range` that they have",
-            LABELS: f"its labels must be -1 (unlabelled) to {self.num_classes - 1} and "
-            f"are from {lowest:.0f} to {highest:.0f}: number the classes from 0",
+            LABELS: f"its labels must be {least} to {self.num_classes - 1} and are "
+            f"from {lowest:.0f} to {highest:.0f}: number the classes from 0{advice}",
             WEIGHTS: "its `sample_weight` must be finite and at least 0, and is from "
             f"{lowest:g} to {highest:g}",
             LOGITS: "its images are fine, but the model's logits are not finite. "
             "Lower the learning rate; under 'mixed_float16', which ends at 65,504, "
             "take 'mixed_bfloat16'",
-        }[int(fault)]
-        return (
-            f"Batch {batch:.0f} (batches count from 0, in the order in which they "
-            f"came) cannot be used: {found}."
+        }
+        return explain_batch(
+            int(batch),
+            found.get(int(fault))
+            or explain_images(int(fault), lowest, highest, self.pixel_range),
         )
+
+
+def explain_images(fault, lowest, highest, pixel_range):
+    """Return what is wrong with the images of a batch, and what to do.
+
+    Args:
+        fault: NOT_FINITE or OUT_OF_RANGE.
+        lowest: value of their pixels.
+        highest: value of their pixels.
+        pixel_range: (lowest, highest) value that there may be.
+    """
+    if fault == NOT_FINITE:
+        return "its images hold NaN or infinite values: clean or drop these rows"
+    return (
+        f"its pixels must be in {list(pixel_range)} and are from {lowest:g} to "
+        f"{highest:g}: scale the images (`x / 255`), or give the model the "
+        "`pixel_range` that they have"
+    )
+
+
+def explain_batch(number, found):
+    """Return the sentence that a batch cannot be used, for what was found in it."""
+    return (
+        f"Batch {number} (batches count from 0, in the order in which they came) "
+        f"cannot be used: {found}."
+    )
 
 
 def _is_finite(values):

@@ -1,6 +1,7 @@
 """Checks of images and labels before a model sees them: what is wrong, what to do."""
 
-import keras
+import warnings
+
 import numpy as np
 from keras import ops, utils
 from keras.backend import is_float_dtype, is_int_dtype
@@ -9,8 +10,6 @@ from keras_drmm.layers.arguments import (
     as_array,
     check_labels,
     describe,
-    standardize_integer,
-    standardize_number,
 )
 
 
@@ -43,7 +42,7 @@ def standardize_data(
     Raises:
         ValueError: with the reason and what to do.
     """
-    if _is_list_of_batches(x):
+    if is_list_of_batches(x):
         images, labels = x[0][0], x[0][1] if len(x[0]) > 1 else None
         standardize_data(images, labels, image_shape, pixel_range, num_classes)
         raise ValueError(
@@ -53,7 +52,7 @@ def standardize_data(
         )
     if isinstance(x, list | tuple):
         x = _as_images(x)
-    if not _is_array(x):
+    if not is_array(x):
         if y is not None and hasattr(x, "__iter__") and not isinstance(x, str | dict):
             raise ValueError(
                 f"`y` must be None with a data set, whose batches hold the labels, got "
@@ -92,12 +91,17 @@ def standardize_data(
 
 def standardize_arrays(x, y, image_shape, pixel_range, num_classes):
     """Return images and labels as `standardize_data` does; a data set is refused."""
-    if not _is_array(x) and not isinstance(x, list | tuple):
+    check_is_array(x)
+    return standardize_data(x, y, image_shape, pixel_range, num_classes)
+
+
+def check_is_array(x):
+    """Raise if `x` is a data set, or anything but an array or lists."""
+    if not is_array(x) and not isinstance(x, list | tuple):
         raise ValueError(
             f"`x` must be an array of images, got {describe(x)}. Give the images of a "
             "data set batch by batch."
         )
-    return standardize_data(x, y, image_shape, pixel_range, num_classes)
 
 
 def standardize_images(x, image_shape, pixel_range):
@@ -107,7 +111,7 @@ def standardize_images(x, image_shape, pixel_range):
 
 def check_images(x, image_shape, pixel_range):
     """Raise unless `x` are float images of `image_shape` within `pixel_range`."""
-    if not _is_array(x):
+    if not is_array(x):
         raise ValueError(f"Images must be an array, got {describe(x)}.")
     if isinstance(x, np.ma.MaskedArray):
         raise ValueError(
@@ -122,7 +126,7 @@ def check_images(x, image_shape, pixel_range):
         )
     if shape[0] == 0:
         raise ValueError("The batch is empty: give at least one image.")
-    x = _to_numpy(x)
+    x = to_numpy(x)
     if not np.issubdtype(x.dtype, np.floating) and x.dtype.name != "bfloat16":
         advice = "Convert them by `x.astype('float32')`."
         if x.dtype == np.uint8:
@@ -175,7 +179,10 @@ def check_batch(images, labels, sample_weight, image_shape):
         )
     rows = shape[0]
     for name, values in (("Labels", labels), ("`sample_weight`", sample_weight)):
-        if values is not None and tuple(values.shape) not in ((rows,), (rows, 1)):
+        # TensorFlow traces a step that has seen (B,) and (B, 1) for any rank.
+        if values is None or getattr(values.shape, "rank", 1) is None:
+            continue
+        if tuple(values.shape) not in ((rows,), (rows, 1)):
             raise ValueError(
                 f"{name} must be one number for each of the {rows} images of a batch, "
                 f"got shape {tuple(values.shape)}."
@@ -204,7 +211,7 @@ def standardize_integers(values, name, shape, lowest, highest, advice=""):
         highest: the greatest one.
         advice: what to do, a sentence that ends the errors.
     """
-    array = as_array(_to_numpy(values) if _is_array(values) else values, name)
+    array = as_array(to_numpy(values) if is_array(values) else values, name)
     wanted = f"`{name}` must be integers from {lowest} to {highest} of shape {shape}"
     advice = f" {advice}" if advice else ""
     if array.shape != tuple(shape):
@@ -223,137 +230,16 @@ def standardize_integers(values, name, shape, lowest, highest, advice=""):
     return array
 
 
-def standardize_batch_size(value, name="batch_size"):
-    """Return a batch size as an int of at least 1, or None."""
-    return None if value is None else standardize_integer(value, name)
-
-
-def standardize_validation(validation_data, standardize):
-    """Return `validation_data` of `fit`, checked.
-
-    Args:
-        validation_data: (images,), (images, labels), (images, labels, weights), a data
-            set or None.
-        standardize: function of (images or data set, labels) that returns them.
-    """
-    if validation_data is None:
-        return None
-    if isinstance(validation_data, list | tuple) and not _is_list_of_batches(
-        validation_data
-    ):
-        if not 1 <= len(validation_data) <= 3:
-            raise ValueError(
-                "`validation_data` must be (images, labels), (images, labels, sample "
-                f"weights) or a data set, got a {type(validation_data).__name__} of "
-                f"{len(validation_data)}."
-            )
-        x, y, weights = (*validation_data, None, None)[:3]
-        try:
-            x, y = standardize(x, y)
-            given = (x, y, standardize_weights(weights, count_rows(x)))
-        except ValueError as error:
-            raise ValueError(f"In `validation_data`: {error}") from None
-        return given[: len(validation_data)]
-    if _is_array(validation_data):
-        raise ValueError(
-            "`validation_data` must be (images, labels), (images, labels, sample "
-            f"weights) or a data set, got {describe(validation_data)}. Give "
-            "`(images, labels)`."
+def warn_unless_finite(logits):
+    """Warn if some of the logits (N, num_classes) are not finite."""
+    # bfloat16 is none of NumPy's own types.
+    rows = np.isfinite(np.asarray(logits, "float32")).all(axis=1)
+    if not rows.all():
+        warnings.warn(
+            f"The logits of {(~rows).sum()} of {len(rows)} images are not finite. The "
+            "dtype policy 'mixed_float16' ends at 65,504: take 'mixed_bfloat16'.",
+            stacklevel=3,
         )
-    try:
-        return standardize(validation_data, None)[0]
-    except ValueError as error:
-        raise ValueError(f"In `validation_data`: {error}") from None
-
-
-def check_loop(verbose, initial_epoch=0, **steps):
-    """Raise unless arguments of Keras' loops are such as Keras takes.
-
-    Args:
-        verbose: "auto", 0, 1 or 2.
-        initial_epoch: an integer of at least 0.
-        **steps: integers of at least 1, or None.
-    """
-    if not (isinstance(verbose, bool) or verbose in ("auto", 0, 1, 2)):
-        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2, got {verbose!r}.")
-    standardize_integer(initial_epoch, "initial_epoch", minimum=0)
-    for name, value in steps.items():
-        if value is not None:
-            standardize_integer(value, name)
-
-
-def standardize_split(validation_split):
-    """Return `validation_split` of `fit` as a float, from 0 to below 1."""
-    split = standardize_number(validation_split, "validation_split", least=0)
-    if split >= 1:
-        raise ValueError(
-            "`validation_split` is the part of the rows that is kept for validation, "
-            f"from 0 to below 1, got {validation_split!r}."
-        )
-    return split
-
-
-def standardize_weights(sample_weight, rows):
-    """Return `sample_weight`, a list as an array, if it has a weight for each row.
-
-    Args:
-        sample_weight: numbers of at least 0, (rows,), or None.
-        rows: how many images there are, None of a data set.
-    """
-    if sample_weight is None:
-        return None
-    if rows is None:
-        raise ValueError(
-            "`sample_weight` must be None with a data set, got "
-            f"{describe(sample_weight)}. Let its batches be (images, labels, weights)."
-        )
-    if not _is_array(sample_weight):
-        sample_weight = as_array(sample_weight, "sample_weight")
-    weights = _to_numpy(sample_weight)
-    if weights.shape not in ((rows,), (rows, 1)) or weights.dtype.kind == "b":
-        raise ValueError(
-            f"`sample_weight` must be one number for each of the {rows} images, got "
-            f"{describe(weights)}."
-        )
-    weights = weights.astype("float64")
-    if weights.max() == 0:
-        raise ValueError(
-            f"`sample_weight` must not be 0 for all rows, got {rows} zeros: nothing "
-            "would count."
-        )
-    if not (np.isfinite(weights).all() and weights.min() >= 0):
-        raise ValueError(
-            "`sample_weight` must be finite and at least 0, got values from "
-            f"{weights.min():g} to {weights.max():g}."
-        )
-    return sample_weight
-
-
-def check_callbacks(callbacks):
-    """Raise unless `callbacks` are Keras callbacks, one, several or none."""
-    for callback in keras.tree.flatten(callbacks):
-        if callback is not None and not isinstance(callback, keras.callbacks.Callback):
-            raise ValueError(
-                "`callbacks` must be a list of `keras.callbacks.Callback`s, got "
-                f"{callback!r}. Make one of a function by "
-                "`keras.callbacks.LambdaCallback`."
-            )
-
-
-def check_compiled(model, method):
-    """Raise unless a model is compiled, which `method` needs."""
-    if not model.compiled:
-        # Baselines have an objective of their own.
-        algorithm = ", algorithm=keras_drmm.EG()" if hasattr(model, "algorithm") else ""
-        raise ValueError(
-            f"`{method}` needs a compiled model, and `{model.name}` is not: call "
-            f"`compile` first, for example `model.compile('adam'{algorithm})`."
-        )
-
-
-def count_rows(x):
-    """Return how many images there are, None if `x` is a data set."""
-    return len(x) if _is_array(x) else None
 
 
 def _advise_shape(found, wanted):
@@ -389,7 +275,7 @@ def _advise_shape(found, wanted):
 
 def _as_images(x):
     """Return nested lists of pixels, or a list of images, as an array."""
-    if len(x) in (2, 3) and all(map(_is_array, x)) and x[0].shape != x[1].shape:
+    if len(x) in (2, 3) and all(map(is_array, x)) and x[0].shape != x[1].shape:
         raise ValueError(
             "`x` must be one array of images, got arrays of shapes "
             f"{[tuple(v.shape) for v in x]}. Give labels as `y`."
@@ -397,20 +283,20 @@ def _as_images(x):
     return as_array(x, "x")
 
 
-def _is_list_of_batches(x):
+def is_list_of_batches(x):
     """Return whether x is a list of (images, labels) tuples of arrays."""
     return (
         isinstance(x, list | tuple)
         and len(x) > 0
         and isinstance(x[0], list | tuple)
         and len(x[0]) > 0
-        and _is_array(x[0][0])
+        and is_array(x[0][0])
     )
 
 
 def _check_labels(labels, rows, num_classes, takes_unlabelled):
     """Check labels, and return them as an array."""
-    labels = _to_numpy(labels) if _is_array(labels) else as_array(labels, "y")
+    labels = to_numpy(labels) if is_array(labels) else as_array(labels, "y")
     check_labels(labels, rows, num_classes)
     if not takes_unlabelled and labels.min() < 0:
         raise ValueError(
@@ -422,11 +308,13 @@ def _check_labels(labels, rows, num_classes, takes_unlabelled):
     return labels
 
 
-def _is_array(x):
+def is_array(x):
+    """Return whether x is an array or tensor."""
     return hasattr(x, "shape") and hasattr(x, "dtype")
 
 
-def _to_numpy(x):
+def to_numpy(x):
+    """Return an array or tensor as a NumPy array."""
     return x if isinstance(x, np.ndarray) else ops.convert_to_numpy(x)
 
 

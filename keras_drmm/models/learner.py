@@ -1,7 +1,7 @@
 """Learner: a model's trainer inside Keras' own training loop."""
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,18 +9,28 @@ import keras
 from keras import ops
 
 from keras_drmm.data.autotuner import StrategyWithoutAutotuner
-from keras_drmm.layers.arguments import standardize_boolean, standardize_integer
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
-from keras_drmm.models import checks
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
-from keras_drmm.models.class_weights import apply_class_weight
+from keras_drmm.models.checks import check_batch, is_array, warn_unless_finite
 from keras_drmm.models.compile_arguments import (
     check_loss_weights,
     check_options,
     standardize_metrics,
+    takes_unlabelled,
+)
+from keras_drmm.models.fit_arguments import (
+    check_callbacks,
+    check_compiled,
+    check_loop,
+    standardize_batch,
+    standardize_batch_size,
+    standardize_fit,
+    standardize_rows,
 )
 from keras_drmm.models.fitting_labels import FittingLabels
+from keras_drmm.models.kept_state import KeptState
+from keras_drmm.models.predict_watch import PredictWatch
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
 from keras_drmm.models.training_rows import TrainingRows
@@ -44,9 +54,12 @@ class Learner(KeepsFrozen, keras.Model):
     """
 
     trainer: Trainer | None = None
+    # What a pixel may be.
+    pixel_range: tuple = (-math.inf, math.inf)
     # What Keras makes of the steps, and None to have it made anew.
     train_function: Any = None
     test_function: Any = None
+    predict_function: Any = None
     _is_testing = False
 
     def _compile(self, trainer, optimizer, metrics, jit_compile, own, **kwargs):
@@ -71,12 +84,11 @@ class Learner(KeepsFrozen, keras.Model):
         self._trainer_layers = [] if trainer is None else list(trainer.layers)
         # A namespace, not attributes: Keras would track metrics for ever, those of an
         # earlier `compile` too.
-        self._sums = SimpleNamespace(batches=None, terms={})
+        takes_any = trainer is not None or takes_unlabelled(kwargs["loss"])
+        batches = BatchCheck(self.pixel_range, self.num_classes, -1 if takes_any else 0)
+        self._sums = SimpleNamespace(batches=batches, terms={})
         if trainer is not None:
             names = (*trainer.weights, REGULARIZATION)
-            self._sums.batches = BatchCheck(
-                getattr(self, "pixel_range", (-math.inf, math.inf)), self.num_classes
-            )
             self._sums.terms = {name: TermMean(name) for name in names}
         arguments = {"optimizer": optimizer, "metrics": metrics}
         self._arguments = {**arguments, "jit_compile": jit_compile, **own, **kwargs}
@@ -109,21 +121,21 @@ class Learner(KeepsFrozen, keras.Model):
 
     def call(self, inputs, training=False):
         """Return logits; inside a training or test step, the whole E-step."""
-        if self.trainer is not None and isinstance(inputs, dict):
-            images, labels = inputs["images"], inputs.get("labels")
-            return self.trainer.e_step(images, labels, training)
-        return self.classify(inputs, training=training)
+        if not isinstance(inputs, dict):
+            return self.classify(inputs, training=training)
+        if self.trainer is None:
+            return self.classify(inputs["images"], training=training)
+        return self.trainer.e_step(inputs["images"], inputs.get("labels"), training)
 
     # The steps take (data) on TensorFlow and PyTorch, (state, data) on JAX.
 
     def train_step(self, *args):
+        args = (*args[:-1], self._unpack(args[-1]))
         if self.trainer is None:
             return super().train_step(*args)
-        return self.trainer.train_step(*args[:-1], self._unpack(args[-1]))
+        return self.trainer.train_step(*args)
 
     def test_step(self, *args):
-        if self.trainer is None:
-            return super().test_step(*args)
         with self._tests():
             return super().test_step(*args[:-1], self._unpack(args[-1]))
 
@@ -169,7 +181,8 @@ class Learner(KeepsFrozen, keras.Model):
                 data set does not know its length.
             validation_steps: as in Keras.
             validation_batch_size: as in Keras.
-            validation_freq: as in Keras.
+            validation_freq: validate each so many epochs, or after the epochs of a
+                list, from 1.
 
         Raises:
             ValueError: images, labels or weights are not what the model takes, or no
@@ -177,51 +190,34 @@ class Learner(KeepsFrozen, keras.Model):
                 Batches of a data set are checked as they come: at the end of the epoch
                 the weights are then those from before it.
         """
-        checks.check_compiled(self, "fit")
-        checks.check_callbacks(callbacks)
-        x, y = self._check(x, y, learning=True)
-        sample_weight = checks.standardize_weights(sample_weight, checks.count_rows(x))
-        x, class_weight = apply_class_weight(x, class_weight, self.num_classes)
-        validation_split = checks.standardize_split(validation_split)
-        validation_data = checks.standardize_validation(validation_data, self._check)
-        batch_size = checks.standardize_batch_size(batch_size)
-        epochs = standardize_integer(epochs, "epochs")
-        shuffle = standardize_boolean(shuffle, "shuffle")
-        checks.check_loop(
-            verbose,
-            initial_epoch,
+        given = standardize_fit(
+            self,
+            x=x,
+            y=y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
         )
+        kept = KeptState()
+        given["callbacks"] = [kept, BatchWatch(), *_as_list(callbacks)]
         if self.trainer is not None:
-            split = 0.0 if validation_data is not None else validation_split
-            rows = TrainingRows(x, y, sample_weight, split)
-            steps = rows.count_steps(batch_size, steps_per_epoch)
-            self.trainer.prepare(rows, steps, initial_epoch, epochs)
-            callbacks = [
-                BatchWatch(),
-                *_as_list(callbacks),
-                *self.trainer.callbacks(),
-            ]
-        return super().fit(
-            x,
-            y,
-            batch_size,
-            epochs,
-            verbose,
-            callbacks,
-            validation_split,
-            validation_data,
-            shuffle,
-            class_weight,
-            sample_weight,
-            initial_epoch,
-            steps_per_epoch,
-            validation_steps,
-            validation_batch_size,
-            validation_freq,
-        )
+            rows = TrainingRows.of(given)
+            steps = rows.count_steps(given["batch_size"], steps_per_epoch)
+            self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
+            given["callbacks"] += self.trainer.callbacks()
+        with kept.guard():
+            return super().fit(**given)
 
     def evaluate(
         self,
@@ -243,18 +239,16 @@ class Learner(KeepsFrozen, keras.Model):
         Raises:
             ValueError: images or labels are not what the model takes.
         """
+        kept = KeptState()
         # `fit` has checked its validation data, and watches it.
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            checks.check_compiled(self, "evaluate")
-            checks.check_callbacks(callbacks)
-            x, y = self._check(x, y)
-            rows = checks.count_rows(x)
-            sample_weight = checks.standardize_weights(sample_weight, rows)
-            batch_size = checks.standardize_batch_size(batch_size)
-            checks.check_loop(verbose, steps=steps)
-            if self.trainer is not None:
-                callbacks = [BatchWatch(), *_as_list(callbacks)]
-        with self._tests():
+            check_compiled(self, "evaluate")
+            check_callbacks(callbacks)
+            x, y, sample_weight = standardize_rows(self, x, y, sample_weight)
+            batch_size = standardize_batch_size(batch_size)
+            check_loop(verbose, steps=steps)
+            callbacks = [kept, BatchWatch(), *_as_list(callbacks)]
+        with self._tests(), kept.guard():
             return super().evaluate(
                 x,
                 y,
@@ -267,30 +261,80 @@ class Learner(KeepsFrozen, keras.Model):
                 **kwargs,
             )
 
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Return logits; see `keras.Model.predict`.
+
+        Args:
+            x: images, or a data set of images, (images, labels) or (images, labels,
+                sample weights) batches, of which the images are looked at alone.
+            batch_size: as in Keras, like all that is not said here.
+            verbose: as in Keras.
+            steps: as in Keras.
+            callbacks: as in Keras.
+
+        Raises:
+            ValueError: images are not what the model takes. Arrays are checked whole
+                before; of a data set the first batch is, and each later one as it
+                comes, of which the error tells at the end.
+
+        Warns:
+            UserWarning: some logits are not finite.
+        """
+        x, _ = self.check_data(x)
+        check_callbacks(callbacks)
+        check_loop(verbose, steps=steps)
+        batch_size = standardize_batch_size(batch_size)
+        kept = KeptState()
+        callbacks = [kept, *_as_list(callbacks)]
+        watch = nullcontext() if is_array(x) else self._watches_prediction()
+        with watch, kept.guard():
+            logits = super().predict(x, batch_size, verbose, steps, callbacks)
+        warn_unless_finite(logits)
+        return logits
+
     @property
     def batch_check(self):
-        """The `BatchCheck` of the steps, None without a trainer."""
+        """The `BatchCheck` of the steps."""
         return self._sums.batches
 
     def train_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
         """Learn from a batch; see `keras.Model.train_on_batch`.
 
         Raises:
-            ValueError: images or labels are not what the model takes, or its algorithm
-                learns by sweeps over all rows.
+            ValueError: images, labels or weights are not what the model takes, or its
+                algorithm learns by sweeps over all rows.
         """
-        checks.check_compiled(self, "train_on_batch")
-        x, y = self._check(x, y, learning=True)
-        sample_weight = checks.standardize_weights(sample_weight, len(x))
+        check_compiled(self, "train_on_batch")
+        x, y, sample_weight = standardize_batch(
+            self, x, y, sample_weight, learning=True
+        )
         if self.trainer is not None:
             self.trainer.check_single_batch()
         return super().train_on_batch(x, y, sample_weight, *args, **kwargs)
 
-    def test_on_batch(self, x, y=None, *args, **kwargs):
-        """Measure objective and metrics of a batch, as `evaluate` does."""
-        checks.check_compiled(self, "test_on_batch")
-        x, y = self._check(x, y)
-        return super().test_on_batch(x, y, *args, **kwargs)
+    def test_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
+        """Measure objective and metrics of a batch, as `evaluate` does.
+
+        Raises:
+            ValueError: images, labels or weights are not what the model takes.
+        """
+        check_compiled(self, "test_on_batch")
+        x, y, sample_weight = standardize_batch(self, x, y, sample_weight)
+        return super().test_on_batch(x, y, sample_weight, *args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """Return the logits of a batch, as `predict` does.
+
+        Raises:
+            ValueError: images are not what the model takes.
+
+        Warns:
+            UserWarning: some logits are not finite.
+        """
+        x, _, _ = standardize_batch(self, x)
+        logits = super().predict_on_batch(x)
+        warn_unless_finite(logits)
+        return logits
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -322,7 +366,7 @@ class Learner(KeepsFrozen, keras.Model):
         if sample_weight is not None:
             labelled = labelled * ops.cast(sample_weight, "float32")
         # As it builds metrics, Keras calls this with images alone.
-        if self.trainer is not None and isinstance(x, dict):
+        if isinstance(x, dict):
             self._sums.batches.update_state(
                 x["images"],
                 x.get("given_labels", y),
@@ -336,16 +380,16 @@ class Learner(KeepsFrozen, keras.Model):
     def get_metrics_result(self):
         """Return what is logged: terms, loss, and metrics of the labelled rows."""
         results = super().get_metrics_result()
-        if self.trainer is None:
-            return results
         terms = {name: mean.result() for name, mean in self._sums.terms.items()}
-        weights = {REGULARIZATION: 1.0, **self.trainer.weights}
-        if self._is_testing:
-            # A term without a row adds nothing.
-            results["loss"] = sum(
-                weight * ops.nan_to_num(terms[name]) for name, weight in weights.items()
-            )
-        del results[REGULARIZATION]
+        if self.trainer is not None:
+            weights = {REGULARIZATION: 1.0, **self.trainer.weights}
+            if self._is_testing:
+                # A term without a row adds nothing.
+                results["loss"] = sum(
+                    weight * ops.nan_to_num(terms[name])
+                    for name, weight in weights.items()
+                )
+            del results[REGULARIZATION]
         seen = self._sums.batches.labelled
         for name in results.keys() - terms.keys() - {"loss"}:
             results[name] = ops.where(seen > 0, results[name], math.nan)
@@ -375,15 +419,29 @@ class Learner(KeepsFrozen, keras.Model):
 
     @property
     def metrics(self):
-        sums = getattr(self, "_sums", SimpleNamespace(batches=None, terms={}))
-        if self.trainer is None:
+        sums = getattr(self, "_sums", None)
+        if sums is None:
             return super().metrics
-        own = [sums.batches, *sums.terms.values(), *self.trainer.metrics]
+        own = [sums.batches, *sums.terms.values()]
+        if self.trainer is not None:
+            own += self.trainer.metrics
         return [*super().metrics, *own]
 
-    def _check(self, x, y=None, learning=False):
+    def check_data(self, x, y=None, learning=False):
         """Return images and labels as the model takes them, or say what is wrong."""
         return x, y
+
+    @contextmanager
+    def _watches_prediction(self):
+        """Within this, `predict` looks at each batch; at its end, say what is wrong."""
+        self.make_predict_function()
+        watch = PredictWatch(self.predict_function, self)
+        self.predict_function = watch
+        try:
+            yield
+        finally:
+            self.predict_function = watch.function
+        watch.check()
 
     @contextmanager
     def _tests(self):
@@ -408,13 +466,16 @@ class Learner(KeepsFrozen, keras.Model):
                 wrong with values is found by `BatchCheck`.
         """
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        checks.check_batch(images, labels, sample_weight, self.image_shape)
+        check_batch(images, labels, sample_weight, self.image_shape)
         inputs = {"images": images}
         if labels is not None:
             given = ops.reshape(labels, (-1,))
-            # A label that is no class counts as none until `BatchWatch` ends `fit`.
+            # A label that is no class counts as none until `BatchWatch` ends `fit`, or
+            # as class 0 for a Keras loss that fails on the others.
             last = ops.cast(self.num_classes - 1, given.dtype)
-            labels = ops.where(given <= last, ops.cast(given, "int32"), -1)
+            is_class = ops.logical_and(given >= 0, given <= last)
+            least = self._sums.batches.least_label
+            labels = ops.where(is_class, ops.cast(given, "int32"), least)
             inputs.update(labels=labels, given_labels=given)
         if sample_weight is not None:
             sample_weight = ops.cast(ops.reshape(sample_weight, (-1,)), "float32")

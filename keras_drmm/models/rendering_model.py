@@ -1,7 +1,5 @@
 """RenderingModel: what every rendering model offers its users."""
 
-import warnings
-
 import keras
 import numpy as np
 from keras import ops
@@ -104,20 +102,6 @@ class RenderingModel(Learner):
         )
         self.algorithm = algorithm
 
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
-        """Return logits; see `keras.Model.predict`. Images are checked as in `fit`.
-
-        Warns:
-            UserWarning: some logits are not finite.
-        """
-        x, _ = self._check(x)
-        batch_size = checks.standardize_batch_size(batch_size)
-        checks.check_callbacks(callbacks)
-        checks.check_loop(verbose, steps=steps)
-        logits = super().predict(x, batch_size, verbose, steps, callbacks)
-        _warn_unless_finite(logits)
-        return logits
-
     def infer(self, x, y=None, batch_size=100):
         """Run the E-step on images.
 
@@ -142,7 +126,7 @@ class RenderingModel(Learner):
             return keras.tree.map_structure(_to_numpy, self.e_step(images, labels))
 
         e_step = self._batched(run, x, batch_size, y)
-        _warn_unless_finite(e_step.logits)
+        checks.warn_unless_finite(e_step.logits)
         return e_step
 
     def reconstruct(self, x, batch_size=100):
@@ -311,7 +295,7 @@ class RenderingModel(Learner):
         """Return the algorithm's `Trainer` for this model."""
         return algorithm.bind(self)
 
-    def _check(self, x, y=None, learning=False):
+    def check_data(self, x, y=None, learning=False):
         has_loss = learning and self.compiled and self.algorithm is None
         return checks.standardize_data(
             x,
@@ -337,15 +321,3 @@ def _to_numpy(value):
 
 def _join(*parts):
     return None if parts[0] is None else np.concatenate(parts)
-
-
-def _warn_unless_finite(logits):
-    """Warn if some of the logits (N, num_classes) are not finite."""
-    # bfloat16 is none of NumPy's own types.
-    rows = np.isfinite(np.asarray(logits, "float32")).all(axis=1)
-    if not rows.all():
-        warnings.warn(
-            f"The logits of {(~rows).sum()} of {len(rows)} images are not finite. The "
-            "dtype policy 'mixed_float16' ends at 65,504: take 'mixed_bfloat16'.",
-            stacklevel=3,
-        )

@@ -19,6 +19,14 @@ class TrainingRows:
         self.x, self.y, self.sample_weight = x, y, sample_weight
         self.validation_split = validation_split
 
+    @classmethod
+    def of(cls, given):
+        """Return the rows of the arguments of `fit`, {name: value}."""
+        # Keras takes validation data before a split.
+        has_data = given["validation_data"] is not None
+        split = 0.0 if has_data else given["validation_split"]
+        return cls(given["x"], given["y"], given["sample_weight"], split)
+
     def count_steps(self, batch_size=None, steps_per_epoch=None):
         """Return the number of steps in an epoch, None if that is not known.
 

@@ -71,7 +71,6 @@ def make_dataset(cell, x, y, validation=None):
         x,
         y,
         cell.labels if is_few else None,
-        labelled_per_batch=16 if is_few and cell.labels < 10_000 else None,
         validation=min(validation, unlabelled),
         validation_images_unlabelled=is_few,
         seed=cell.draw,

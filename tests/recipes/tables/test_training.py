@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from keras_drmm import DRMM, EG, Level, data, zoo
+from keras_drmm.data.batch_plan import plan_batches
 from recipes.common import measure
 from recipes.tables import training
-from recipes.tables.cells import Cell
+from recipes.tables.cells import SEMI_SUPERVISED, Cell, all_cells
 
 
 def model_and_data():
@@ -54,6 +55,21 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
     history = (parts / "history.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in history] == ["epoch", "1", "2", "3"]
     assert seconds == pytest.approx(sum(float(v.split(",")[1]) for v in history[1:]))
+
+
+@pytest.mark.smoke
+def test_batches_of_few_labels_have_16_labelled_rows():
+    """The default of `semi_supervised` is what the tables' rows were learned by."""
+    cells = [*all_cells(), Cell(4, SEMI_SUPERVISED, "drmm_conv_large", 4000)]
+    few = [v for v in cells if v.learns_without_labels and v.labels < 10_000]
+    sizes = {(v.labels, 50_000 if v.data == "cifar10" else 60_000) for v in few}
+    assert sizes >= {(100, 60_000), (3000, 60_000), (4000, 50_000)}
+    for labels, images in sizes:
+        default = plan_batches(labels, images - labels, 100, None)
+        assert default.is_labelled.sum() == 16
+        given = plan_batches(labels, images - labels, 100, 16)
+        np.testing.assert_array_equal(default.is_labelled, given.is_labelled)
+        assert default.num_batches == given.num_batches
 
 
 @pytest.mark.smoke
