@@ -54,7 +54,7 @@ def fit_prior(
         beta = max(1.0, switches / np.prod(model.image_shape) / 2)
     beta = standardize_number(beta, "beta", above=0)
     learning_rate = standardize_number(learning_rate, "learning_rate", above=0)
-    x, y = model._check(x, y)
+    x, y = model.check_data(x, y)
     if hasattr(x, "__next__"):
         raise ValueError(
             "`x` must be an array of images or a data set that can be read twice, got "

@@ -87,8 +87,8 @@ class StyleLearner(Learner):
             parts.append([ops.convert_to_numpy(v) for v in found])
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
-    def _check(self, x, y=None, learning=False):
-        return self.model._check(x, y)
+    def check_data(self, x, y=None, learning=False):
+        return self.model.check_data(x, y)
 
 
 class StyledEStep(NamedTuple):

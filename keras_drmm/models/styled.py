@@ -312,7 +312,7 @@ class Styled:
         if (switches is None) == (style is None):
             raise ValueError(
                 "Give `render` either `switches` or `style`, got "
-                f"{'neither' if style is None else 'both'}."
+                f"{'None for both' if style is None else 'both'}."
             )
         if style is None:
             return switches
