@@ -26,7 +26,13 @@ def shared(build):
             model = build(*arguments, **options)
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_variables)
-            variables = [*model.variables, *model.optimizer.variables]
+            variables = [
+                *model.variables,
+                *model.optimizer.variables,
+                # A warm-up's length, and what a rate that follows `fit` has noted.
+                *_variables(model.trainer),
+                *_variables(getattr(model.optimizer, "_learning_rate", None)),
+            ]
             made[key] = (
                 model,
                 [(v, ops.convert_to_numpy(v).copy()) for v in variables],
@@ -42,3 +48,9 @@ def shared(build):
         return model
 
     return call
+
+
+def _variables(thing):
+    """Return the variables among the attributes of an object."""
+    values = getattr(thing, "__dict__", {}).values()
+    return [v for v in values if isinstance(v, keras.Variable)]
