@@ -11,6 +11,7 @@ from keras_drmm import DRMM, EG, Level
 from keras_drmm.baselines import PseudoLabel
 from keras_drmm.data import semi_supervised
 from keras_drmm.models.learner import Learner
+from tests.shared_models import shared
 
 pytestmark = pytest.mark.skipif(
     keras.config.backend() != "tensorflow", reason="tf.data is TensorFlow's"
@@ -144,12 +145,14 @@ def test_batches_are_those_of_keras(name, shuffle):
     assert getattr(our_data, "epoch", 0) == getattr(their_data, "epoch", 0)
 
 
+@shared
 def drmm():
     model = DRMM([Level(4, 3, pool_size=2)], (8, 8, 1), 3)
     model.compile("sgd", algorithm=EG())
     return model
 
 
+@shared
 def baseline():
     layers = [keras.layers.Flatten(), keras.layers.Dense(3)]
     model = PseudoLabel(keras.Sequential([keras.Input((8, 8, 1)), *layers]))

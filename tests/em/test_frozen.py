@@ -12,6 +12,7 @@ from keras import ops
 from keras_drmm import DRFM, DRMM, RMM, Level
 from keras_drmm.em import HardEM, SoftEM
 from tests.em.examples import EXAMPLES
+from tests.shared_models import shared
 
 X = np.random.default_rng(0).random((24, 8, 8, 1)).astype("float32")
 Y = np.arange(24) % 4 - 1
@@ -26,8 +27,16 @@ def build(kind=DRMM):
         Level(3, 1, name="upper"),
     ]
     if kind is DRFM:
-        return DRFM(levels, (8, 8, 1), 3, num_factors=2)
+        return DRFM(levels, (8, 8, 1), 3, num_factors=2, solver_steps=2)
     return DRMM(levels, (8, 8, 1), 3)
+
+
+@shared
+def build_compiled(kind, algorithm):
+    """EM looks at what is frozen after each sweep: its steps are always the same."""
+    model = RMM((8, 8, 1), 3, 2) if kind is RMM else build(kind)
+    model.compile("sgd", algorithm=algorithm)
+    return model
 
 
 def part(model, name):
@@ -44,8 +53,7 @@ def values(layer):
     return [ops.convert_to_numpy(v) for v in layer.weights]
 
 
-def fit(model, algorithm, epochs):
-    model.compile("sgd", algorithm=algorithm)
+def fit(model, epochs):
     return model.fit(X, Y, batch_size=12, epochs=epochs, verbose=0).history["loss"]
 
 
@@ -58,12 +66,12 @@ def fit(model, algorithm, epochs):
 def test_what_is_frozen_stays_and_the_objective_never_rises(names, kind, is_hard):
     """From the first choice of templates on, which scaled frozen levels too."""
     algorithm = HardEM() if is_hard or kind is DRFM else SoftEM()
-    model = build(kind)
+    model = build_compiled(kind, algorithm)
     frozen = [part(model, v) for v in names if v != "factors" or kind is DRFM]
     for layer in frozen:
         layer.trainable = False
     before = [values(layer) for layer in frozen]
-    losses = fit(model, algorithm, epochs=4)
+    losses = fit(model, epochs=4)
     assert all(b <= a * (1 + 1e-5) for a, b in pairwise(losses))
     if kind is DRMM and is_hard:
         # The weights that are kept have this error: no scaling lacked its inverse. The
@@ -78,32 +86,36 @@ def test_what_is_frozen_stays_and_the_objective_never_rises(names, kind, is_hard
 
 @pytest.mark.parametrize("name", PARTS[:4])
 def test_the_others_learn_around_a_frozen_part(name):
-    model = build()
+    model = build_compiled(DRMM, HardEM())
     frozen = part(model, name)
     frozen.trainable = False
+    if name == "middle":
+        # As Keras asks for; the others do without.
+        model.compile("sgd", algorithm=HardEM())
     others = [part(model, v) for v in PARTS[:4] if v != name]
     before = [values(v)[0] for v in others]
-    losses = fit(model, HardEM(), epochs=4)
+    losses = fit(model, epochs=4)
     assert losses[-1] < losses[0]
     for layer, old in zip(others, before, strict=True):
         assert not np.array_equal(values(layer)[0], old)
 
 
 @pytest.mark.parametrize("algorithm", [HardEM(), SoftEM()])
-@pytest.mark.parametrize("kind", ["DRMM", "RMM"])
+@pytest.mark.parametrize("kind", [DRMM, RMM])
 def test_a_frozen_model_stays_as_it_is(kind, algorithm):
     """Through `initialize` and sweeps, of a fresh model and of one that learned."""
-    model = build() if kind == "DRMM" else RMM((8, 8, 1), 3, 2)
+    model = build_compiled(kind, algorithm)
     for learned in (False, True):
         if learned:
             model.trainable = True
-            fit(model, algorithm, epochs=2)
+            fit(model, epochs=2)
         model.trainable = False
         before = values(model)
         answers = model.predict(X, verbose=0)
-        model.compile("sgd", algorithm=algorithm)
+        if learned:
+            model.compile("sgd", algorithm=algorithm)
         model.initialize(X, Y, seed=0)
-        fit(model, algorithm, epochs=2)
+        fit(model, epochs=2)
         for value, expected in zip(values(model), before, strict=True):
             np.testing.assert_array_equal(value, expected)
         np.testing.assert_array_equal(model.predict(X, verbose=0), answers)

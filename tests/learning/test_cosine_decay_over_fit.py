@@ -1,5 +1,6 @@
 """The rate and the warm-up that follow `fit`, against rates set by hand."""
 
+import functools
 import math
 
 import keras
@@ -8,6 +9,7 @@ import pytest
 
 from keras_drmm import DRMM, EG, Level
 from keras_drmm.learning import CosineDecayOverFit
+from tests.shared_models import shared
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 6, 6, 1)).astype("float32")
@@ -22,34 +24,47 @@ def small_model(rate, **options):
     return model
 
 
+@shared
+def following(**options):
+    """A model whose rate falls over `fit`."""
+    return small_model(CosineDecayOverFit(0.1), **options)
+
+
+@shared
+def at_a_rate(**options):
+    """A model whose rate is a number."""
+    return small_model(0.1, **options)
+
+
 def fit(model, x=X, y=Y, **options):
     options = {"batch_size": 4, "shuffle": False, "verbose": 0, **options}
     return model.fit(x, y, **options)
 
 
+@functools.cache
 def by_hand(rates, **options):
-    """A model whose optimizer was given a rate before each step."""
-    model = small_model(0.1, **options)
+    """The weights of a model whose optimizer was given a rate before each step."""
+    model = at_a_rate(**options)
     for step, rate in enumerate(rates):
         rows = BATCHES[step % 3]
         model.optimizer.learning_rate = rate
         model.train_on_batch(X[rows], Y[rows])
-    return model
+    return model.get_weights()
 
 
-def falling(steps, of=None):
+def falling(steps):
     """0.1 (1 + cos π p) / 2 of the first steps."""
-    return [0.05 * (1 + math.cos(math.pi * k / (of or steps))) for k in range(steps)]
+    return tuple(0.05 * (1 + math.cos(math.pi * k / steps)) for k in range(steps))
 
 
-def assert_equal(model, other):
-    for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+def assert_equal(model, weights):
+    for one, two in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
 
 
 def test_rates_are_those_of_the_cosine_over_each_fit():
     """A second `fit` starts anew, however long the first one was."""
-    model = small_model(CosineDecayOverFit(0.1))
+    model = following()
     fit(model, epochs=2)
     assert_equal(model, by_hand(falling(6)))
     fit(model, epochs=1)
@@ -58,10 +73,10 @@ def test_rates_are_those_of_the_cosine_over_each_fit():
 
 @pytest.mark.parametrize("is_new", [False, True])
 def test_a_fit_in_two_parts_is_one_fit(is_new, tmp_path):
-    model = small_model(CosineDecayOverFit(0.1))
+    model = following()
     fit(model, epochs=1)
     assert_equal(model, by_hand(falling(3)))
-    model = small_model(CosineDecayOverFit(0.1))
+    model = following()
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -85,9 +100,8 @@ def test_backup_and_restore_goes_on_with_the_rate(tmp_path):
         return keras.callbacks.BackupAndRestore(tmp_path / "backup")
 
     with pytest.raises(KeyboardInterrupt):
-        fit(
-            small_model(CosineDecayOverFit(0.1)), epochs=2, callbacks=[backup(), Fail()]
-        )
+        fit(following(), epochs=2, callbacks=[backup(), Fail()])
+    # Of its own: Keras keeps the epoch that it restored in the model.
     model = small_model(CosineDecayOverFit(0.1))
     fit(model, epochs=2, callbacks=[backup()])
     assert_equal(model, by_hand(falling(6)))
@@ -106,18 +120,18 @@ class Endless(keras.utils.PyDataset):
 
 
 def test_a_data_set_of_unknown_length():
-    model = small_model(CosineDecayOverFit(0.1))
+    model = following()
     model.fit(Endless(), steps_per_epoch=3, epochs=2, shuffle=False, verbose=0)
     assert_equal(model, by_hand(falling(6)))
-    model = small_model(CosineDecayOverFit(0.1))
+    model = following()
     with pytest.warns(UserWarning, match="Give `steps_per_epoch`"):
         model.fit(((X[rows], Y[rows]) for rows in BATCHES), epochs=1, verbose=0)
-    assert_equal(model, by_hand([0.1] * 3))
+    assert_equal(model, by_hand((0.1,) * 3))
 
 
 def test_warm_up_takes_a_third_of_fit():
     """Of 6 steps the first 2; the ramp by hand is that of a fixed number."""
-    model = small_model(CosineDecayOverFit(0.1), warmup_steps=None)
+    model = following(warmup_steps=None)
     fit(model, epochs=2)
     assert_equal(model, by_hand(falling(6), warmup_steps=2))
     # It has warmed up.

@@ -12,7 +12,11 @@ X = np.random.default_rng(0).random((20, 8, 8, 1)).astype("float32")
 
 
 def build():
-    levels = [Level(4, 3, pool_size=2, batch_norm=True), Level(3, 2, batch_norm=True)]
+    # Without borders of their own EM has one Gram matrix for each level.
+    levels = [
+        Level(4, 3, padding="full", pool_size=2, batch_norm=True),
+        Level(3, 2, padding="valid", batch_norm=True),
+    ]
     model = DRMM(levels, (8, 8, 1), 2)
     model.compile("sgd", algorithm=EG())
     return model
@@ -30,7 +34,12 @@ def test_levels_learn_one_after_the_other():
         assert np.all(np.diff(history) <= 0)
         assert history[-1] < history[0]
         conv = start.conv
-        alone = Level(conv.filters, conv.kernel_size, pool_size=start.pool.pool_size)
+        alone = Level(
+            conv.filters,
+            conv.kernel_size,
+            padding=conv.padding,
+            pool_size=start.pool.pool_size,
+        )
         part = DRMM([alone], message.shape[1:], 2, None, pixel_range=(-99.0, 99.0))
         alone.conv.kernel.assign(conv.kernel)
         part.compile(algorithm=HardEM(step=0.5))

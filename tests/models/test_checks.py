@@ -6,20 +6,26 @@ import pytest
 
 from keras_drmm import DRMM, EG, RMM, EvolutionaryDRMM, HardEM, Level
 from keras_drmm.models import checks
+from tests.shared_models import shared
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 6, 6, 1)).astype("float32")
 Y = np.arange(12) % 4 - 1
 
 
-def build(compiled=True):
+def uncompiled():
     keras.utils.set_random_seed(0)
-    model = DRMM([Level(4, 3, pool_size=2)], (6, 6, 1), 3)
-    if compiled:
-        model.compile("sgd", algorithm=EG())
+    return DRMM([Level(4, 3, pool_size=2)], (6, 6, 1), 3)
+
+
+@shared
+def build():
+    model = uncompiled()
+    model.compile("sgd", algorithm=EG())
     return model
 
 
+@shared
 def build_rmm():
     keras.utils.set_random_seed(0)
     model = RMM((6, 6, 1), 3, 2)
@@ -92,7 +98,7 @@ def test_sizes_of_batches(size):
 @pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch"])
 def test_a_model_must_be_compiled(method):
     with pytest.raises(ValueError, match=f"`{method}` needs a compiled.*algorithm=ker"):
-        getattr(build(compiled=False), method)(X, Y)
+        getattr(uncompiled(), method)(X, Y)
 
 
 RGB = np.repeat(X, 3, axis=-1)

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_drmm import DRMM, EG, Level
+from tests.shared_models import shared
 
 RNG = np.random.default_rng(0)
 X = RNG.random((6, 9, 9, 1)).astype("float32")
@@ -114,12 +115,18 @@ def test_convnet_shares_no_variable():
     np.testing.assert_array_equal(model.predict(X, verbose=0), before)
 
 
+@shared
+def build_compiled():
+    model = build()
+    model.compile(keras.optimizers.Adam(0.01), algorithm=EG(entropy=0.2))
+    return model
+
+
 @pytest.mark.parametrize("how", ["keras", "clone", "config"])
 def test_survives_saving_and_cloning(how, tmp_path):
     """Same weights, same answers, same next step; the tie of Γ is not lost."""
-    model = build()
+    model = build_compiled()
     labels = np.array([0, 1, 2, -1, -1, -1])
-    model.compile(keras.optimizers.Adam(0.01), algorithm=EG(entropy=0.2))
     model.fit(X, labels, batch_size=6, verbose=0)
     if how == "keras":
         model.save(tmp_path / "model.keras")

@@ -1,5 +1,6 @@
 """`trainable=False` as Keras means it: nothing of a frozen layer or model moves."""
 
+import functools
 import pickle
 
 import keras
@@ -170,15 +171,22 @@ COPIES = {
 }
 
 
-@pytest.mark.parametrize("copy", COPIES)
-@pytest.mark.parametrize("freeze", [freeze_level, freeze_all, freeze_parts])
-def test_copies_of_a_model_keep_what_is_frozen(freeze, copy, tmp_path):
-    """After loading a level said that it is frozen, and its templates learned."""
+@functools.cache
+def learned_frozen(freeze):
+    """A model that learned with something frozen, and the flags that it had before."""
     model = drmm()
     freeze(model)
     before = flags(model)
     assert not all(before)
     fit(model, EG())
+    return model, before
+
+
+@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("freeze", [freeze_level, freeze_all, freeze_parts])
+def test_copies_of_a_model_keep_what_is_frozen(freeze, copy, tmp_path):
+    """After loading a level said that it is frozen, and its templates learned."""
+    model, before = learned_frozen(freeze)
     copied = COPIES[copy](model, tmp_path / "model.keras")
     assert flags(copied) == before
     assert [p.trainable for p in copied.nuisance_priors] == [

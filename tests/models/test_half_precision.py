@@ -46,14 +46,16 @@ def test_rendering_is_near_that_of_full_precision(name, half):
 
 @pytest.mark.parametrize("algorithm", [HardEM, SoftEM])
 def test_em_starts_as_in_full_precision_and_learns(algorithm, half):
-    def learn():
+    def learn(**options):
         keras.utils.set_random_seed(0)
         model = MODELS["DRMM"]()
-        model.compile(algorithm=algorithm())
+        model.compile(algorithm=algorithm(), **options)
         return model.fit(X, batch_size=20, epochs=4, verbose=0).history["loss"]
 
     # Later the E-steps decide otherwise here and there.
-    losses, expected = half(learn), learn()
+    # On TensorFlow four steps take less time than a graph of them.
+    expected = learn(run_eagerly=keras.backend.backend() == "tensorflow")
+    losses = half(learn)
     assert losses[0] == pytest.approx(expected[0], rel=0.05)
     assert losses[-1] < 0.9 * losses[0]
     assert expected[-1] < 0.9 * expected[0]

@@ -1,6 +1,5 @@
 """What `fit` and `evaluate` do with weights, logs and batches, as Keras means it."""
 
-import functools
 import warnings
 
 import keras
@@ -11,6 +10,7 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
 
 from keras_drmm import DRMM, EG, RMM, HardEM, Level, SoftEM
+from tests.shared_models import shared
 
 RNG = np.random.default_rng(0)
 X = RNG.random((24, 6, 6, 1)).astype("float32")
@@ -47,22 +47,22 @@ LEARNERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def learned():
-    """A function that returns a model that has learned, the same each time."""
+@shared
+def learner(name):
+    """One of the learners, as it was made; no test compiles it again."""
+    return LEARNERS[name]()
 
-    @functools.cache
-    def make(learner):
-        model = LEARNERS[learner]()
-        model.fit(X, Y, batch_size=8, verbose=0)
-        return model
 
-    return make
+def learned(name):
+    """One of the learners after an epoch."""
+    model = learner(name)
+    model.fit(X, Y, batch_size=8, verbose=0)
+    return model
 
 
 def fitted(name, x, y, **options):
     """All weights after two epochs from one start."""
-    model = LEARNERS[name]()
+    model = learner(name)
     if name != "EG":
         model.initialize(X, Y, seed=1)
     model.fit(x, y, batch_size=len(x), epochs=2, shuffle=False, verbose=0, **options)
@@ -72,7 +72,9 @@ def fitted(name, x, y, **options):
 @pytest.mark.parametrize("name", LEARNERS)
 def test_a_row_of_weight_w_counts_as_w_rows_in_fit(name):
     """Templates and priors are those of rows that are there several times."""
+    # As many rows as before: no step is compiled for another number.
     weights = np.where(np.arange(24) % 4 == 1, 3, np.arange(24) % 2)
+    assert weights.sum() == 24
     several = np.repeat(np.arange(24), weights)
     found = fitted(name, X, Y, sample_weight=weights.astype("float32"))
     expected = fitted(name, X[several], Y[several])
@@ -93,7 +95,8 @@ def test_class_weights_weigh_labelled_rows(name):
 
 def test_logged_terms_are_means_over_the_rows_that_they_are_about():
     """However rows fall into batches; one batch has a single row."""
-    model = drmm(EG(), keras.optimizers.SGD(0.0))
+    model = learner("EG")
+    model.optimizer.learning_rate = 0.0
     model.fit(X, Y, verbose=0)
     logits = model.predict(X, verbose=0).astype("float64")
     shown = Y >= 0
@@ -149,9 +152,10 @@ def test_the_ramp_is_part_of_training_alone():
 def test_testing_draws_no_number_from_training():
     """Weights after `fit` are the same with and without an `evaluate` between."""
     results = []
+    make = shared(lambda: drmm(noisy()))
     for between in (False, True):
-        model = drmm(noisy())
-        model.fit(X, Y, batch_size=8, verbose=0)
+        model = make()
+        model.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
         if between:
             model.evaluate(X, Y, verbose=0)
         keras.utils.set_random_seed(5)
@@ -162,7 +166,7 @@ def test_testing_draws_no_number_from_training():
 
 
 @pytest.mark.parametrize("name", ["EG", "HardEM"])
-def test_without_a_labelled_row_metrics_are_nan_with_one_warning(name, learned):
+def test_without_a_labelled_row_metrics_are_nan_with_one_warning(name):
     model = learned(name)
     with pytest.warns(UserWarning, match="No row was labelled") as found:
         logs = model.evaluate(X, np.full(24, -1), verbose=0, return_dict=True)
@@ -213,18 +217,16 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "learner"),
+    ("name", "algorithm"),
     [
         *((name, "EG") for name in FAULTS),
         *((name, "HardEM") for name in ("NaN", "label", "negative weight")),
         *((name, "RMM by SoftEM") for name in ("NaN", "label", "negative weight")),
     ],
 )
-def test_a_later_batch_that_is_wrong_ends_fit_with_the_weights_before(
-    name, learner, learned
-):
+def test_a_later_batch_that_is_wrong_ends_fit_with_the_weights_before(name, algorithm):
     spoil, message = FAULTS[name]
-    model = learned(learner)
+    model = learned(algorithm)
     before = model.get_weights()
     seen = []
     callback = keras.callbacks.LambdaCallback(
@@ -245,7 +247,7 @@ def test_a_later_batch_that_is_wrong_ends_fit_with_the_weights_before(
     assert np.isfinite(history["loss"]).all()
 
 
-def test_wrong_validation_batches_end_fit(learned):
+def test_wrong_validation_batches_end_fit():
     model = learned("EG")
     spoil, message = FAULTS["label"]
     with pytest.raises(ValueError, match=f"to evaluate: Batch 2 .*{message}"):
@@ -261,7 +263,7 @@ def test_wrong_validation_batches_end_fit(learned):
         (lambda x, y, w: (x, y.astype("float32"), w), "Labels must be integers"),
     ],
 )
-def test_a_later_batch_of_another_kind(spoil, message, learned):
+def test_a_later_batch_of_another_kind(spoil, message):
     if keras.backend.backend() == "tensorflow":
         pytest.skip("a tf.data set has one dtype and shape: TensorFlow says so")
     model = learned("EG")
@@ -270,20 +272,22 @@ def test_a_later_batch_of_another_kind(spoil, message, learned):
 
 
 def test_em_takes_no_single_batch():
-    model = LEARNERS["HardEM"]()
+    model = learner("HardEM")
     with pytest.raises(ValueError, match="learns by sweeps over all rows"):
         model.train_on_batch(X, Y)
 
 
 def test_train_on_batch_learns_as_fit_does():
-    one, other = LEARNERS["EG"](), LEARNERS["EG"]()
-    logs = one.train_on_batch(X, Y, return_dict=True)
-    history = other.fit(X, Y, batch_size=24, shuffle=False, verbose=0).history
-    assert logs["loss"] == pytest.approx(history["loss"][0], rel=1e-5)
-    for v, w in zip(one.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_allclose(v, w, rtol=1e-5, atol=1e-7)
+    model = learner("EG")
+    logs = model.train_on_batch(X, Y, return_dict=True)
+    weights = model.get_weights()
     with pytest.raises(ValueError, match="Labels must be"):
-        one.train_on_batch(X, Y + 5)
+        model.train_on_batch(X, Y + 5)
+    model = learner("EG")
+    history = model.fit(X, Y, batch_size=24, shuffle=False, verbose=0).history
+    assert logs["loss"] == pytest.approx(history["loss"][0], rel=1e-5)
+    for v, w in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_allclose(v, w, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.skipif(
@@ -324,7 +328,7 @@ def test_regularizers_are_part_of_the_loss():
     keras.backend.backend() != "jax", reason="JAX alone cuts integers to 32 bits"
 )
 @pytest.mark.parametrize("value", [2**32, 2**40 + 1, -(2**32) - 1])
-def test_labels_of_a_later_batch_beyond_32_bits(value, learned):
+def test_labels_of_a_later_batch_beyond_32_bits(value):
     def spoil(x, y, w):
         y = y.astype("int64")
         y[3] = value
@@ -338,10 +342,9 @@ def test_labels_of_a_later_batch_beyond_32_bits(value, learned):
 
 
 def test_what_diverges_ends_fit_with_the_weights_before():
-    model = LEARNERS["EG"]()
-    model.fit(X, Y, verbose=0)
+    model = learned("EG")
     before = model.get_weights()
-    model.compile(keras.optimizers.SGD(1e30), algorithm=EG())
+    model.optimizer.learning_rate = 1e30
     with pytest.raises(ValueError, match="logits are not finite"):
         model.fit(X, Y, batch_size=4, epochs=3, verbose=0)
     for one, other in zip(model.get_weights()[:3], before[:3], strict=True):
@@ -366,15 +369,16 @@ def test_float16_that_overflows_is_noticed():
         model.fit(images, Y, verbose=0)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"loss_weights": [2.0]}, {"metrics": [3]}, {"jit_compile": "never"}],
-)
-def test_a_compile_that_fails_leaves_the_model_as_it_was(options):
+def test_a_compile_that_fails_leaves_the_model_as_it_was():
     model = LEARNERS["EG"]()
     algorithm, trainer = model.algorithm, model.trainer
-    with pytest.raises((TypeError, ValueError)):
-        model.compile("sgd", algorithm=HardEM(), **options)
-    assert model.algorithm is algorithm
-    assert model.trainer is trainer
+    for options in (
+        {"loss_weights": [2.0]},
+        {"metrics": [3]},
+        {"jit_compile": "never"},
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            model.compile("sgd", algorithm=HardEM(), **options)
+        assert model.algorithm is algorithm
+        assert model.trainer is trainer
     assert np.isfinite(model.train_on_batch(X, Y, return_dict=True)["loss"])
