@@ -62,6 +62,12 @@ class StyleLearner(Learner):
         """Return the model's logits."""
         return self.model.classify(images)
 
+    def infer_style(self, images, labels):
+        """Return the model's E-step, one-hot classes, and μ and ln v of q(u | I, c)."""
+        e_step = self.model.e_step(images, labels, render_divisor=0)
+        classes = self.model.one_hot(e_step.classes)
+        return e_step, classes, *self.encoder(e_step.messages[1], classes)
+
     def encode(self, x, y=None, batch_size=None, steps=None):
         """Return μ and v of q(u | I, c), and c, of all rows, NumPy arrays.
 
@@ -77,13 +83,8 @@ class StyleLearner(Learner):
             images = ops.convert_to_tensor(images, self.compute_dtype)
             if labels is not None:
                 labels = ops.convert_to_tensor(labels)
-            trainer: Any = self.trainer
-            e_step = trainer.e_step(images, labels, False)
-            found = (
-                e_step.mean,
-                ops.exp(e_step.log_variance),
-                ops.argmax(e_step.classes, axis=-1),
-            )
+            e_step, _, mean, log_variance = self.infer_style(images, labels)
+            found = (mean, ops.exp(log_variance), e_step.classes)
             parts.append([ops.convert_to_numpy(v) for v in found])
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
@@ -128,13 +129,10 @@ class StyleTrainer(Trainer):
     def e_step(self, images, labels, training):
         """Infer class, switches and style, and draw a style from q."""
         learner = self.model
-        model = learner.model
-        found = model.e_step(images, labels, render_divisor=0)
-        classes = model.one_hot(found.classes)
-        mean, log_variance = learner.encoder(found.messages[1], classes)
+        found, classes, mean, log_variance = learner.infer_style(images, labels)
         noise = self._draw(ops.zeros_like(mean), training)
         style = mean + ops.exp(log_variance / 2) * noise
-        independent = model.independent_log_odds()
+        independent = learner.model.independent_log_odds()
         return StyledEStep(
             logits=found.logits,
             switches=found.switches,
