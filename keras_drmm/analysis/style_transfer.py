@@ -29,7 +29,7 @@ def plot_style_transfer(model, images, labels, path, method="transport"):
 
     >>> (x, y), _ = keras_drmm.data.load("mnist")
     >>> images, labels = keras_drmm.data.to_unit_range(x[:50]), y[:50]
-    >>> model = keras_drmm.zoo.from_preset("drmm_conv_small_mnist_100")
+    >>> model = keras_drmm.zoo.from_preset("drmm_lenet_mnist_100")
     >>> keras_drmm.analysis.plot_style_transfer(model, images, labels, "styles.png")
     """
     check_has(model, transfer="a `DRMM`")
