@@ -8,6 +8,7 @@ from keras import ops
 from keras_drmm.layers.arguments import (
     as_array,
     check_choice,
+    check_config,
     describe,
     standardize_boolean,
     standardize_integer,
@@ -278,6 +279,7 @@ class Styled:
 
     @classmethod
     def from_config(cls, config):
+        check_config(cls, config)
         config = dict(config)
         prior = config.pop("switch_prior", None)
         model = super().from_config(config)  # type: ignore[misc]

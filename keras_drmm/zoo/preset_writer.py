@@ -195,8 +195,8 @@ def _write_card(folder, own, card):
 def _readme(folder, name, card):
     config = json.loads((folder / CONFIG).read_bytes())
     function = config.pop("function")
-    for name in ("frozen", "switch_prior"):
-        config.pop(name, None)
+    for part in ("frozen", "switch_prior"):
+        config.pop(part, None)
     call = format_call(function, config)
     rows = [f"| {field} | {_cell(value)} |" for field, value in card.items()]
     table = "\n".join(["", "| | |", "|---|---|", *rows, ""]) if rows else ""
