@@ -68,6 +68,26 @@ def net():
     return keras.Sequential([shape, layers.Flatten(), layers.Dense(3)])
 
 
+def lossy(**options):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, **options)
+    return cc(plain(), "sgd", loss)
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of 6 rows."""
+
+    def __init__(self, number=2, labels=True):
+        super().__init__()
+        self.number, self.labels = number, labels
+
+    def __len__(self):
+        return self.number
+
+    def __getitem__(self, index):
+        rows = slice(6 * index, 6 * index + 6)
+        return (X[rows], Y[rows]) if self.labels else X[rows]
+
+
 def sw():
     return plain().infer(X).switches
 

@@ -334,7 +334,8 @@ class DRMMTrainer(EMTrainer):
             if not prior.trainable:
                 continue
             states = array(seen.total)
-            prior.probabilities.assign(states / np.maximum(states.sum(axis=0), 1))
+            counts = states.sum(axis=0)
+            prior.probabilities.assign(states / np.where(counts > 0, counts, 1))
 
     def _assign_parameters(self, step):
         """Go `step` of the way from the best weights, and scale templates to norm 1.

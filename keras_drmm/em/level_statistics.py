@@ -181,7 +181,7 @@ class LevelStatistics(SweepMetric):
         gram[:size, :size] = blocks.reshape(size, size)
         gram[:size, size] = gram[size, :size] = array(self.means).ravel()
         gram[size, size] = gram_pixels
-        gram *= array(self.pixels) / max(gram_pixels, 1)
+        gram *= array(self.pixels) / (gram_pixels if gram_pixels > 0 else 1)
         # (kh, kw, C, F) -> (kh * kw * F, C)
         moments = array(self.moments).transpose(0, 1, 3, 2).reshape(size, -1)
         return gram, np.vstack([moments, array(self.sums)])

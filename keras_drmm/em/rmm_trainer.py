@@ -10,7 +10,8 @@ from keras_drmm.models.rmm import clamp, join
 
 # The least probability of a state: a class or nuisance without rows stays possible.
 LEAST_PROBABILITY = 1e-6
-# A template with fewer rows than this is moved to where it is of use.
+# A template with fewer rows than this is moved to where it is of use. Where all rows
+# together weigh less than 1, it is their share.
 LEAST_ROWS = 1e-5
 # Rows that initial templates are chosen from: so many tell what is near.
 ROWS_PER_TEMPLATE = 20
@@ -98,7 +99,7 @@ class RMMTrainer(EMTrainer):
         if rows == 0 or not model.trainable:
             return
         on = counts[..., :1]
-        used = on >= LEAST_ROWS
+        used = on >= LEAST_ROWS * min(1, rows)
         shifts = np.where(used, sums["deviations"] / np.where(used, on, 1), 0)
         explained = np.sum(on * shifts**2)
         variance = (sums["squares"] - explained) / (rows * model.num_pixels)

@@ -48,7 +48,7 @@ class BatchWatch(keras.callbacks.Callback):
     def _end_training(self):
         if self._epoch is None:
             return
-        fault = self.model.batch_check.explain()
+        fault = self.model.batch_check.explain() or self._explain_weights()
         if fault:
             for variable, value in self._kept:
                 variable.assign(value)
@@ -58,6 +58,18 @@ class BatchWatch(keras.callbacks.Callback):
             )
         self._epoch, self._kept = None, []
         self._warn()
+
+    def _explain_weights(self):
+        """Return that the last step, whose logits none has seen, spoiled the weights.
+
+        None if it has not.
+        """
+        sums = [ops.sum(v) for v in self.model.trainable_variables]
+        if not sums or ops.isfinite(ops.sum(ops.stack(sums))):
+            return None
+        return (
+            "The last step made weights that are not finite: lower the learning rate."
+        )
 
     def _warn(self):
         """Warn once of metrics that no labelled row stands behind."""

@@ -1,5 +1,6 @@
 """Checks of images and labels before a model sees them: what is wrong, what to do."""
 
+import types
 import warnings
 
 import numpy as np
@@ -64,6 +65,12 @@ def standardize_data(
             check_images(images, image_shape, pixel_range)
             if labels is not None:
                 _check_labels(labels, len(images), num_classes, takes_unlabelled)
+            elif needs_labels:
+                raise ValueError(
+                    "No row is labelled (the batches of `x` hold no labels). Let them "
+                    "be (images, labels), -1 for an unlabelled row; "
+                    "`EG(cross_entropy=0)` learns without labels."
+                )
         return x, y
     check_images(x, image_shape, pixel_range)
     if isinstance(x, np.ndarray) and not x.dtype.isnative:
@@ -320,18 +327,28 @@ def to_numpy(x):
 
 def _first_batch(dataset):
     """Return (images, labels or None) of the first batch, None if it can't be read."""
-    if isinstance(dataset, utils.PyDataset):
-        batch = dataset[0]
-    elif hasattr(dataset, "__next__"):
+    if isinstance(dataset, types.GeneratorType):
         return None
+    if isinstance(dataset, utils.PyDataset):
+        # An endless one has no number of batches.
+        batch = dataset[0] if dataset.num_batches != 0 else None
+    elif hasattr(dataset, "__next__"):
+        raise ValueError(
+            "`x` must be an array of images or a data set of (images, labels) batches, "
+            f"got {describe(dataset)}, an iterator. Make it a generator by `(batch for "
+            "batch in x)`."
+        )
     elif hasattr(dataset, "__iter__") and not isinstance(dataset, str | bytes | dict):
         batch = next(iter(dataset), None)
-        if batch is None:
-            raise ValueError("The data set is empty: give at least one batch.")
     else:
         raise ValueError(
             "`x` must be an array of images or a data set of (images, labels) batches, "
             f"got {describe(dataset)}."
+        )
+    if batch is None:
+        raise ValueError(
+            f"`x` must have at least one batch, got {describe(dataset)}, which is "
+            "empty."
         )
     if not isinstance(batch, tuple | list):
         batch = (batch,)

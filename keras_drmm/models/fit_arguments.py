@@ -1,5 +1,7 @@
 """What `fit`, `evaluate` and `predict` are given, in the forms that Keras has."""
 
+import warnings
+
 import keras
 import numpy as np
 
@@ -18,6 +20,9 @@ from keras_drmm.models.checks import (
     to_numpy,
 )
 from keras_drmm.models.class_weights import apply_class_weight
+
+# Products of weights of this size are numbers of float32 still.
+LEAST_WEIGHT = 1e-20
 
 
 def standardize_fit(model, **given):
@@ -38,16 +43,12 @@ def standardize_fit(model, **given):
     x, class_weight = apply_class_weight(x, given["class_weight"], model.num_classes)
     validation_split = standardize_split(given["validation_split"])
     validation_data = standardize_validation(given["validation_data"], model)
-    batch_size = standardize_batch_size(given["batch_size"])
+    batch_size = standardize_batch_size(given["batch_size"], x)
     epochs = standardize_integer(given["epochs"], "epochs")
     shuffle = standardize_boolean(given["shuffle"], "shuffle")
     steps = ("steps_per_epoch", "validation_steps", "validation_batch_size")
-    check_loop(
-        given["verbose"],
-        given["initial_epoch"],
-        **{name: given[name] for name in steps},
-    )
-    return {
+    check_loop(given["verbose"], **{name: given[name] for name in steps})
+    standardized = {
         **given,
         "x": x,
         "y": y,
@@ -60,6 +61,9 @@ def standardize_fit(model, **given):
         "shuffle": shuffle,
         "validation_freq": standardize_frequency(given["validation_freq"]),
     }
+    check_epochs(given["initial_epoch"], epochs)
+    check_validation(standardized)
+    return standardized
 
 
 def standardize_rows(model, x, y, sample_weight, learning=False):
@@ -73,13 +77,25 @@ def standardize_rows(model, x, y, sample_weight, learning=False):
         learning: whether the model learns from them.
     """
     x, y = model.check_data(x, y, learning)
+    if is_array(x):
+        check_loss_has_labels(model, y)
     return x, y, standardize_weights(sample_weight, count_rows(x))
 
 
-def standardize_batch(model, x, y=None, sample_weight=None, learning=False):
+def standardize_batch(model, x, y, sample_weight, learning=False):
     """Return a single batch as `standardize_rows` does; a data set is refused."""
     check_is_array(x)
     return standardize_rows(model, x, y, sample_weight, learning)
+
+
+def check_loss_has_labels(model, labels):
+    """Raise if a model that a Keras loss measures is given no labels."""
+    if labels is None and model.trainer is None:
+        raise ValueError(
+            "`y` must be integer labels, which the Keras `loss` that the model was "
+            "compiled with needs, got None. Give labels, in a data set batches of "
+            "(images, labels)."
+        )
 
 
 def check_compiled(model, method):
@@ -95,8 +111,8 @@ def check_compiled(model, method):
 
 def check_callbacks(callbacks):
     """Raise unless `callbacks` are Keras callbacks, one, several or none."""
-    for callback in keras.tree.flatten(callbacks):
-        if callback is not None and not isinstance(callback, keras.callbacks.Callback):
+    for callback in [] if callbacks is None else keras.tree.flatten(callbacks):
+        if not isinstance(callback, keras.callbacks.Callback):
             raise ValueError(
                 "`callbacks` must be a list of `keras.callbacks.Callback`s, got "
                 f"{callback!r}. Make one of a function by "
@@ -104,25 +120,93 @@ def check_callbacks(callbacks):
             )
 
 
-def check_loop(verbose, initial_epoch=0, **steps):
+def check_loop(verbose, **steps):
     """Raise unless arguments of Keras' loops are such as Keras takes.
 
     Args:
         verbose: "auto", 0, 1 or 2.
-        initial_epoch: an integer of at least 0.
         **steps: integers of at least 1, or None.
     """
     if not (isinstance(verbose, bool) or verbose in ("auto", 0, 1, 2)):
         raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2, got {verbose!r}.")
-    standardize_integer(initial_epoch, "initial_epoch", minimum=0)
     for name, value in steps.items():
         if value is not None:
             standardize_integer(value, name)
 
 
-def standardize_batch_size(value, name="batch_size"):
-    """Return a batch size as an int of at least 1, or None."""
-    return None if value is None else standardize_integer(value, name)
+def check_epochs(initial_epoch, epochs):
+    """Raise if a training would begin after its end, and warn if it would at it."""
+    standardize_integer(initial_epoch, "initial_epoch", minimum=0)
+    if initial_epoch > epochs:
+        raise ValueError(
+            f"`initial_epoch` must be at most `epochs`, {epochs}, got {initial_epoch}: "
+            "`epochs` counts those before it, too."
+        )
+    if initial_epoch == epochs:
+        _warn(
+            f"Nothing is learned: `initial_epoch` and `epochs` are {epochs}, and "
+            "`epochs` counts those before it, too."
+        )
+
+
+def check_validation(given):
+    """Raise if arguments of `fit` about validation cannot all be heeded.
+
+    Args:
+        given: the standardized arguments, {name: value}.
+    """
+    data, split = given["validation_data"], given["validation_split"]
+    size, frequency = given["validation_batch_size"], given["validation_freq"]
+    if data is not None and split:
+        raise ValueError(
+            f"`validation_split` must be 0 with `validation_data`, got {split}: give "
+            "one of them."
+        )
+    if split and not is_array(given["x"]):
+        raise ValueError(
+            f"`validation_split` must be 0 with a data set, got {split}. Give "
+            "`validation_data`."
+        )
+    if data is None and not split:
+        defaults = {"validation_steps": None, "validation_batch_size": None}
+        for name, default in {**defaults, "validation_freq": 1}.items():
+            if given[name] != default:
+                raise ValueError(
+                    f"`{name}` must be {default} without validation, got "
+                    f"{given[name]}. Give `validation_data` or `validation_split`."
+                )
+        return
+    if data is not None and not isinstance(data, tuple):
+        standardize_batch_size(size, data, "validation_batch_size")
+    epochs = range(given["initial_epoch"] + 1, given["epochs"] + 1)
+    if isinstance(frequency, list):
+        is_validated = any(epoch in frequency for epoch in epochs)
+    else:
+        is_validated = any(epoch % frequency == 0 for epoch in epochs)
+    if epochs and not is_validated:
+        _warn(
+            f"Nothing is validated: `validation_freq` {frequency} is none of the "
+            f"epochs {epochs[0]} to {epochs[-1]}."
+        )
+
+
+def standardize_batch_size(value, x, name="batch_size"):
+    """Return a batch size as an int of at least 1, or None.
+
+    Args:
+        value: what was given.
+        x: images or a data set, whose batches have a size.
+        name: of the argument.
+    """
+    if value is None:
+        return None
+    size = standardize_integer(value, name)
+    if not is_array(x):
+        raise ValueError(
+            f"`{name}` must be None with a data set, got {size}: its batches have a "
+            "size already."
+        )
+    return size
 
 
 def standardize_split(validation_split):
@@ -202,7 +286,8 @@ def standardize_weights(sample_weight, rows):
     if not is_array(sample_weight):
         sample_weight = as_array(sample_weight, "sample_weight")
     weights = to_numpy(sample_weight)
-    if weights.shape not in ((rows,), (rows, 1)) or weights.dtype.kind == "b":
+    # V: bfloat16.
+    if weights.shape not in ((rows,), (rows, 1)) or weights.dtype.kind not in "iufV":
         raise ValueError(
             f"`sample_weight` must be one number for each of the {rows} images, got "
             f"{describe(weights)}."
@@ -218,9 +303,21 @@ def standardize_weights(sample_weight, rows):
             "`sample_weight` must be finite and at least 0, got values from "
             f"{weights.min():g} to {weights.max():g}."
         )
+    if not LEAST_WEIGHT <= weights.max() <= 1 / LEAST_WEIGHT:
+        raise ValueError(
+            f"`sample_weight` must be from {LEAST_WEIGHT} to {1 / LEAST_WEIGHT} for "
+            f"the row of the largest, as float32 is, got {weights.max():g}. Divide "
+            "the weights by their mean: weights that are all doubled change nothing."
+        )
     return sample_weight
 
 
 def count_rows(x):
     """Return how many images there are, None if `x` is a data set."""
     return len(x) if is_array(x) else None
+
+
+def _warn(message):
+    """Warn on the line that called a model's method."""
+    # Here, the check, `standardize_fit` and `fit` stand between.
+    warnings.warn(message, stacklevel=5)

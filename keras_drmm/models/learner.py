@@ -12,7 +12,13 @@ from keras_drmm.data.autotuner import StrategyWithoutAutotuner
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
-from keras_drmm.models.checks import check_batch, is_array, warn_unless_finite
+from keras_drmm.models.checks import (
+    check_batch,
+    check_is_array,
+    is_array,
+    warn_unless_finite,
+)
+from keras_drmm.models.class_weights import apply_class_weight
 from keras_drmm.models.compile_arguments import (
     check_loss_weights,
     check_options,
@@ -23,6 +29,7 @@ from keras_drmm.models.fit_arguments import (
     check_callbacks,
     check_compiled,
     check_loop,
+    check_loss_has_labels,
     standardize_batch,
     standardize_batch_size,
     standardize_fit,
@@ -165,7 +172,8 @@ class Learner(KeepsFrozen, keras.Model):
                 (images, labels, sample weights) batches.
             y: integer labels, -1 for an unlabelled row; None with a data set, or where
                 the objective needs no labels.
-            batch_size: as in Keras, like all that is not said here.
+            batch_size: as in Keras, like all that is not said here; None with a data
+                set.
             epochs: with closed forms, the number of sweeps over all rows.
             verbose: as in Keras.
             callbacks: as in Keras, a callback or a list.
@@ -185,10 +193,14 @@ class Learner(KeepsFrozen, keras.Model):
                 list, from 1.
 
         Raises:
-            ValueError: images, labels or weights are not what the model takes, or no
-                row is labelled. Arrays are checked whole before any weight changes.
+            ValueError: images, labels or weights are not what the model takes, no row
+                is labelled, or another argument is out of range or would have no
+                effect. Arrays are checked whole before any weight changes.
                 Batches of a data set are checked as they come: at the end of the epoch
                 the weights are then those from before it.
+
+        Warns:
+            UserWarning: no epoch is left to learn in, or to validate after.
         """
         given = standardize_fit(
             self,
@@ -241,11 +253,11 @@ class Learner(KeepsFrozen, keras.Model):
         """
         kept = KeptState()
         # `fit` has checked its validation data, and watches it.
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
+        if not kwargs.get("_use_cached_eval_dataset"):
             check_compiled(self, "evaluate")
             check_callbacks(callbacks)
             x, y, sample_weight = standardize_rows(self, x, y, sample_weight)
-            batch_size = standardize_batch_size(batch_size)
+            batch_size = standardize_batch_size(batch_size, x)
             check_loop(verbose, steps=steps)
             callbacks = [kept, BatchWatch(), *_as_list(callbacks)]
         with self._tests(), kept.guard():
@@ -267,7 +279,8 @@ class Learner(KeepsFrozen, keras.Model):
         Args:
             x: images, or a data set of images, (images, labels) or (images, labels,
                 sample weights) batches, of which the images are looked at alone.
-            batch_size: as in Keras, like all that is not said here.
+            batch_size: as in Keras, like all that is not said here; None with a data
+                set.
             verbose: as in Keras.
             steps: as in Keras.
             callbacks: as in Keras.
@@ -283,7 +296,7 @@ class Learner(KeepsFrozen, keras.Model):
         x, _ = self.check_data(x)
         check_callbacks(callbacks)
         check_loop(verbose, steps=steps)
-        batch_size = standardize_batch_size(batch_size)
+        batch_size = standardize_batch_size(batch_size, x)
         kept = KeptState()
         callbacks = [kept, *_as_list(callbacks)]
         watch = nullcontext() if is_array(x) else self._watches_prediction()
@@ -297,7 +310,9 @@ class Learner(KeepsFrozen, keras.Model):
         """The `BatchCheck` of the steps."""
         return self._sums.batches
 
-    def train_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
+    def train_on_batch(
+        self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
+    ):
         """Learn from a batch; see `keras.Model.train_on_batch`.
 
         Raises:
@@ -310,7 +325,8 @@ class Learner(KeepsFrozen, keras.Model):
         )
         if self.trainer is not None:
             self.trainer.check_single_batch()
-        return super().train_on_batch(x, y, sample_weight, *args, **kwargs)
+        _, class_weight = apply_class_weight(x, class_weight, self.num_classes)
+        return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
         """Measure objective and metrics of a batch, as `evaluate` does.
@@ -331,7 +347,8 @@ class Learner(KeepsFrozen, keras.Model):
         Warns:
             UserWarning: some logits are not finite.
         """
-        x, _, _ = standardize_batch(self, x)
+        check_is_array(x)
+        x, _ = self.check_data(x)
         logits = super().predict_on_batch(x)
         warn_unless_finite(logits)
         return logits
@@ -360,6 +377,7 @@ class Learner(KeepsFrozen, keras.Model):
         """Update the metrics, which see the labelled rows alone."""
         logits = getattr(y_pred, "logits", y_pred)
         if y is None:
+            check_loss_has_labels(self, y)
             # Keras builds metrics by their first labels: show it unlabelled ones.
             y = ops.full(ops.shape(logits)[:1], -1)
         labelled = ops.cast(y >= 0, "float32")
@@ -466,6 +484,7 @@ class Learner(KeepsFrozen, keras.Model):
                 wrong with values is found by `BatchCheck`.
         """
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        check_loss_has_labels(self, labels)
         check_batch(images, labels, sample_weight, self.image_shape)
         inputs = {"images": images}
         if labels is not None:

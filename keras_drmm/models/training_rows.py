@@ -22,10 +22,8 @@ class TrainingRows:
     @classmethod
     def of(cls, given):
         """Return the rows of the arguments of `fit`, {name: value}."""
-        # Keras takes validation data before a split.
-        has_data = given["validation_data"] is not None
-        split = 0.0 if has_data else given["validation_split"]
-        return cls(given["x"], given["y"], given["sample_weight"], split)
+        names = ("x", "y", "sample_weight", "validation_split")
+        return cls(*(given[name] for name in names))
 
     def count_steps(self, batch_size=None, steps_per_epoch=None):
         """Return the number of steps in an epoch, None if that is not known.

@@ -37,3 +37,50 @@ def test_frequencies_of_validation_that_are_none(frequency, model):
     with pytest.raises(ValueError, match="`validation_freq` must be") as error:
         model.fit(X, Y, validation_data=(X, Y), validation_freq=frequency, verbose=0)
     assert str(error.value).endswith(f"got {frequency!r}.")
+
+
+def test_a_training_that_nothing_is_left_of_warns(model):
+    before = model.get_weights()
+    with pytest.warns(UserWarning, match="Nothing is learned.* are 2, "):
+        history = model.fit(X, Y, epochs=2, initial_epoch=2, verbose=0)
+    assert history.history == {}
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("frequency", [3, [1, 4]])
+def test_a_frequency_that_validates_no_epoch_warns(frequency, model):
+    with pytest.warns(UserWarning, match="Nothing is validated.* epochs 2 to 2"):
+        history = model.fit(
+            *(X, Y),
+            epochs=2,
+            initial_epoch=1,
+            validation_split=0.25,
+            validation_freq=frequency,
+            verbose=0,
+        )
+    assert not any(name.startswith("val_") for name in history.history)
+
+
+def test_class_weights_of_a_single_batch(model):
+    """A row of weight w counts as w rows, an unlabelled one as one."""
+    weights = np.where(Y == 1, 3.0, 1.0)
+    start, logs = model.get_weights(), []
+    for options in ({"class_weight": {1: 3.0}}, {"sample_weight": weights}):
+        model.set_weights(start)
+        model.reset_metrics()
+        logs.append(model.train_on_batch(X, Y, return_dict=True, **options))
+    for name, value in logs[1].items():
+        assert logs[0][name] == pytest.approx(value, rel=1e-5), name
+
+
+def test_a_last_step_that_spoils_the_weights_ends_fit(model):
+    """No batch after it shows logits that are not finite."""
+    before = model.get_weights()
+    optimizer = model.optimizer
+    model.compile(keras.optimizers.SGD(np.inf), algorithm=EG())
+    with pytest.raises(ValueError, match="The last step made weights"):
+        model.fit(X, Y, batch_size=12, verbose=0)
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    model.compile(optimizer, algorithm=EG())
