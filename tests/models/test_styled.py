@@ -169,7 +169,7 @@ def test_data_sets_and_factor_models_have_priors():
         (lambda m: m.transfer(X[:1], [0]), "needs a prior"),
         (lambda m: m.render([0], style=np.zeros((1, 2))), "needs a prior"),
         (lambda m: m.render([0]), "either `switches` or `style`, got None for both"),
-        (lambda m: m.fit_prior(iter([X])), "read twice"),
+        (lambda m: m.fit_prior(b for b in [X]), "read twice"),
         (lambda m: m.fit_prior(X, beta=0), "`beta` must be a finite number above 0"),
         (lambda m: m.fit_prior(X, style_size=0), "`style_size` must be an integer"),
         (lambda m: m.fit_prior(X[:3], verbose=0, style_size=2), "fewer `components`"),
