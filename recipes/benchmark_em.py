@@ -235,6 +235,8 @@ def learn(options):
     """Train by one method for as long as EG took, and record the error by epoch."""
     import keras
 
+    from recipes.common.tied_autoencoder import TiedAutoencoder
+
     x, _ = training_images(options.images)
     validation, _ = training_images(VALIDATION_IMAGES, last=True)
     keras.utils.set_random_seed(options.seed)
@@ -246,7 +248,7 @@ def learn(options):
     else:
         model.initialize(x[:1000], seed=options.seed)
     budget = None if options.method == "EG" else eg_seconds(options)
-    trained = autoencoder(model) if options.method == "backprop" else model
+    trained = TiedAutoencoder(model) if options.method == "backprop" else model
     # Compiles the step before the clock starts.
     weights = trained.get_weights()
     trained.fit(batches(x[: 2 * BATCH]), verbose=0)
@@ -313,33 +315,6 @@ def eg_seconds(options):
     if not times:
         raise SystemExit("Run `learn --method EG` first: it sets the time limit.")
     return statistics.median(times)
-
-
-def autoencoder(model):
-    """Return an autoencoder of tied weights, which renders the model's own message."""
-    import keras
-    import numpy as np
-    from keras import ops
-
-    class TiedAutoencoder(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.drmm = model
-
-        def call(self, images):
-            messages, switches = model.bottom_up(images)
-            return model.render_down(messages[-1], switches)[0]
-
-        def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs):
-            return ops.mean(ops.square(x - y_pred))
-
-        def render_message(self, images):
-            parts = np.split(images, len(images) // BATCH)
-            return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])
-
-    trained = TiedAutoencoder()
-    trained.compile(model.optimizer)
-    return trained
 
 
 def filters(options):

@@ -52,6 +52,9 @@ def main():
     start, cpu_start = time.perf_counter(), time.process_time()
     sample, model, parameters = (learn_peer if options.peer else learn)(options, train)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
+    # Before measuring, which takes minutes more.
+    if options.save:
+        save(options.preset, model)
     row = {
         "preset": options.preset,
         "peer": options.peer or "",
@@ -66,7 +69,7 @@ def main():
     }
     results.record("generation", row, not options.short)
     if options.save:
-        save(options.preset, model, row)
+        describe(options.preset, row)
 
 
 def parse(arguments=None):
@@ -88,6 +91,8 @@ def parse(arguments=None):
     parser.add_argument("--save", action="store_true", help="into the preset")
     parser.add_argument("--short", action="store_true", help="a check, not recorded")
     options = parser.parse_args(arguments)
+    if options.save and (options.peer or options.short):
+        parser.error("--save keeps a prior: leave --peer and --short out.")
     if options.short:
         vars(options).update(SHORT)
     return options
@@ -112,17 +117,33 @@ def load(options):
     ]
 
 
-def save(preset, model, row):
-    """Give a preset of the checkout its prior, and its card the row's figures."""
+def save(preset, model):
+    """Give a preset of the checkout the prior of a model."""
     from keras_drmm import zoo
-    from keras_drmm.zoo.preset import SHIPPED, Preset
+    from keras_drmm.zoo.preset import SHIPPED
+
+    zoo.save_to_preset(SHIPPED / preset, model, card_of(preset), overwrite=True)
+
+
+def describe(preset, row):
+    """Write the figures of a row on the card of a preset."""
+    from keras_drmm.zoo.preset import SHIPPED
+    from keras_drmm.zoo.preset_writer import rewrite_card
+    from recipes.publish_preset import GENERATION, write_readme
+
+    names = ("share", "frechet", "trained_on", "seconds", "seed", "command")
+    figures = {name: row[name] for name in names}
+    rewrite_card(SHIPPED / preset, {**card_of(preset), GENERATION: figures})
+    write_readme(SHIPPED / preset)
+
+
+def card_of(preset):
+    """Return the card of a shipped preset."""
+    from keras_drmm.zoo.preset import Preset
     from keras_drmm.zoo.preset_writer import OWN
 
     metadata = Preset(preset).metadata
-    card = {name: value for name, value in metadata.items() if name not in OWN}
-    names = ("share", "frechet", "trained_on", "seconds", "seed", "command")
-    card["generation"] = {name: row[name] for name in names}
-    zoo.save_to_preset(SHIPPED / preset, model, card, overwrite=True)
+    return {name: value for name, value in metadata.items() if name not in OWN}
 
 
 def learn(options, train):
@@ -148,9 +169,13 @@ def learn_peer(options, train):
 
     model = zoo.from_preset(options.preset)
     if options.peer == "independent":
+        # The preset may have a prior of switches, which `sample` would use.
+        priors = model.nuisance_priors
 
         def sample(classes):
-            return model.sample(len(classes), classes, options.seed, noise=False)[0]
+            random = np.random.default_rng(options.seed)
+            switches = [prior.sample(len(classes), random) for prior in priors]
+            return model.render(classes, switches)
 
         return sample, None, 0
 

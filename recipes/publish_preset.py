@@ -37,6 +37,8 @@ FIELDS = (
     *OF_RUN,
     *("mean_test_error", "std_test_error", "draws", "chosen"),
 )
+# What `recipes.generation` adds to the card of a preset that has a prior of switches.
+GENERATION = "generation"
 # Entries that are compared or formatted as numbers; CSV files give text.
 NUMBERS = (
     *("seconds", "validation_error", "test_error"),
@@ -194,10 +196,10 @@ def checked(card):
     Raises:
         ValueError: an entry is missing, too many or of the wrong type.
     """
-    if set(card) != set(FIELDS):
+    if set(card) - {GENERATION} != set(FIELDS):
         raise ValueError(
             f"A card has the entries {', '.join(FIELDS)}; these differ: "
-            f"{', '.join(sorted(set(card) ^ set(FIELDS)))}."
+            f"{', '.join(sorted(set(card) - {GENERATION} ^ set(FIELDS)))}."
         )
     absent = {"std_test_error"} if card["draws"] == 1 else set()
     if card["validation_error"] is None:
@@ -205,7 +207,7 @@ def checked(card):
     for name in NUMBERS:
         if name not in absent and not isinstance(card[name], Real):
             raise ValueError(f"{name!r} must be a number, got {card[name]!r}.")
-    return {field: card[field] for field in FIELDS}
+    return {field: card[field] for field in (*FIELDS, GENERATION) if field in card}
 
 
 def write_readme(folder):
@@ -226,11 +228,24 @@ def readme(preset):
         "function": preset.function,
         "spread": spread(card),
         "validation": validation(card),
+        "samples": samples(card),
         "command": command(card),
         "image": f"{height}x{width}x{channels}",
         "num_classes": preset.arguments["num_classes"],
     }
     return text.format(**{**card, **described})
+
+
+def samples(card):
+    """Return how good samples are, a line of the table, or nothing without a prior."""
+    found = card.get(GENERATION)
+    if found is None:
+        return ""
+    return (
+        "| samples | {share:.1f} % are taken for the class asked for, Fréchet distance "
+        "{frechet:.3f}, {trained_on:.2f} % error after training on them (`{command}`) "
+        "|\n"
+    ).format(**found)
 
 
 def command(card):

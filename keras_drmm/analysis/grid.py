@@ -55,6 +55,31 @@ def save_grid(rows, pixel_range, path):
     figure.savefig(path, dpi=120)
 
 
+def save_class_grid(model, images, labels, path, title, render):
+    """Write a grid with a row for one image of each class: it, and all classes like it.
+
+    Args:
+        model: the model that renders.
+        images: (N, H, W, C), floats in the model's pixel range.
+        labels: integers (N,), with each class at least once.
+        path: path of the PNG file.
+        title: of the rows, whose class follows.
+        render: a function of the images, one of each class in their order, and all
+            classes (K,), that yields the classes rendered like each, (K, H, W, C).
+    """
+    images = as_array(images, "images")
+    chosen = first_of_each_class(labels, len(images), model.num_classes)
+    classes = np.arange(model.num_classes)
+    shown = images[chosen]
+    rows = {
+        f"{title} {own}": np.concatenate([image[None], rendered])
+        for own, (image, rendered) in enumerate(
+            zip(shown, render(shown, classes), strict=True)
+        )
+    }
+    save_grid(rows, model.pixel_range, path)
+
+
 def first_of_each_class(labels, num_images, num_classes):
     """Return the index of the first image of each class.
 

@@ -1,9 +1,6 @@
 """A picture of classes that are rendered with the nuisances of other images."""
 
-import numpy as np
-
-from keras_drmm.analysis.grid import check_has, first_of_each_class, save_grid
-from keras_drmm.layers.arguments import as_array
+from keras_drmm.analysis.grid import check_has, save_class_grid
 
 
 def plot_nuisance_transfer(model, images, labels, path):
@@ -34,14 +31,10 @@ def plot_nuisance_transfer(model, images, labels, path):
     >>> keras_drmm.analysis.plot_nuisance_transfer(model, images, labels, "grid.png")
     """
     check_has(model, render="a rendering model")
-    images = as_array(images, "images")
-    chosen = first_of_each_class(labels, len(images), model.num_classes)
-    switches = model.infer(images[chosen]).switches
-    classes = np.arange(model.num_classes)
-    rows = {}
-    for n, index in enumerate(chosen):
-        same = [s[n : n + 1].repeat(len(classes), axis=0) for s in switches]
-        rows[f"switches of {n}"] = np.concatenate(
-            [images[index][None], model.render(classes, same)]
-        )
-    save_grid(rows, model.pixel_range, path)
+
+    def render(shown, classes):
+        for switches in zip(*model.infer(shown).switches, strict=True):
+            same = [s[None].repeat(len(classes), axis=0) for s in switches]
+            yield model.render(classes, same)
+
+    save_class_grid(model, images, labels, path, "switches of", render)

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from keras_drmm.analysis.grid import check_has, first_of_each_class, save_grid
-from keras_drmm.layers.arguments import as_array
+from keras_drmm.analysis.grid import check_has, save_class_grid
 
 
 def plot_style_transfer(model, images, labels, path, method="transport"):
@@ -33,13 +32,10 @@ def plot_style_transfer(model, images, labels, path, method="transport"):
     >>> keras_drmm.analysis.plot_style_transfer(model, images, labels, "styles.png")
     """
     check_has(model, transfer="a `DRMM`")
-    images = as_array(images, "images")
-    chosen = first_of_each_class(labels, len(images), model.num_classes)
-    classes = np.arange(model.num_classes)
-    rows = {}
-    for n, index in enumerate(chosen):
-        image = images[index][None]
-        same, own = image.repeat(len(classes), axis=0), np.full(len(classes), n)
-        rendered = model.transfer(same, classes, own, method)
-        rows[f"style of {n}"] = np.concatenate([image, rendered])
-    save_grid(rows, model.pixel_range, path)
+
+    def render(shown, classes):
+        for own, image in enumerate(shown):
+            same = image[None].repeat(len(classes), axis=0)
+            yield model.transfer(same, classes, np.full(len(classes), own), method)
+
+    save_class_grid(model, images, labels, path, "style of", render)

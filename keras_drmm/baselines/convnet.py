@@ -4,8 +4,8 @@ import keras
 
 from keras_drmm.layers.arguments import check_model
 from keras_drmm.learning.schedule import cosine_decay
+from keras_drmm.models.compile_arguments import resolve_jit
 from keras_drmm.models.drmm import DRMM
-from keras_drmm.models.learner import resolve_jit
 
 
 def convnet(model, training_steps=None):

@@ -86,10 +86,6 @@ class StyleEncoder(ImageLayer):
         mean, log_variance = ops.split(ops.cast(found, "float32"), 2, axis=-1)
         return mean, ops.clip(log_variance, *LOG_VARIANCES)
 
-    def compute_output_shape(self, message_shape, classes_shape=None):
-        shape = (message_shape[0], self.style_size)
-        return shape, shape
-
     def get_config(self):
         return {
             **super().get_config(),

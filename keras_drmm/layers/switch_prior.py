@@ -59,12 +59,13 @@ class SwitchPrior(keras.layers.Layer):
 
     Example:
 
-    >>> model = keras_drmm.zoo.drmm_lenet()
-    >>> prior = SwitchPrior(geometry_of(model.levels), num_classes=10, style_size=4)
-    >>> prior.build(model.message_shapes)
-    >>> log_odds = model.independent_log_odds()
-    >>> [tuple(odds.shape) for odds in prior(np.zeros((2, 4), "float32"), log_odds)]
-    [(2, 12, 12, 4, 20), (2, 4, 4, 4, 50)]
+    >>> level = {"kernel_size": 3, "strides": 1, "padding": "same", "pool_size": 2}
+    >>> prior = SwitchPrior([level], num_classes=10, style_size=4)
+    >>> prior.build([(None, 8, 8, 1), (None, 4, 4, 5)])
+    >>> independent = [keras.ops.zeros((4, 4, 4, 5))]
+    >>> (log_odds,) = prior(np.zeros((2, 4), "float32"), independent)
+    >>> tuple(log_odds.shape)
+    (2, 4, 4, 4, 5)
 
     Source: none in the paper. Nguyen et al. (2018), arXiv 1811.02657, couple switches
     over levels by the rendered path.

@@ -1,6 +1,7 @@
 """CosineDecayOverFit: a learning rate that falls to 0 over a `fit`."""
 
 import math
+import warnings
 
 import keras
 from keras import ops
@@ -77,12 +78,26 @@ def follow_fit(model, steps, initial_epoch, epochs):
         steps: in an epoch, None if that is not known.
         initial_epoch: as of `fit`.
         epochs: as of `fit`.
+
+    Returns:
+        The steps in an epoch, 0 if that is not known.
+
+    Warns:
+        UserWarning: that is not known.
     """
+    if steps is None:
+        warnings.warn(
+            "The data set does not tell how many batches it has: the learning rate "
+            "stays constant, and no term of the objective rises over the fit. Give "
+            "`steps_per_epoch`.",
+            stacklevel=4,
+        )
+        steps = 0
     schedule = schedule_of(model.optimizer)
     if schedule is not None:
-        steps = steps or 0
         taken = int(ops.convert_to_numpy(model.optimizer.iterations))
         schedule.follow(taken - initial_epoch * steps, epochs * steps)
     if keras.backend.backend() == "jax":
         # Its compiled step has the numbers themselves.
         model.train_function = None
+    return steps

@@ -1,6 +1,5 @@
 """EG: learning by an E-step and a gradient step."""
 
-import warnings
 from dataclasses import dataclass, fields
 
 import keras
@@ -239,14 +238,7 @@ class EGTrainer(Trainer):
         schedule = schedule_of(self.model.optimizer)
         if schedule is None and self.algorithm.warmup_steps is not None:
             return
-        if steps is None:
-            warnings.warn(
-                "The data set does not tell how many batches it has: the learning rate "
-                "stays constant and there is no warm-up. Give `steps_per_epoch`.",
-                stacklevel=3,
-            )
-            steps = 0
-        follow_fit(self.model, steps, initial_epoch, epochs)
+        steps = follow_fit(self.model, steps, initial_epoch, epochs)
         if self.algorithm.warmup_steps is None:
             longest = epochs * steps // WARMUP_DIVISOR
             self._warmup_steps.assign(float(min(WARMUP_STEPS, longest)))

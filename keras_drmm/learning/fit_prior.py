@@ -20,7 +20,6 @@ BATCH_SIZE = 64
 # Arguments of `fit` that mean here what they mean there.
 OF_FIT = (
     "callbacks",
-    "initial_epoch",
     "shuffle",
     "steps_per_epoch",
     "validation_batch_size",

@@ -11,6 +11,7 @@ from keras_drmm.layers.fixed_seed import fixed_seed
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.learning.cosine_decay_over_fit import follow_fit
 from keras_drmm.models.learner import Learner
+from keras_drmm.models.learns_part import without
 from keras_drmm.models.trainer import Trainer
 
 
@@ -54,9 +55,8 @@ class StyleLearner(Learner):
 
     def _learned(self, variables):
         parts = (self.switch_prior, self.encoder)
-        own = {id(v) for part in parts for v in part.variables}
-        own.add(id(self.centres))
-        return [variable for variable in variables if id(variable) in own]
+        own = [self.centres, *(v for part in parts for v in part.weights)]
+        return without(variables, without(variables, own))
 
     def classify(self, images, training=False):
         """Return the model's logits."""
@@ -148,6 +148,12 @@ class StyleTrainer(Trainer):
 
     def objective(self, e_step, labels, sample_weight, training):
         """Return -E ln p(ĝ | u) and KL(q || N(m_ĉ, 1)), means over rows in nats."""
+        if sample_weight is not None:
+            raise ValueError(
+                "`fit_prior` takes no sample weights, which the closed form of the "
+                "styles knows nothing of, got a data set of (images, labels, weights) "
+                "batches. Leave the weights out."
+            )
         learner = self.model
         log_p = learner.switch_prior.log_prob(e_step.switches, e_step.log_odds)
         centres = ops.matmul(e_step.classes, ops.convert_to_tensor(learner.centres))
@@ -155,8 +161,8 @@ class StyleTrainer(Trainer):
         squares = ops.square(e_step.mean - centres) + ops.exp(log_variance)
         divergence = 0.5 * ops.sum(squares - 1 - log_variance, axis=-1)
         return {
-            "switches": weighted_mean(-log_p, sample_weight),
-            "style_kl": weighted_mean(divergence, sample_weight),
+            "switches": weighted_mean(-log_p),
+            "style_kl": weighted_mean(divergence),
         }
 
     def _draw(self, like, training):

@@ -74,7 +74,7 @@ class BatchWatch(keras.callbacks.Callback):
     def _warn(self):
         """Warn once of metrics that no labelled row stands behind."""
         labelled = float(ops.convert_to_numpy(self.model.batch_check.labelled))
-        if labelled > 0 or self._has_warned:
+        if labelled > 0 or self._has_warned or not self.model.has_metrics:
             return
         self._has_warned = True
         warnings.warn(

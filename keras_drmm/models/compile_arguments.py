@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_drmm.layers.arguments import (
     check_choice,
@@ -186,3 +187,30 @@ def _check_metric(metric, name):
             f"`{name}` must hold Keras metrics of integer labels (batch,) and logits "
             f"(batch, classes), for example 'accuracy', got {describe(metric)}."
         ) from error
+
+
+def resolve_jit(jit_compile):
+    """Return what to pass to `keras.Model.compile` for `jit_compile`.
+
+    "auto" is Keras' own choice except for TensorFlow on a machine without GPU, whose
+    own convolutions are faster than XLA's.
+
+    Args:
+        jit_compile: True, False or "auto".
+    """
+    if jit_compile != "auto" or keras.backend.backend() != "tensorflow":
+        return jit_compile
+    import tensorflow as tf
+
+    return "auto" if tf.config.list_physical_devices("GPU") else False
+
+
+def build_metrics(model):
+    """Build the metrics of a compiled model before a step is traced.
+
+    Else TensorFlow, where they would be made in the first trace of a step, throws that
+    trace away and makes another one.
+    """
+    metrics = model._compile_metrics
+    if metrics is not None and not metrics.built:
+        metrics.build(ops.zeros((1,), "int32"), ops.zeros((1, model.num_classes)))

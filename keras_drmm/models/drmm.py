@@ -22,6 +22,7 @@ from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.rendering_model import RenderingModel
+from keras_drmm.models.sampling import row_parts
 from keras_drmm.models.signed_inference import infer_signed
 from keras_drmm.models.styled import Styled
 
@@ -411,9 +412,13 @@ class DRMM(Styled, RenderingModel):
         rows = len(classes) if classes.ndim else 1
         classes = checks.standardize_classes(classes, rows, self.num_classes)
         switches = self._standardize_switches(switches, rows)
-        switches = [ops.convert_to_tensor(s) for s in switches]
-        rendered = self.top_down(self.one_hot(classes), switches, **factors)
-        return ops.convert_to_numpy(rendered[0])
+        images = []
+        for part in row_parts(rows):
+            given = [ops.convert_to_tensor(inferred[part]) for inferred in switches]
+            some = {name: value[part] for name, value in factors.items()}
+            z = self.top_down(self.one_hot(classes[part]), given, **some)
+            images.append(ops.convert_to_numpy(z[0]))
+        return np.concatenate(images)
 
     def _render_sample(self, classes, switches, random):
         """Render a sample of all that is random beside class and switches: nothing."""

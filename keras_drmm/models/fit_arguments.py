@@ -111,13 +111,18 @@ def check_compiled(model, method):
 
 def check_callbacks(callbacks):
     """Raise unless `callbacks` are Keras callbacks, one, several or none."""
-    for callback in [] if callbacks is None else keras.tree.flatten(callbacks):
+    for callback in as_list(callbacks):
         if not isinstance(callback, keras.callbacks.Callback):
             raise ValueError(
                 "`callbacks` must be a list of `keras.callbacks.Callback`s, got "
                 f"{callback!r}. Make one of a function by "
                 "`keras.callbacks.LambdaCallback`."
             )
+
+
+def as_list(callbacks):
+    """Return callbacks, one, several or none, as a list."""
+    return [] if callbacks is None else keras.tree.flatten(callbacks)
 
 
 def check_loop(verbose, **steps):

@@ -13,19 +13,21 @@ from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
 from keras_drmm.models.checks import (
-    check_batch,
     check_is_array,
     is_array,
     warn_unless_finite,
 )
 from keras_drmm.models.class_weights import apply_class_weight
 from keras_drmm.models.compile_arguments import (
+    build_metrics,
     check_loss_weights,
     check_options,
+    resolve_jit,
     standardize_metrics,
     takes_unlabelled,
 )
 from keras_drmm.models.fit_arguments import (
+    as_list,
     check_callbacks,
     check_compiled,
     check_loop,
@@ -37,16 +39,19 @@ from keras_drmm.models.fit_arguments import (
 )
 from keras_drmm.models.fitting_labels import FittingLabels
 from keras_drmm.models.kept_state import KeptState
-from keras_drmm.models.predict_watch import PredictWatch
+from keras_drmm.models.learns_part import LearnsPart
+from keras_drmm.models.objective_loss import objective_loss
+from keras_drmm.models.predict_watch import watches_prediction
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
 from keras_drmm.models.training_rows import TrainingRows
+from keras_drmm.models.unpack_batch import unpack_batch
 
 # The name of what regularizers of weights add to the objective.
 REGULARIZATION = "regularization"
 
 
-class Learner(KeepsFrozen, keras.Model):
+class Learner(LearnsPart, KeepsFrozen, keras.Model):
     """A Keras model whose steps are an E-step and what follows from it.
 
     The steps read as Algorithm 1: `call` runs the trainer's E-step on a batch,
@@ -116,6 +121,14 @@ class Learner(KeepsFrozen, keras.Model):
                 return strategy
             return StrategyWithoutAutotuner(strategy)
 
+        def make_train_function(self, force=False):
+            build_metrics(self)
+            super().make_train_function(force)
+
+        def make_test_function(self, force=False):
+            build_metrics(self)
+            super().make_test_function(force)
+
     if keras.config.backend() == "jax":
 
         def make_train_function(self, force=False):
@@ -137,14 +150,14 @@ class Learner(KeepsFrozen, keras.Model):
     # The steps take (data) on TensorFlow and PyTorch, (state, data) on JAX.
 
     def train_step(self, *args):
-        args = (*args[:-1], self._unpack(args[-1]))
+        args = (*args[:-1], unpack_batch(self, args[-1]))
         if self.trainer is None:
             return super().train_step(*args)
         return self.trainer.train_step(*args)
 
     def test_step(self, *args):
         with self._tests():
-            return super().test_step(*args[:-1], self._unpack(args[-1]))
+            return super().test_step(*args[:-1], unpack_batch(self, args[-1]))
 
     def fit(
         self,
@@ -202,6 +215,7 @@ class Learner(KeepsFrozen, keras.Model):
         Warns:
             UserWarning: no epoch is left to learn in, or to validate after.
         """
+        self._before_learning()
         given = standardize_fit(
             self,
             x=x,
@@ -222,7 +236,7 @@ class Learner(KeepsFrozen, keras.Model):
             validation_freq=validation_freq,
         )
         kept = KeptState()
-        given["callbacks"] = [kept, BatchWatch(), *_as_list(callbacks)]
+        given["callbacks"] = [kept, BatchWatch(), *as_list(callbacks)]
         if self.trainer is not None:
             rows = TrainingRows.of(given)
             steps = rows.count_steps(given["batch_size"], steps_per_epoch)
@@ -259,7 +273,7 @@ class Learner(KeepsFrozen, keras.Model):
             x, y, sample_weight = standardize_rows(self, x, y, sample_weight)
             batch_size = standardize_batch_size(batch_size, x)
             check_loop(verbose, steps=steps)
-            callbacks = [kept, BatchWatch(), *_as_list(callbacks)]
+            callbacks = [kept, BatchWatch(), *as_list(callbacks)]
         with self._tests(), kept.guard():
             return super().evaluate(
                 x,
@@ -298,8 +312,8 @@ class Learner(KeepsFrozen, keras.Model):
         check_loop(verbose, steps=steps)
         batch_size = standardize_batch_size(batch_size, x)
         kept = KeptState()
-        callbacks = [kept, *_as_list(callbacks)]
-        watch = nullcontext() if is_array(x) else self._watches_prediction()
+        callbacks = [kept, *as_list(callbacks)]
+        watch = nullcontext() if is_array(x) else watches_prediction(self)
         with watch, kept.guard():
             logits = super().predict(x, batch_size, verbose, steps, callbacks)
         warn_unless_finite(logits)
@@ -320,6 +334,7 @@ class Learner(KeepsFrozen, keras.Model):
                 algorithm learns by sweeps over all rows.
         """
         check_compiled(self, "train_on_batch")
+        self._before_learning()
         x, y, sample_weight = standardize_batch(
             self, x, y, sample_weight, learning=True
         )
@@ -371,7 +386,7 @@ class Learner(KeepsFrozen, keras.Model):
             # TensorFlow runs what of the next step needs no batch.
             is_batch = ops.any(ops.argmax(y_pred.logits, axis=-1) >= 0)
             self.trainer.end_step(ops.cast(is_batch, "int32"))
-        return _objective_loss(total)
+        return objective_loss(total)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Update the metrics, which see the labelled rows alone."""
@@ -413,28 +428,6 @@ class Learner(KeepsFrozen, keras.Model):
             results[name] = ops.where(seen > 0, results[name], math.nan)
         return results
 
-    # Keras' trainers read weights on TensorFlow and PyTorch, variables on JAX.
-
-    @property
-    def trainable_variables(self):
-        return self._learned(super().trainable_variables)
-
-    @property
-    def trainable_weights(self):
-        return self._learned(super().trainable_weights)
-
-    @property
-    def non_trainable_variables(self):
-        return _without(self.variables, self.trainable_variables)
-
-    @property
-    def non_trainable_weights(self):
-        return _without(self.weights, self.trainable_weights)
-
-    def _learned(self, variables):
-        """Return those of the trainable variables that `fit` learns: all of them."""
-        return variables
-
     @property
     def metrics(self):
         sums = getattr(self, "_sums", None)
@@ -445,21 +438,17 @@ class Learner(KeepsFrozen, keras.Model):
             own += self.trainer.metrics
         return [*super().metrics, *own]
 
+    @property
+    def has_metrics(self):
+        """Whether the model was compiled with metrics, which see labelled rows."""
+        return bool(self._arguments["metrics"])
+
+    def _before_learning(self):
+        """Say what the user should know as the weights are about to change."""
+
     def check_data(self, x, y=None, learning=False):
         """Return images and labels as the model takes them, or say what is wrong."""
         return x, y
-
-    @contextmanager
-    def _watches_prediction(self):
-        """Within this, `predict` looks at each batch; at its end, say what is wrong."""
-        self.make_predict_function()
-        watch = PredictWatch(self.predict_function, self)
-        self.predict_function = watch
-        try:
-            yield
-        finally:
-            self.predict_function = watch.function
-        watch.check()
 
     @contextmanager
     def _tests(self):
@@ -469,36 +458,6 @@ class Learner(KeepsFrozen, keras.Model):
             yield
         finally:
             self._is_testing = before
-
-    def _unpack(self, data):
-        """Return a batch, (inputs, labels, weights), with labels among the inputs.
-
-        `call` needs them: labelled rows render their class.
-
-        Returns:
-            ({"images": ...} and if there are labels "labels", int32 (B,), and
-            "given_labels", what they were; labels; float32 (B,) or None).
-
-        Raises:
-            ValueError: images, labels or weights are not what the model takes; what is
-                wrong with values is found by `BatchCheck`.
-        """
-        images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        check_loss_has_labels(self, labels)
-        check_batch(images, labels, sample_weight, self.image_shape)
-        inputs = {"images": images}
-        if labels is not None:
-            given = ops.reshape(labels, (-1,))
-            # A label that is no class counts as none until `BatchWatch` ends `fit`, or
-            # as class 0 for a Keras loss that fails on the others.
-            last = ops.cast(self.num_classes - 1, given.dtype)
-            is_class = ops.logical_and(given >= 0, given <= last)
-            least = self._sums.batches.least_label
-            labels = ops.where(is_class, ops.cast(given, "int32"), least)
-            inputs.update(labels=labels, given_labels=given)
-        if sample_weight is not None:
-            sample_weight = ops.cast(ops.reshape(sample_weight, (-1,)), "float32")
-        return inputs, labels, sample_weight
 
     def get_compile_config(self):
         if not self.compiled:
@@ -516,43 +475,3 @@ class Learner(KeepsFrozen, keras.Model):
             }
         )
         self.optimizer.build(self.trainable_variables)
-
-
-def resolve_jit(jit_compile):
-    """Return what to pass to `keras.Model.compile` for `jit_compile`.
-
-    "auto" is Keras' own choice except for TensorFlow on a machine without GPU, whose
-    own convolutions are faster than XLA's.
-
-    Args:
-        jit_compile: True, False or "auto".
-    """
-    if jit_compile != "auto" or keras.backend.backend() != "tensorflow":
-        return jit_compile
-    import tensorflow as tf
-
-    return "auto" if tf.config.list_physical_devices("GPU") else False
-
-
-class _Objective(keras.losses.Loss):
-    """The objective as a Keras loss, so that tf.distribute scales it by replicas."""
-
-    def call(self, y_true, y_pred):
-        return y_pred
-
-
-def _objective_loss(total):
-    """Return an objective, one number for a batch, as Keras reduces a loss."""
-    total = ops.reshape(total, (1,))
-    return _Objective(name="objective")(total, total)
-
-
-def _without(variables, others):
-    """Return variables that are not among others."""
-    left_out = {id(variable) for variable in others}
-    return [variable for variable in variables if id(variable) not in left_out]
-
-
-def _as_list(callbacks):
-    """Return callbacks, one, several or none, as a list."""
-    return [] if callbacks is None else keras.tree.flatten(callbacks)

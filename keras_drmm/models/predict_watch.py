@@ -1,5 +1,7 @@
 """PredictWatch: what `predict` notices about the batches of a data set."""
 
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 from keras import ops
@@ -77,6 +79,23 @@ class PredictWatch:
                 ) from None
         self._seen.append([_ends(part) for part in parts if part.shape[0]])
         return batch
+
+
+@contextmanager
+def watches_prediction(model):
+    """Within this, `predict` looks at each batch; at its end, say what is wrong.
+
+    Args:
+        model: the `Learner`.
+    """
+    model.make_predict_function()
+    watch = PredictWatch(model.predict_function, model)
+    model.predict_function = watch
+    try:
+        yield
+    finally:
+        model.predict_function = watch.function
+    watch.check()
 
 
 def _ends(images):

@@ -21,6 +21,15 @@ def numpy_generator(seed=None):
     return np.random.default_rng(int(seed))
 
 
+# Images that are rendered at a time.
+BATCH = 100
+
+
+def row_parts(n):
+    """Return slices of at most `BATCH` rows that make up n."""
+    return [slice(i, min(i + BATCH, n)) for i in range(0, max(n, 1), BATCH)]
+
+
 def draw_classes(n, classes, prior, random):
     """Return the classes of `n` samples: those given, or draws from π_c.
 

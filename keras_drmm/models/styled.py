@@ -1,5 +1,6 @@
 """Styled: what a DRMM does with a learned prior of its switches."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,15 @@ from keras_drmm.layers.class_styles import METHODS
 from keras_drmm.layers.style_encoder import StyleEncoder
 from keras_drmm.layers.switch_prior import SwitchPrior, geometry_of
 from keras_drmm.models import checks
-from keras_drmm.models.sampling import draw_classes, numpy_generator, with_noise
+from keras_drmm.models.learns_part import without
+from keras_drmm.models.sampling import (
+    BATCH,
+    draw_classes,
+    numpy_generator,
+    row_parts,
+    with_noise,
+)
 
-# Images that are rendered at a time.
-BATCH = 100
 # Draws of the style for each score, always the same ones.
 DRAWS = 4
 
@@ -43,6 +49,7 @@ class Styled:
     class_prior: Any
     noise_variance: Any
     templates: Any
+    name: str
     infer: Any
     render: Any
     one_hot: Any
@@ -90,15 +97,16 @@ class Styled:
                 prior's maps; `components` (10), Gaussians of a class; `beta`, β, by
                 default half the number of switches for each pixel; `learning_rate`
                 (3e-3), which falls to 0 over the fit; `batch_size` (64 for arrays),
-                `epochs` (2), `callbacks`, `verbose`, `validation_data` and others as of
-                `keras.Model.fit`.
+                `epochs` (2), `callbacks`, `verbose`, `shuffle`, `steps_per_epoch` and
+                all about validation as of `keras.Model.fit`.
 
         Returns:
             A Keras `History` of `switches`, -E ln p(ĝ | u), and `style_kl`, in nats.
 
         Raises:
-            ValueError: images or labels are not what the model takes, or a class has
-                too few images for its covariances.
+            ValueError: images or labels are not what the model takes, the batches of
+                a data set have sample weights, or a class has too few images for its
+                covariances.
             TypeError: an argument is not known.
 
         Example:
@@ -131,12 +139,7 @@ class Styled:
                 what it takes.
         """
         self._check_prior("style")
-
-        def mean(images, labels):
-            e_step = self.infer(images, labels, batch_size=len(images))
-            return ops.convert_to_numpy(self._posterior(e_step)[0])
-
-        return self._batched(mean, x, batch_size, y)
+        return self._batched(self._infer_style, x, batch_size, y)[0]
 
     def transfer(self, x, classes, y=None, method="transport", batch_size=BATCH):
         """Render other classes in the style of images.
@@ -162,20 +165,9 @@ class Styled:
         classes = checks.standardize_classes(
             classes, len(x), self.templates.num_classes
         )
-        styles = self.style(x, y, batch_size)
-        sources = self._batched(
-            lambda x, y: self.infer(x, y, batch_size=len(x)).classes, x, batch_size, y
-        )
+        styles, sources = self._batched(self._infer_style, x, batch_size, y)
         moved = self._switch_prior.styles.transfer(styles, sources, classes, method)
-        parts = range(0, len(x), batch_size)
-        return np.concatenate(
-            [
-                self.render(
-                    classes[i : i + batch_size], style=moved[i : i + batch_size]
-                )
-                for i in parts
-            ]
-        )
+        return self.render(classes, style=moved)
 
     def score_samples(self, x, y=None, bound=False, batch_size=BATCH):
         r"""Score how well the model explains images: foreign ones have low scores.
@@ -186,7 +178,9 @@ class Styled:
 
         with the β of `fit_prior`, which keeps the many redundant switches from
         drowning what the style says. With β = 1 this is a lower bound of ln p(I, ĉ, ĝ)
-        in nats, and so of ln p(I). The mean over q is that over 4 fixed draws.
+        in nats, and so of ln p(I); of a factor model, of ln p(I, ĉ, ĝ, ẑ^(L+1)), a
+        density of the factors, too, and so not of ln p(I). The mean over q is that
+        over 4 fixed draws.
 
         Args:
             x: images (N, H, W, C), floats in `pixel_range`.
@@ -248,10 +242,7 @@ class Styled:
         style_only = standardize_boolean(style_only, "style_only")
         if classes is not None or self._switch_prior is not None:
             classes = draw_classes(n, classes, self.class_prior, random)
-        parts = [
-            self._draw_switches(rows, classes, random, style_only) for rows in _parts(n)
-        ]
-        return [np.concatenate(level) for level in zip(*parts, strict=True)]
+        return self._draw_switches(n, classes, random, style_only)
 
     def set_switch_prior(self, config, switch_prior, style_encoder):
         """Take a prior of switches; `fit_prior` and saved models give it.
@@ -289,25 +280,35 @@ class Styled:
 
     def _sample(self, n, classes, random, noise):
         classes = draw_classes(n, classes, self.class_prior, random)
-        parts = []
-        for rows in _parts(n):
-            switches = self._draw_switches(rows, classes, random, style_only=True)
-            parts.append(self._render_sample(classes[rows], switches, random))
-        images = np.concatenate(parts)
-        # At the end: the same images are drawn without it.
+        switches = self._draw_switches(n, classes, random, style_only=True)
+        images = self._render_sample(classes, switches, random)
         if noise:
             images = with_noise(images, self.noise_variance, random)
         return images, classes
 
-    def _draw_switches(self, rows, classes, random, style_only):
-        """Return the switches of some rows, a slice, of classes (n,)."""
+    def _draw_switches(self, n, classes, random, style_only):
+        """Return drawn switches of `n` images of these classes."""
         if self._switch_prior is None:
-            count = rows.stop - rows.start
-            return [prior.sample(count, random) for prior in self.nuisance_priors]
-        odds = self._log_odds(self._switch_prior.styles.sample(classes[rows], random))
+            return [prior.sample(n, random) for prior in self.nuisance_priors]
+        styles = self._switch_prior.styles.sample(classes, random)
         if style_only:
-            return [ops.convert_to_numpy(s) for s in self._switch_prior.mode(odds)]
-        return self._switch_prior.sample(odds, random)
+            return self._modes(styles)
+        parts = [
+            self._switch_prior.sample(self._log_odds(styles[rows]), random)
+            for rows in row_parts(n)
+        ]
+        return [np.concatenate(level) for level in zip(*parts, strict=True)]
+
+    def _modes(self, styles):
+        """Return the most probable switches given styles (n, d), NumPy arrays."""
+        parts = [
+            map(
+                ops.convert_to_numpy,
+                self._switch_prior.mode(self._log_odds(styles[rows])),
+            )
+            for rows in row_parts(len(styles))
+        ]
+        return [np.concatenate(level) for level in zip(*parts, strict=True)]
 
     def _switches_of(self, classes, switches, style):
         """Return the switches that `render` is given, or those of a style."""
@@ -331,12 +332,17 @@ class Styled:
                 f"`style` must be finite, got NaN or infinite values in "
                 f"{describe(style)}."
             )
-        return self._switch_prior.mode(self._log_odds(style))
+        return self._modes(style)
 
     def _log_odds(self, style):
         """Return the log-odds of all switches given styles (B, d)."""
         style = ops.convert_to_tensor(style, "float32")
         return self._switch_prior(style, self.independent_log_odds())
+
+    def _infer_style(self, images, labels):
+        """Return (the style, the class) of images."""
+        e_step = self.infer(images, labels, batch_size=len(images))
+        return ops.convert_to_numpy(self._posterior(e_step)[0]), e_step.classes
 
     def _posterior(self, e_step):
         """Return μ and ln v of q(u | I, c) for an `EStep`."""
@@ -352,8 +358,17 @@ class Styled:
 
     def _learned(self, variables):
         layers = (self._switch_prior, self._style_encoder)
-        prior = {id(v) for layer in layers if layer for v in layer.variables}
-        return [variable for variable in variables if id(variable) not in prior]
+        prior = [weight for layer in layers if layer for weight in layer.weights]
+        return without(variables, prior)
+
+    def _before_learning(self):
+        if self._switch_prior is not None:
+            warnings.warn(
+                f"`{self.name}` has a prior of switches, which `fit` does not learn: "
+                "call `fit_prior` again afterwards, or samples and scores will not fit "
+                "the new weights.",
+                stacklevel=3,
+            )
 
 
 def build_switch_prior(model, config):
@@ -384,8 +399,3 @@ def build_switch_prior(model, config):
     )
     encoder.build(model.message_shapes[1])
     return switch_prior, encoder
-
-
-def _parts(n):
-    """Return slices of at most `BATCH` rows that make up n."""
-    return [slice(i, min(i + BATCH, n)) for i in range(0, n, BATCH)]

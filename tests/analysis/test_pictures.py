@@ -19,7 +19,7 @@ def plotted(monkeypatch):
     def keep(pictures, pixel_range, path):
         rows[path] = pictures
 
-    for module in ("filters", "nuisance_transfer", "samples"):
+    for module in ("filters", "grid", "samples"):
         monkeypatch.setattr(f"keras_drmm.analysis.{module}.save_grid", keep)
     return rows
 
@@ -40,6 +40,22 @@ def test_transfer_has_the_image_s_switches_in_rows_and_classes_in_columns(plotte
         for c in range(3):
             expected = model.render([c], switches)[0]
             np.testing.assert_allclose(row[1 + c], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_style_transfer_has_the_image_s_style_in_rows_and_classes_in_columns(plotted):
+    model = build()
+    model.fit_prior(X, LABELS, style_size=2, width=4, components=1, epochs=1, verbose=0)
+    analysis.plot_style_transfer(model, X, LABELS, "path", method="shift")
+    assert list(plotted["path"]) == ["style of 0", "style of 1", "style of 2"]
+    middles = [model.switch_prior.styles.moments(c)[0] for c in range(3)]
+    for own, index in enumerate((1, 2, 0)):
+        row = plotted["path"][f"style of {own}"]
+        np.testing.assert_array_equal(row[0], X[index])
+        style = model.style(X[index : index + 1], [own])
+        for c in range(3):
+            moved = style + middles[c] - middles[own]
+            expected = model.render([c], style=moved)[0]
+            np.testing.assert_allclose(row[1 + c], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_samples_are_shown_without_and_with_noise(plotted):

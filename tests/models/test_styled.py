@@ -7,7 +7,7 @@ from keras import ops
 from scipy import integrate, stats
 
 from keras_drmm import DRFM, DRMM, EG, Level, data
-from keras_drmm.models import styled
+from keras_drmm.models import sampling, styled
 
 # Bars, upright or flat, at one of four places: class and place are all there is.
 RANDOM = np.random.default_rng(0)
@@ -15,6 +15,10 @@ Y = (np.arange(120) % 2).astype("int32")
 X = np.full((120, 8, 8, 1), 0.1, "float32")
 for image, label, place in zip(X, Y, RANDOM.integers(1, 7, 120), strict=True):
     image[(slice(None), place) if label else (place, slice(None))] = 0.9
+# TensorFlow has no channels_first convolution on CPUs.
+FORMAT = "channels_first"
+if keras.backend.backend() == "tensorflow":
+    FORMAT = "channels_last"
 
 
 def build(kind=DRMM, **options):
@@ -47,10 +51,12 @@ def learned():
 
 def test_weights_of_the_model_stay(learned):
     model, before, history = learned
-    # Its own weights come before those of the prior.
-    own = list(model.get_weights())
-    ids = {v.tobytes() for v in own}
-    assert all(v.tobytes() in ids for v in before)
+    parts = (model.switch_prior, model.style_encoder)
+    prior = {id(v) for part in parts for v in part.weights}
+    own = [v for v in model.weights if id(v) not in prior]
+    assert len(own) == len(before)
+    for weight, value in zip(own, before, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(weight), value)
     assert history["switches"][-1] < history["switches"][0]
     # Styles say something: they have not collapsed to their prior.
     assert history["style_kl"][-1] > 0.5
@@ -94,16 +100,31 @@ def test_the_bound_is_none_above_the_joint_density(monkeypatch):
         assert bounds[n] > exact - 60
 
 
-def test_samples_come_from_the_prior(learned):
+def test_samples_come_from_the_prior(learned, monkeypatch):
+    """A style of the class, the switches that it makes most probable, what they render;
+    more images than are rendered at a time."""
     model, _, _ = learned
-    images, _ = model.sample(40, np.arange(40) % 2, seed=0, noise=False)
-    # What is rendered is what the switches say, and the class is seen in it.
-    again, _ = model.sample(40, np.arange(40) % 2, seed=0, noise=False)
-    np.testing.assert_array_equal(images, again)
-    switches = model.sample_switches(30, seed=1, classes=np.zeros(30, int))
-    assert [s.shape for s in switches] == [(30, 4, 4, 4), (30, 3, 3, 3)]
-    drawn = model.sample_switches(3, seed=1, style_only=False)
-    assert all(s.min() >= -1 for s in drawn)
+    monkeypatch.setattr(sampling, "BATCH", 16)
+    classes = np.arange(40) % 2
+    prior = model.switch_prior
+    random = np.random.default_rng(3)
+    styles = prior.styles.sample(classes, random)
+    odds = prior(styles, model.independent_log_odds())
+    modes = [ops.convert_to_numpy(s) for s in prior.mode(odds)]
+    found = model.sample_switches(40, seed=3, classes=classes)
+    for inferred, wanted in zip(found, modes, strict=True):
+        np.testing.assert_array_equal(inferred, wanted)
+    images, given = model.sample(40, classes, seed=3, noise=False)
+    np.testing.assert_allclose(images, model.render(classes, modes), atol=1e-6)
+    np.testing.assert_array_equal(given, classes)
+    noisy, _ = model.sample(40, classes, seed=3)
+    deviation = float(np.sqrt(ops.convert_to_numpy(model.noise_variance)))
+    assert np.std(noisy - images) == pytest.approx(deviation, rel=0.05)
+    # Drawn switches are the modes only where these are sure.
+    drawn = model.sample_switches(40, seed=3, classes=classes, style_only=False)
+    p = 1 / (1 + np.exp(-np.abs(ops.convert_to_numpy(odds[1]))))
+    shares = np.mean(drawn[1] == modes[1])
+    assert shares == pytest.approx(p.mean(), abs=0.05)
 
 
 def test_render_takes_a_style_in_place_of_switches(learned):
@@ -144,10 +165,59 @@ def test_fit_moves_no_weight_of_the_prior(learned):
     model.set_weights(learned[0].get_weights())
     model.trainable = True
     model.compile(keras.optimizers.AdamW(0.01, weight_decay=0.1), algorithm=EG())
+    learned_by_fit = {id(v) for v in model.trainable_variables}
+    assert learned_by_fit == {id(v) for v in model.trainable_weights}
+    rest = [v for v in model.variables if id(v) not in learned_by_fit]
+    assert list(map(id, model.non_trainable_variables)) == list(map(id, rest))
     before = [v.copy() for v in model.switch_prior.get_weights()]
     model.fit(X, Y, verbose=0)
     for old, new in zip(before, model.switch_prior.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_fit_says_that_the_prior_becomes_stale(learned):
+    model = type(learned[0]).from_config(learned[0].get_config())
+    model.compile("adam", algorithm=EG())
+    with pytest.warns(UserWarning, match="call `fit_prior` again"):
+        model.fit(X, Y, verbose=0)
+
+
+def test_half_precision_and_channels_first():
+    levels = [
+        Level(4, 3, pool_size=2, data_format=FORMAT),
+        Level(3, 2, padding="valid", data_format=FORMAT),
+    ]
+    keras.utils.set_random_seed(1)
+    shape = (8, 8, 1) if FORMAT == "channels_last" else (1, 8, 8)
+    x = X.reshape(-1, *shape)
+    model = DRMM(levels, shape, 2, dtype="mixed_bfloat16")
+    model.fit_prior(x, Y, style_size=2, width=4, components=1, epochs=1, verbose=0)
+    assert model.sample(3, seed=0)[0].shape == (3, *shape)
+    assert model.style(x[:2]).dtype == "float32"
+    bounds = model.score_samples(x[:4], Y[:4], bound=True)
+    # The same weights in full precision.
+    config = model.get_config() | {"dtype": "float32"}
+    for level in config["levels"]:
+        level["config"]["dtype"] = "float32"
+    full = DRMM.from_config(config)
+    full.set_weights(model.get_weights())
+    wanted = full.score_samples(x[:4], Y[:4], bound=True)
+    np.testing.assert_allclose(bounds, wanted, rtol=0.05, atol=1)
+
+
+def test_sample_weights_are_refused_before_anything_is_learned():
+    model = build()
+    batches = [(X[:40], Y[:40], np.ones(40, "float32"))] * 2
+
+    class Weighted(keras.utils.PyDataset):
+        def __len__(self):
+            return len(batches)
+
+        def __getitem__(self, index):
+            return batches[index]
+
+    with pytest.raises(ValueError, match="takes no sample weights"):
+        model.fit_prior(Weighted(), style_size=2, verbose=0)
 
 
 def test_data_sets_and_factor_models_have_priors():

@@ -9,6 +9,7 @@ from keras import ops
 from keras_drmm import DRMM, EG, HardEM, Level
 from recipes import benchmark_em
 from recipes.common.measure import batches
+from recipes.common.tied_autoencoder import TiedAutoencoder
 
 X = np.random.default_rng(0).random((100, 6, 6, 1)).astype("float32")
 OPTIONS = SimpleNamespace(method="hard EM", images=1000, seed=0)
@@ -69,7 +70,7 @@ def test_budget_is_the_median_of_eg(monkeypatch):
 def test_autoencoder_renders_its_message():
     """Level by level as `top_down` does, from I^(L) instead of μ_c; and it learns."""
     model = build(EG())
-    trained = benchmark_em.autoencoder(model)
+    trained = TiedAutoencoder(model)
     found = model.infer(X)
     z = found.messages[-1]
     for level, switches in zip(

@@ -281,6 +281,21 @@ def test_a_preset_needs_no_card(original, tmp_path):
     )
 
 
+def test_a_preset_carries_the_prior_of_switches(tmp_path):
+    model = zoo.drmm_lenet((16, 16, 1), 2)
+    x = np.random.default_rng(0).random((40, 16, 16, 1), "float32")
+    options = {"style_size": 2, "width": 4, "components": 1, "epochs": 1}
+    model.fit_prior(x, np.arange(40) % 2, verbose=0, **options)
+    folder = zoo.save_to_preset(tmp_path / "prior", model)
+    loaded = zoo.from_preset(folder)
+    np.testing.assert_allclose(
+        loaded.sample(4, seed=0)[0], model.sample(4, seed=0)[0], atol=1e-5
+    )
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "# prior\n" in text
+    assert "style_size" not in text
+
+
 @pytest.mark.smoke
 def test_numpy_scalars_become_numbers(original, tmp_path):
     card = {

@@ -1,5 +1,6 @@
 """The tables of EM, trees, signed inference, the objective's terms and the presets."""
 
+import json
 import statistics
 
 import pytest
@@ -148,3 +149,36 @@ def test_remaining_errors_are_shares_of_the_last_row():
         ["`a`", "2.50", "50.0", "2.00", "1 for 2: 3, 1"],
         ["`b`", "2.50", "0.0", "-", "1 for 2: 3, 1"],
     ]
+
+
+def test_generation_has_means_over_seeds_of_test_images():
+    def row(seed, share, held_out="test", peer=""):
+        measured = {
+            **dict.fromkeys(("frechet", "frechet_real"), "0.5"),
+            **dict.fromkeys(("trained_on", "trained_on_real", "cpu_seconds"), "7"),
+            "share": share,
+            "auroc": "" if peer else json.dumps({"bound": {"noise": float(share)}}),
+        }
+        for method in ("transport", "shift"):
+            for name in ("share", "slant", "ink", "x", "y"):
+                measured[f"style_{method}_{name}"] = "" if peer else "0.25"
+        names = {"preset": "p", "settings": "{}", "held_out": held_out, "peer": peer}
+        return measured | names | {"seed": seed}
+
+    rows = [
+        row("0", "0.2"),
+        row("1", "0.4"),
+        row("0", "0.9", "validation"),
+        row("0", "0.1", peer="cvae"),
+    ]
+    spread = f"0.30 ± {statistics.stdev([0.2, 0.4]):.2f}"
+    found = cells_of(other_tables.generation(rows))
+    assert [line[:3] for line in found] == [
+        ["p", "switch prior", spread],
+        ["p", "cvae", "0.10"],
+    ]
+    assert [line[-2:] for line in found] == [["7", "2"], ["7", "1"]]
+    found = cells_of(other_tables.styles(rows))
+    assert [line[2] for line in found] == ["transport", "shift"]
+    assert found[0][3] == "0.25 ± 0.00"
+    assert cells_of(other_tables.foreign(rows)) == [["p", "bound", "0.300", "2"]]
