@@ -82,7 +82,8 @@ class SwitchPrior(keras.layers.Layer):
         **kwargs,
     ):
         check_keywords(type(self), kwargs)
-        super().__init__(**kwargs)
+        # Log-odds stay in full precision; the parts cast what they compute with.
+        super().__init__(autocast=False, **kwargs)
         check_choice(data_format, "data_format", ("channels_last", "channels_first"))
         self.geometry = [dict(level) for level in geometry]
         self.style_size = standardize_integer(style_size, "style_size")

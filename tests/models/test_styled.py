@@ -83,7 +83,7 @@ def test_the_bound_is_none_above_the_joint_density(monkeypatch):
     switches = [ops.convert_to_tensor(s) for s in e_step.switches]
     residual = np.square(x - e_step.reconstruction).sum(axis=(1, 2, 3))
     pixels = -0.5 * (64 * np.log(2 * np.pi * 0.05) + residual / 0.05)
-    grid = np.linspace(-8, 8, 801)
+    grid = np.linspace(-8, 8, 161)
     log_p = np.empty((len(grid), 4))
     shares = np.array([[0.3, 0.7], [0.5, 0.5]])
     means = ops.convert_to_numpy(prior.styles.means)[..., 0]
