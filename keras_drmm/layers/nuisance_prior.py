@@ -59,6 +59,8 @@ class NuisancePrior(keras.layers.Layer):
             dtype="float32",
             initializer=keras.initializers.Constant(1 / states),
             trainable=False,
+            # Logarithms of what half precision rounds to 0 or 1 would be off.
+            autocast=False,
         )
 
     @property
