@@ -1,5 +1,8 @@
 """tf.data pipelines without an autotuner that Keras would wait for."""
 
+# Batches that are made while a step runs.
+PREFETCHED = 2
+
 
 def without_autotuner(dataset):
     """Return a `tf.data.Dataset` without its autotuner.
@@ -41,7 +44,7 @@ class StrategyWithoutAutotuner:
         return getattr(self._strategy, name)
 
     def experimental_distribute_dataset(self, dataset, options=None):
-        """Return a data set of the same elements without autotuner.
+        """Return a data set of the same elements without autotuner, prefetched.
 
         Args:
             dataset: a `tf.data.Dataset`. One whose options say whether it has an
@@ -49,5 +52,6 @@ class StrategyWithoutAutotuner:
             options: as in `tf.distribute.Strategy`.
         """
         if dataset.options().autotune.enabled is None:
-            dataset = without_autotuner(dataset)
+            # What Keras prefetches "as tuned" is then made while the step waits.
+            dataset = without_autotuner(dataset.prefetch(PREFETCHED))
         return self._strategy.experimental_distribute_dataset(dataset, options)
