@@ -197,3 +197,20 @@ def test_pairs_that_cannot_work_are_refused_at_compile(model, algorithm, message
     }[model]()
     with pytest.raises(ValueError, match=message):
         made.compile("adam", algorithm=algorithm)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow alone traces again"
+)
+def test_metrics_cost_no_second_trace():
+    class Traced(DRMM):
+        traces = 0
+
+        def train_step(self, data):
+            self.traces += 1
+            return super().train_step(data)
+
+    model = Traced([Level(2, 3)], (4, 4, 1), 2)
+    model.compile("adam", algorithm=EG(), metrics=["accuracy"])
+    model.fit(np.zeros((4, 4, 4, 1), "float32"), np.array([0, 1, -1, 0]), verbose=0)
+    assert model.traces == 1
