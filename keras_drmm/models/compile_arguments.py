@@ -205,12 +205,18 @@ def resolve_jit(jit_compile):
     return "auto" if tf.config.list_physical_devices("GPU") else False
 
 
-def build_metrics(model):
-    """Build the metrics of a compiled model before a step is traced.
+def build_before_tracing(model, learns):
+    """Build what a compiled model keeps for its steps, before one is traced.
 
-    Else TensorFlow, where they would be made in the first trace of a step, throws that
+    Else TensorFlow, where it would be made in the first trace of a step, throws that
     trace away and makes another one.
+
+    Args:
+        model: a compiled model.
+        learns: whether its optimizer is needed too.
     """
     metrics = model._compile_metrics
     if metrics is not None and not metrics.built:
         metrics.build(ops.zeros((1,), "int32"), ops.zeros((1, model.num_classes)))
+    if learns and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)

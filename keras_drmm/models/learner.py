@@ -19,7 +19,7 @@ from keras_drmm.models.checks import (
 )
 from keras_drmm.models.class_weights import apply_class_weight
 from keras_drmm.models.compile_arguments import (
-    build_metrics,
+    build_before_tracing,
     check_loss_weights,
     check_options,
     resolve_jit,
@@ -122,11 +122,11 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
             return StrategyWithoutAutotuner(strategy)
 
         def make_train_function(self, force=False):
-            build_metrics(self)
+            build_before_tracing(self, learns=True)
             super().make_train_function(force)
 
         def make_test_function(self, force=False):
-            build_metrics(self)
+            build_before_tracing(self, learns=False)
             super().make_test_function(force)
 
     if keras.config.backend() == "jax":

@@ -65,6 +65,7 @@ class CVAE(keras.Model):
         for start in range(0, len(classes), 250):
             rows = np.eye(10, dtype="float32")[classes[start : start + 250]]
             style = random.normal(size=(len(rows), self.style_size)).astype("float32")
-            logits = self.decoder([ops.convert_to_tensor(style), rows])
+            given = [ops.convert_to_tensor(part) for part in (style, rows)]
+            logits = self.decoder(given)
             found.append(ops.convert_to_numpy(ops.sigmoid(logits)))
         return np.concatenate(found)

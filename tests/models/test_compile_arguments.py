@@ -199,10 +199,20 @@ def test_pairs_that_cannot_work_are_refused_at_compile(model, algorithm, message
         made.compile("adam", algorithm=algorithm)
 
 
+def test_without_metrics_nothing_is_said_of_metrics(recwarn):
+    x, y = np.zeros((4, 4, 4, 1), "float32"), np.full(4, -1)
+    for metrics, wanted in ((None, 0), (["accuracy"], 1)):
+        model = DRMM([Level(2, 3)], (4, 4, 1), 2)
+        model.compile("adam", algorithm=EG(cross_entropy=0), metrics=metrics)
+        model.fit(x, y, verbose=0)
+        said = [w for w in recwarn if "No row was labelled" in str(w.message)]
+        assert len(said) == wanted
+
+
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="TensorFlow alone traces again"
 )
-def test_metrics_cost_no_second_trace():
+def test_metrics_and_optimizer_cost_no_second_trace():
     class Traced(DRMM):
         traces = 0
 
@@ -210,7 +220,9 @@ def test_metrics_cost_no_second_trace():
             self.traces += 1
             return super().train_step(data)
 
-    model = Traced([Level(2, 3)], (4, 4, 1), 2)
-    model.compile("adam", algorithm=EG(), metrics=["accuracy"])
-    model.fit(np.zeros((4, 4, 4, 1), "float32"), np.array([0, 1, -1, 0]), verbose=0)
-    assert model.traces == 1
+    x, y = np.zeros((4, 4, 4, 1), "float32"), np.array([0, 1, -1, 0])
+    for metrics in (None, ["accuracy"]):
+        model = Traced([Level(2, 3)], (4, 4, 1), 2)
+        model.compile("adam", algorithm=EG(), metrics=metrics)
+        model.fit(x, y, verbose=0)
+        assert model.traces == 1

@@ -264,9 +264,3 @@ def test_bad_styles_and_classes(learned):
         model.transfer(X[:1], [0], method="map")
     with pytest.raises(TypeError, match="no argument `epoch`"):
         model.fit_prior(X, epoch=3)
-
-
-def test_without_labels_and_metrics_nothing_is_said_of_metrics(recwarn):
-    model = build()
-    model.fit_prior(X, style_size=2, width=4, components=1, epochs=1, verbose=0)
-    assert not [w for w in recwarn if "No row was labelled" in str(w.message)]
