@@ -5,7 +5,7 @@ import numpy as np
 from keras_drmm.analysis.grid import check_has, save_class_grid
 
 
-def plot_style_transfer(model, images, labels, path, method="transport"):
+def plot_style_transfer(model, images, labels, path, method="posterior"):
     """Plot every class in the style of one image of each class.
 
     A row shows an image, followed by every class in its style, as `DRMM.transfer`
@@ -16,7 +16,7 @@ def plot_style_transfer(model, images, labels, path, method="transport"):
         images: (N, H, W, C), floats in the model's pixel range.
         labels: integers (N,), with each class at least once.
         path: path of the PNG file.
-        method: "transport" or "shift", as of `DRMM.transfer`.
+        method: "posterior", "transport" or "shift", as of `DRMM.transfer`.
 
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.

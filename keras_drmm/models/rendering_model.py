@@ -138,6 +138,9 @@ class RenderingModel(Learner):
     def sample(self, n, classes=None, seed=None, noise=True):
         """Draw images from the model.
 
+        Images of a model with a prior of switches that it takes for another class are
+        drawn again; see `DRMM.fit_prior`.
+
         Args:
             n: how many.
             classes: integers (n,); None draws them from π_c.

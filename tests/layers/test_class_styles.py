@@ -63,12 +63,26 @@ def test_transport_takes_one_gaussian_to_the_other_by_a_symmetric_map():
     (mean_a, covariance_a), (mean_b, covariance_b) = map(styles.moments, (0, 1))
     # The images of the middle and of the unit vectors show the affine map.
     points = np.concatenate([[mean_b], mean_b + np.eye(2)])
-    middle, *ends = styles.transfer(points, np.ones(3, int), np.zeros(3, int))
+    b, a = np.ones(3, int), np.zeros(3, int)
+    middle, *ends = styles.transfer(points, b, a, method="transport")
     np.testing.assert_allclose(middle, mean_a, atol=1e-4)
     linear = np.array(ends) - middle
     np.testing.assert_allclose(linear, linear.T, atol=1e-4)
     moved = linear @ covariance_b @ linear.T
     np.testing.assert_allclose(moved, covariance_a, rtol=1e-3, atol=1e-3)
+
+
+def test_posterior_is_the_mean_of_a_style_that_was_seen_blurred():
+    """By the sum of precisions, from what the classes share of their middles."""
+    styles = fitted()
+    (mean_a, covariance_a), (mean_b, _) = map(styles.moments, (0, 1))
+    points = np.random.default_rng(3).normal(size=(4, 2)) + MEANS[1]
+    seen = 0.8 * mean_a + 0.2 * mean_b + points - mean_b
+    precision = np.linalg.inv(covariance_a)
+    summed = (precision @ mean_a + 2 * seen).T
+    wanted = np.linalg.solve(precision + 2 * np.eye(2), summed).T
+    found = styles.transfer(points, np.ones(4, int), np.zeros(4, int))
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
 def test_shift_only_moves_the_middle():

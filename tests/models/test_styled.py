@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 from keras_drmm import DRFM, DRMM, EG, Level, data
 from keras_drmm.models import sampling, styled
@@ -100,11 +100,35 @@ def test_the_bound_is_none_above_the_joint_density(monkeypatch):
         assert bounds[n] > exact - 60
 
 
+def test_a_score_is_that_of_the_style_with_a_little_of_pixels_and_switches(learned):
+    model, _, _ = learned
+    e_step = model.infer(X[:5], Y[:5])
+    style = model.style(X[:5], Y[:5])
+    odds = model.switch_prior(style, model.independent_log_odds())
+    wanted = np.empty(5)
+    for n, c in enumerate(Y[:5]):
+        mean, covariance = model.switch_prior.styles.moments(c)
+        wanted[n] = stats.multivariate_normal(mean, covariance).logpdf(style[n])
+    variance = float(ops.convert_to_numpy(model.noise_variance))
+    residuals = X[:5] - e_step.reconstruction
+    pixels = stats.norm(0, np.sqrt(variance)).logpdf(residuals).sum(axis=(1, 2, 3))
+    for inferred, level in zip(e_step.switches, odds, strict=True):
+        states = ops.convert_to_numpy(level)
+        states = np.concatenate([0 * states[:, :, :, :1], states], axis=3)
+        log_p = special.log_softmax(states, axis=3)
+        index = inferred.astype(int)[:, :, :, None] + 1
+        pixels += np.take_along_axis(log_p, index, axis=3).sum(axis=(1, 2, 3, 4))
+    beta = model.get_config()["switch_prior"]["beta"]
+    found = model.score_samples(X[:5], Y[:5])
+    np.testing.assert_allclose(found, wanted + pixels / (8 * beta), rtol=1e-3)
+
+
 def test_samples_come_from_the_prior(learned, monkeypatch):
     """A style of the class, the switches that it makes most probable, what they render;
     more images than are rendered at a time."""
     model, _, _ = learned
     monkeypatch.setattr(sampling, "BATCH", 16)
+    monkeypatch.setattr(styled, "REDRAWS", 0)
     classes = np.arange(40) % 2
     prior = model.switch_prior
     random = np.random.default_rng(3)
@@ -125,6 +149,33 @@ def test_samples_come_from_the_prior(learned, monkeypatch):
     p = 1 / (1 + np.exp(-np.abs(ops.convert_to_numpy(odds[1]))))
     shares = np.mean(drawn[1] == modes[1])
     assert shares == pytest.approx(p.mean(), abs=0.05)
+
+
+def test_samples_that_are_taken_for_another_class_are_drawn_again(learned, monkeypatch):
+    """Two of five images are of the wrong class, as nothing rendered here is."""
+    model, _, _ = learned
+    drawn = []
+
+    def draw(classes, switches, random):
+        drawn.append(len(classes))
+        wrong = random.random(len(classes)) < share
+        labels = np.where(wrong, 1 - classes, classes)
+        return X[2 * random.integers(60, size=len(classes)) + labels]
+
+    monkeypatch.setattr(model, "_render_sample", draw)
+    share, classes = 0.4, np.repeat([0, 1], 30)
+    images, given = model.sample(60, classes, seed=1, noise=False)
+    np.testing.assert_array_equal(given, classes)
+    np.testing.assert_array_equal(model.infer(images).classes, classes)
+    assert drawn[0] == 60
+    assert drawn[1] == pytest.approx(24, abs=10)
+    assert drawn == sorted(drawn, reverse=True)
+    # What never fits is drawn eleven times in all.
+    share = 1.0
+    drawn.clear()
+    images, _ = model.sample(2, [0, 1], noise=False)
+    assert drawn == [2] * 11
+    np.testing.assert_array_equal(model.infer(images).classes, [1, 0])
 
 
 def test_render_takes_a_style_in_place_of_switches(learned):
