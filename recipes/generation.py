@@ -10,7 +10,8 @@ labels is used. The peers are given the same classes and as many seconds.
 
 A row has, on `--images` samples, a tenth of them of each class, without pixel noise:
 
-- `share`: % that the preset trained with all labels takes for the class asked for;
+- `share`: % that the preset trained with all labels takes for the class asked for,
+  with `share_once`, that of samples of which none is drawn again, beside it;
 - `frechet`: Fréchet distance from the held-out images in that preset's features, with
   `frechet_real`, that of as many training images, beside it;
 - `trained_on`: error (%) on held-out images of a small convnet that learned samples,
@@ -18,9 +19,12 @@ A row has, on `--images` samples, a tenth of them of each class, without pixel n
 - `nearest`: mean distance from the nearest training image, `nearest_real` that of
   held-out images;
 - `style_...`: of 1,000 held-out images, each class but their own rendered in their
-  style: % taken for the class asked for, and correlations of slant, ink and centre;
+  style: % taken for the class asked for, and correlations of slant, ink and centre
+  between image and rendering, means over the classes asked for;
 - `auroc_...`: area under the ROC curve of each score, held-out images against foreign
-  ones, 1,000 each, a number for each kind of foreign image.
+  ones, 2,500 each, a number for each kind of foreign image.
+
+`--dtype` is that of learning; all is measured in full precision.
 
 Held-out are the 5,000 validation images, or with `--test` the 10,000 test images, which
 nothing was chosen on. Rows go to `recipes/results/generation.csv`. With `--save` the
@@ -35,8 +39,9 @@ import numpy as np
 from recipes.common import results
 from recipes.common.command import at_least, choose_backend, keep_memory, make_parser
 
+OF_FIT = ("style_size", "width", "components", "beta", "epochs")
 PEERS = ("mlp_cvae", "conv_cvae", "independent")
-STYLED, SCORED = 1000, 1000
+STYLED, SCORED = 1000, 2500
 SHORT = {"images": 100, "rows": 100, "seconds": 5, "epochs": 1, "components": 1}
 
 
@@ -49,9 +54,13 @@ def main():
     origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)
     train, held_out = load(options)
+    keras.config.set_dtype_policy(options.dtype)
     start, cpu_start = time.perf_counter(), time.process_time()
-    sample, model, parameters = (learn_peer if options.peer else learn)(options, train)
+    learned = (learn_peer if options.peer else learn)(options, train)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
+    keras.config.set_dtype_policy("float32")
+    model = None if options.peer else in_full_precision(learned, options.preset)
+    sample, parameters = learned if options.peer else generator(model, options.seed)
     # Before measuring, which takes minutes more.
     if options.save:
         save(options.preset, model)
@@ -74,13 +83,14 @@ def main():
 
 def parse(arguments=None):
     """Read the command line."""
-    parser = make_parser(__doc__, "backend", "seed")
+    parser = make_parser(__doc__, "backend", "seed", "dtype")
+    parser.set_defaults(dtype="mixed_bfloat16")
     parser.add_argument("--preset", default="drmm_conv_small_mnist_100")
     parser.add_argument("--peer", choices=PEERS, help="measure a peer instead")
     parser.add_argument(
         "--seconds", type=at_least(1), default=600, help="CPU seconds of a peer"
     )
-    parser.add_argument("--epochs", type=at_least(1), default=4)
+    parser.add_argument("--epochs", type=at_least(1), default=5)
     parser.add_argument("--style-size", type=at_least(1), default=96)
     parser.add_argument("--width", type=at_least(1), default=64)
     parser.add_argument("--components", type=at_least(1), default=10)
@@ -99,8 +109,10 @@ def parse(arguments=None):
 
 
 def settings(options):
-    """Return what `fit_prior` is given."""
-    names = ("style_size", "width", "components", "beta", "epochs")
+    """Return what is recorded of how the prior or the peer learned."""
+    names = ("style_size", "dtype")
+    if not options.peer:
+        names = (*OF_FIT, "dtype")
     return {name: getattr(options, name) for name in names}
 
 
@@ -147,21 +159,42 @@ def card_of(preset):
 
 
 def learn(options, train):
-    """Return (function that samples classes, the model, the prior's parameters)."""
+    """Return the preset's model after `fit_prior`."""
     from keras_drmm import zoo
 
     model = zoo.from_preset(options.preset)
-    model.fit_prior(train[0], verbose=2, **settings(options))
+    arguments = {name: getattr(options, name) for name in OF_FIT}
+    model.fit_prior(train[0], verbose=2, **arguments)
+    return model
+
+
+def in_full_precision(model, preset):
+    """Return the preset's model with the prior of `model`, in the present precision."""
+    from keras_drmm import zoo
+    from keras_drmm.models.styled import build_switch_prior
+
+    full = zoo.from_preset(preset)
+    config = model.get_config()["switch_prior"]
+    parts = build_switch_prior(full, config)
+    learned = (model.switch_prior, model.style_encoder)
+    for part, source in zip(parts, learned, strict=True):
+        part.set_weights(source.get_weights())
+    full.set_switch_prior(config, *parts)
+    return full
+
+
+def generator(model, seed):
+    """Return (function that samples classes, number of the prior's parameters)."""
 
     def sample(classes):
-        return model.sample(len(classes), classes, options.seed, noise=False)[0]
+        return model.sample(len(classes), classes, seed, noise=False)[0]
 
     layers = (model.switch_prior, model.style_encoder)
-    return sample, model, sum(layer.count_params() for layer in layers)
+    return sample, sum(layer.count_params() for layer in layers)
 
 
 def learn_peer(options, train):
-    """Return (function that samples classes, None, number of parameters)."""
+    """Return (function that samples classes, number of parameters)."""
     import keras
 
     from keras_drmm import zoo
@@ -177,7 +210,7 @@ def learn_peer(options, train):
             switches = [prior.sample(len(classes), random) for prior in priors]
             return model.render(classes, switches)
 
-        return sample, None, 0
+        return sample, 0
 
     class Clock(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -193,7 +226,7 @@ def learn_peer(options, train):
     inputs = [train[0], hot]
     peer.fit(inputs, batch_size=64, epochs=1000, verbose=2, callbacks=[Clock()])
     random = np.random.default_rng(options.seed)
-    return (lambda c: peer.sample(c, random)), None, peer.count_params()
+    return (lambda c: peer.sample(c, random)), peer.count_params()
 
 
 def measure(options, sample, model, train, held_out):
@@ -207,6 +240,7 @@ def measure(options, sample, model, train, held_out):
     real = x[: len(images)]
     found = {
         "share": judge.share(images, classes),
+        "share_once": "" if model is None else share_once(model, judge, options),
         "frechet": judge.distance(images),
         "frechet_real": judge.distance(real),
     }
@@ -219,7 +253,7 @@ def measure(options, sample, model, train, held_out):
         )
     found["nearest"] = measures.nearest(images[:: max(1, len(images) // 1000)], x)
     found["nearest_real"] = measures.nearest(x_held[:1000], x)
-    for method in ("transport", "shift"):
+    for method in ("posterior", "transport", "shift"):
         values = [""] * 5 if model is None else styles(model, judge, x_held, method)
         for name, value in zip(
             ("share", "slant", "ink", "x", "y"), values, strict=True
@@ -232,22 +266,27 @@ def measure(options, sample, model, train, held_out):
     }
 
 
+def share_once(model, judge, options):
+    """Return the share of samples as they come from the prior."""
+    classes = np.arange(10).repeat(options.images // 10)
+    switches = model.sample_switches(len(classes), options.seed, classes=classes)
+    return judge.share(model.render(classes, switches), classes)
+
+
 def styles(model, judge, x, method):
     """Return [% taken for the class asked for, and four correlations]."""
     from recipes.generating import measures
 
     x = x[:STYLED]
     own = model.infer(x).classes
-    rendered, asked, rows = [], [], []
+    found = []
     for c in range(model.num_classes):
-        chosen = np.flatnonzero(own != c)
-        targets = np.full(len(chosen), c)
-        rendered.append(model.transfer(x[chosen], targets, method=method))
-        asked.append(targets)
-        rows.append(chosen)
-    rendered, asked, rows = map(np.concatenate, (rendered, asked, rows))
-    share = judge.share(rendered, asked)
-    return [share, *measures.style_correlations(rendered, x[rows])]
+        others = x[own != c]
+        targets = np.full(len(others), c)
+        rendered = model.transfer(others, targets, method=method)
+        share = judge.share(rendered, targets)
+        found.append([share, *measures.style_correlations(rendered, others)])
+    return [float(value) for value in np.mean(found, axis=0)]
 
 
 def aurocs(model, x):

@@ -123,7 +123,9 @@ class StyleTrainer(Trainer):
     def __init__(self, learner, beta):
         super().__init__(learner)
         self.weights = {"switches": 1 / beta, "style_kl": 1.0}
-        self._noise = keras.layers.GaussianNoise(1.0, name="style_noise")
+        self._noise = keras.layers.GaussianNoise(
+            1.0, dtype="float32", name="style_noise"
+        )
         self.layers = (self._noise,)
 
     def e_step(self, images, labels, training):

@@ -45,17 +45,19 @@ class CVAE(keras.Model):
             h = layers.Dense(512, activation="relu")(h)
             h = layers.Reshape((28, 28, 1))(layers.Dense(28 * 28)(h))
         self.decoder = keras.Model([given, classes], h)
-        self.noise = layers.GaussianNoise(1.0)
+        self.noise = layers.GaussianNoise(1.0, dtype="float32")
 
     def call(self, inputs, training=False):
         image, classes = inputs
-        mean, log_variance = ops.split(self.encoder([image, classes]), 2, axis=-1)
+        # In full precision whatever the policy, as log-odds of ours are.
+        found = ops.cast(self.encoder([image, classes]), "float32")
+        mean, log_variance = ops.split(found, 2, axis=-1)
         noise = self.noise(ops.zeros_like(mean), training=True)
         style = mean + ops.exp(log_variance / 2) * noise
         squares = ops.square(mean) + ops.exp(log_variance)
         divergence = 0.5 * ops.sum(squares - 1 - log_variance, axis=-1)
-        logits = self.decoder([style, classes])
-        losses = ops.softplus(logits) - image * logits
+        logits = ops.cast(self.decoder([style, classes]), "float32")
+        losses = ops.softplus(logits) - ops.cast(image, "float32") * logits
         self.add_loss(ops.mean(ops.sum(losses, axis=(1, 2, 3)) + divergence))
         return mean
 
@@ -66,6 +68,6 @@ class CVAE(keras.Model):
             rows = np.eye(10, dtype="float32")[classes[start : start + 250]]
             style = random.normal(size=(len(rows), self.style_size)).astype("float32")
             given = [ops.convert_to_tensor(part) for part in (style, rows)]
-            logits = self.decoder(given)
+            logits = ops.cast(self.decoder(given), "float32")
             found.append(ops.convert_to_numpy(ops.sigmoid(logits)))
         return np.concatenate(found)

@@ -48,7 +48,14 @@ def generation(rows):
     Args:
         rows: rows of `generation.csv`.
     """
-    columns = ("share", "frechet", "frechet_real", "trained_on", "trained_on_real")
+    columns = (
+        "share",
+        "share_once",
+        "frechet",
+        "frechet_real",
+        "trained_on",
+        "trained_on_real",
+    )
     lines = []
     for (preset, name, _), runs in _generators(rows):
         measured = [spread(runs, column) for column in columns]
@@ -58,6 +65,7 @@ def generation(rows):
         "preset",
         "prior or peer",
         "% of the class asked for",
+        "none drawn again",
         "Fréchet distance",
         "of real images",
         "error (%) after training on it",
@@ -78,7 +86,7 @@ def styles(rows):
     for (preset, name, _), runs in _generators(rows):
         if not runs[0]["style_shift_share"]:
             continue
-        for method in ("transport", "shift"):
+        for method in ("posterior", "transport", "shift"):
             measured = [
                 spread(runs, f"style_{method}_{column}")
                 for column in ("share", "slant", "ink", "x", "y")
