@@ -16,6 +16,8 @@ A row has, on `--images` samples, a tenth of them of each class, without pixel n
   `frechet_real`, that of as many training images, beside it;
 - `trained_on`: error (%) on held-out images of a small convnet that learned samples,
   with `trained_on_real`, that of the same convnet on as many training images;
+- `reconstructions`: how many reconstructions take as long as one sample;
+- `bits`: bits for each pixel, of a density on 0 to 1, that the bound needs at most;
 - `nearest`: mean distance from the nearest training image, `nearest_real` that of
   held-out images;
 - `style_...`: of 1,000 held-out images, each class but their own rendered in their
@@ -259,7 +261,12 @@ def measure(options, sample, model, train, held_out):
             ("share", "slant", "ink", "x", "y"), values, strict=True
         ):
             found[f"style_{method}_{name}"] = value
-    found["auroc"] = "" if model is None else json.dumps(aurocs(model, x_held))
+    found["reconstructions"] = "" if model is None else relative_cost(model, x_held)
+    found["bits"] = found["auroc"] = ""
+    if model is not None:
+        areas, bound = aurocs(model, x_held)
+        found["bits"] = -float(bound.mean()) / np.log(2) / x_held[0].size
+        found["auroc"] = json.dumps(areas)
     return {
         name: round(value, 4) if isinstance(value, float) else value
         for name, value in found.items()
@@ -289,8 +296,21 @@ def styles(model, judge, x, method):
     return [float(value) for value in np.mean(found, axis=0)]
 
 
+def relative_cost(model, x):
+    """Return the seconds of a sample, in those of a reconstruction."""
+    x = x[:500]
+    calls = (lambda: model.sample(len(x), noise=False), lambda: model.reconstruct(x))
+    seconds = []
+    for call in calls:
+        call()
+        start = time.process_time()
+        call()
+        seconds.append(time.process_time() - start)
+    return seconds[0] / seconds[1]
+
+
 def aurocs(model, x):
-    """Return {score: {kind of foreign images: area under the ROC curve}}."""
+    """Return {score: {kind of foreign images: area under the ROC curve}}, and bounds."""
     from scipy.special import softmax
     from sklearn.metrics import roc_auc_score
 
@@ -310,7 +330,7 @@ def aurocs(model, x):
         for name, score in scores.items():
             both = np.concatenate([own[name], score(images)])
             found[name][kind] = round(float(roc_auc_score(is_own, both)), 4)
-    return found
+    return found, own["bound"]
 
 
 if __name__ == "__main__":

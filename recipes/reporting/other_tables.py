@@ -48,17 +48,20 @@ def generation(rows):
     Args:
         rows: rows of `generation.csv`.
     """
-    columns = (
-        "share",
-        "share_once",
-        "frechet",
-        "frechet_real",
-        "trained_on",
-        "trained_on_real",
-    )
+    # Digits after the point of each column.
+    columns = {
+        "share": 2,
+        "share_once": 2,
+        "frechet": 3,
+        "frechet_real": 3,
+        "trained_on": 2,
+        "trained_on_real": 2,
+        "reconstructions": 2,
+        "bits": 3,
+    }
     lines = []
     for (preset, name, _), runs in _generators(rows):
-        measured = [spread(runs, column) for column in columns]
+        measured = [spread(runs, *column) for column in columns.items()]
         took = f"{mean_of(runs, 'cpu_seconds'):.0f}"
         lines.append([preset, name, *measured, took, len(runs)])
     titles = [
@@ -70,6 +73,8 @@ def generation(rows):
         "of real images",
         "error (%) after training on it",
         "on real images",
+        "cost in reconstructions",
+        "bits for each pixel",
         "CPU seconds",
         "seeds",
     ]

@@ -78,12 +78,20 @@ def mean_of(runs, column):
     return mean(float(run[column]) for run in runs)
 
 
-def spread(runs, column):
-    """Return the mean of a column and, of several runs, its standard deviation."""
+def spread(runs, column, digits=2):
+    """Return the mean of a column and, of several runs, its standard deviation.
+
+    Args:
+        runs: rows of a table.
+        column: its name; where it is empty, so is what is returned.
+        digits: after the point.
+    """
+    if not runs[0][column]:
+        return ""
     values = [float(run[column]) for run in runs]
     if len(values) == 1:
-        return f"{values[0]:.2f}"
-    return f"{mean(values):.2f} ± {stdev(values):.2f}"
+        return f"{values[0]:.{digits}f}"
+    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
 
 
 def last_settings(rows):

@@ -157,9 +157,11 @@ def test_generation_has_means_over_seeds_of_test_images():
             **dict.fromkeys(("frechet", "frechet_real"), "0.5"),
             **dict.fromkeys(("trained_on", "trained_on_real", "cpu_seconds"), "7"),
             "share": share,
+            **dict.fromkeys(("share_once", "bits"), "" if peer else "0.125"),
+            "reconstructions": "" if peer else "1.5",
             "auroc": "" if peer else json.dumps({"bound": {"noise": float(share)}}),
         }
-        for method in ("transport", "shift"):
+        for method in ("posterior", "transport", "shift"):
             for name in ("share", "slant", "ink", "x", "y"):
                 measured[f"style_{method}_{name}"] = "" if peer else "0.25"
         names = {"preset": "p", "settings": "{}", "held_out": held_out, "peer": peer}
@@ -173,12 +175,13 @@ def test_generation_has_means_over_seeds_of_test_images():
     ]
     spread = f"0.30 ± {statistics.stdev([0.2, 0.4]):.2f}"
     found = cells_of(other_tables.generation(rows))
-    assert [line[:3] for line in found] == [
-        ["p", "switch prior", spread],
-        ["p", "cvae", "0.10"],
+    once = f"{0.125:.2f} ± 0.00"
+    assert [line[:5] for line in found] == [
+        ["p", "switch prior", spread, once, "0.500 ± 0.000"],
+        ["p", "cvae", "0.10", "", "0.500"],
     ]
     assert [line[-2:] for line in found] == [["7", "2"], ["7", "1"]]
     found = cells_of(other_tables.styles(rows))
-    assert [line[2] for line in found] == ["transport", "shift"]
+    assert [line[2] for line in found] == ["posterior", "transport", "shift"]
     assert found[0][3] == "0.25 ± 0.00"
     assert cells_of(other_tables.foreign(rows)) == [["p", "bound", "0.300", "2"]]
