@@ -310,7 +310,7 @@ def relative_cost(model, x):
 
 
 def aurocs(model, x):
-    """Return {score: {kind of foreign images: area under the ROC curve}}, and bounds."""
+    """Return {score: {kind of foreign images: area under ROC curve}}, and bounds."""
     from scipy.special import softmax
     from sklearn.metrics import roc_auc_score
 
