@@ -10,10 +10,11 @@ from keras_drmm.layers.deprecation import renamed_arguments
 from keras_drmm.layers.fixed_seed import fixed_seed
 from keras_drmm.learning import terms
 from keras_drmm.learning.cosine_decay_over_fit import follow_fit, schedule_of
+from keras_drmm.learning.warmup import Warmup
 from keras_drmm.models.trainer import Trainer
 
-# The longest warm-up, and its share of shorter trainings.
-WARMUP_STEPS, WARMUP_DIVISOR = 1000, 3
+# The longest warm-up.
+WARMUP_STEPS = 1000
 _TERMS = (
     "cross_entropy",
     "reconstruction",
@@ -184,10 +185,7 @@ class EGTrainer(Trainer):
         super().__init__(model)
         self.algorithm = algorithm
         self.weights = algorithm.weights
-        # A variable, so that a compiled step of TensorFlow sees it change.
-        self._warmup_steps = keras.Variable(
-            float(algorithm.warmup_steps or 0), trainable=False, dtype="float32"
-        )
+        self._warmup = Warmup(algorithm.warmup_steps or 0)
         if algorithm.augmentation is not None:
             self.layers = (algorithm.augmentation,)
 
@@ -229,9 +227,7 @@ class EGTrainer(Trainer):
         """Return 1 for the labels' term, and what has risen to 1 for the others."""
         if name == "cross_entropy" or self.algorithm.warmup_steps == 0:
             return 1.0
-        steps = ops.cast(self.model.steps, "float32")
-        warmup_steps = ops.convert_to_tensor(self._warmup_steps)
-        return ops.minimum(steps / ops.maximum(warmup_steps, 1e-6), 1.0)
+        return self._warmup.share(self.model.steps)
 
     def prepare(self, rows, steps, initial_epoch, epochs):
         """Let the learning rate and the warm-up follow the steps of this `fit`."""
@@ -240,8 +236,7 @@ class EGTrainer(Trainer):
             return
         steps = follow_fit(self.model, steps, initial_epoch, epochs)
         if self.algorithm.warmup_steps is None:
-            longest = epochs * steps // WARMUP_DIVISOR
-            self._warmup_steps.assign(float(min(WARMUP_STEPS, longest)))
+            self._warmup.follow(epochs * steps, WARMUP_STEPS)
 
     def end_step(self, one):
         if self.model.trainable:

@@ -10,9 +10,14 @@ from keras import ops
 from keras_drmm.layers.fixed_seed import fixed_seed
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.learning.cosine_decay_over_fit import follow_fit
+from keras_drmm.learning.warmup import Warmup
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.learns_part import without
 from keras_drmm.models.trainer import Trainer
+
+# The longest warm-up of the KL term. With its whole weight from the first step on, some
+# seeds teach the encoder to say nothing of the style, and never find out of it.
+WARMUP_STEPS = 300
 
 
 class StyleLearner(Learner):
@@ -23,7 +28,8 @@ class StyleLearner(Learner):
     $$\frac{1}{\beta} E_{q(u \mid I, \hat c)} \sum_\ell \ln p(\hat g^{(\ell)} \mid u) -
     \mathrm{KL}(q \,\|\, \mathcal{N}(m_{\hat c}, 1))$$
 
-    which for β = 1 is a lower bound of ln p(ĝ | ĉ). `StyleTrainer` has both terms.
+    which for β = 1 is a lower bound of ln p(ĝ | ĉ). `StyleTrainer` has both terms. The
+    second one rises to its weight over the first steps (Bowman et al., 2016).
 
     Args:
         model: a trained `DRMM`.
@@ -42,6 +48,9 @@ class StyleLearner(Learner):
             initializer="zeros",
             dtype="float32",
         )
+        self.steps = self.add_weight(
+            name="steps", shape=(), dtype="int", initializer="zeros", trainable=False
+        )
         self.built = True
 
     def compile(self, optimizer, beta):
@@ -55,7 +64,7 @@ class StyleLearner(Learner):
 
     def _learned(self, variables):
         parts = (self.switch_prior, self.encoder)
-        own = [self.centres, *(v for part in parts for v in part.weights)]
+        own = [self.centres, self.steps, *(v for part in parts for v in part.weights)]
         return without(variables, without(variables, own))
 
     def classify(self, images, training=False):
@@ -127,6 +136,7 @@ class StyleTrainer(Trainer):
             1.0, dtype="float32", name="style_noise"
         )
         self.layers = (self._noise,)
+        self._warmup = Warmup()
 
     def e_step(self, images, labels, training):
         """Infer class, switches and style, and draw a style from q."""
@@ -145,8 +155,15 @@ class StyleTrainer(Trainer):
         )
 
     def prepare(self, rows, steps, initial_epoch, epochs):
-        """Let the learning rate fall to 0 over this `fit`."""
-        follow_fit(self.model, steps, initial_epoch, epochs)
+        """Let the learning rate fall to 0 over this `fit`, and the KL term rise."""
+        steps = follow_fit(self.model, steps, initial_epoch, epochs)
+        self._warmup.follow(epochs * steps, WARMUP_STEPS)
+
+    def ramp(self, name):
+        return self._warmup.share(self.model.steps) if name == "style_kl" else 1.0
+
+    def end_step(self, one):
+        self.model.steps.assign_add(ops.cast(one, self.model.steps.dtype))
 
     def objective(self, e_step, labels, sample_weight, training):
         """Return -E ln p(ĝ | u) and KL(q || N(m_ĉ, 1)), means over rows in nats."""
