@@ -92,7 +92,8 @@ class Styled:
 
         This is an M-step of hard EM for a richer prior of g, up to β: switches of
         neighbouring places say the same thing over and over, and with β = 1 the
-        styles of a class would be spread in a way that no few Gaussians match. At the
+        styles of a class would be spread in a way that no few Gaussians match. The KL
+        term rises to its weight over the first 300 steps, or a third of them. At the
         end the Gaussians p(u | c) are computed in closed form. A prior that the model
         has is replaced, at the very end: an error leaves everything as it was.
 
@@ -127,7 +128,8 @@ class Styled:
         >>> model.sample(2, classes=[3, 8], noise=False)[0].shape
         (2, 28, 28, 1)
 
-        Source: Kingma, Welling (2014) for the bound, Higgins et al. (2017) for β.
+        Source: Kingma, Welling (2014) for the bound, Higgins et al. (2017) for β,
+        Bowman et al. (2016) for the rise of the KL term.
         """
         from keras_drmm.learning.fit_prior import fit_prior
 
