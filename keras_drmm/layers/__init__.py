@@ -8,6 +8,7 @@ from keras_drmm.layers.level import Level
 from keras_drmm.layers.nuisance_prior import NuisancePrior
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.style_encoder import StyleEncoder
+from keras_drmm.layers.style_factors import StyleFactors
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
 from keras_drmm.layers.switch_prior import SwitchPrior
 from keras_drmm.layers.top_down_render import TopDownRender
@@ -21,6 +22,7 @@ __all__ = [
     "NuisancePrior",
     "RenderingConv2D",
     "StyleEncoder",
+    "StyleFactors",
     "SwitchMaxPool",
     "SwitchPrior",
     "TopDownRender",

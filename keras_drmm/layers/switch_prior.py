@@ -13,6 +13,7 @@ from keras_drmm.layers.arguments import (
 )
 from keras_drmm.layers.class_styles import ClassStyles
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
+from keras_drmm.layers.style_factors import StyleFactors
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
 
 # Standard deviation of the last kernels at the start. From 0 on, no gradient would
@@ -46,6 +47,8 @@ class SwitchPrior(keras.layers.Layer):
         style_size: d, the number of values of a style u.
         width: channels of each h.
         components: Gaussians of each class in `ClassStyles`.
+        num_factors: factors of the model, which `StyleFactors` then has a prior of; 0
+            for a model without.
         data_format: "channels_last" or "channels_first".
         **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
@@ -78,6 +81,7 @@ class SwitchPrior(keras.layers.Layer):
         style_size=64,
         width=64,
         components=1,
+        num_factors=0,
         data_format="channels_last",
         **kwargs,
     ):
@@ -110,6 +114,12 @@ class SwitchPrior(keras.layers.Layer):
         self.styles = ClassStyles(
             num_classes, style_size, components, dtype="float32", name="styles"
         )
+        num_factors = standardize_integer(num_factors, "num_factors", minimum=0)
+        self.factors = None
+        if num_factors:
+            self.factors = StyleFactors(
+                num_classes, style_size, num_factors, dtype="float32", name="factors"
+            )
 
     def build(self, map_shapes):
         maps = [tuple(shape[1:]) for shape in map_shapes[1:]]
@@ -227,6 +237,7 @@ class SwitchPrior(keras.layers.Layer):
             "style_size": self.style_size,
             "width": self.width,
             "components": self.styles.components,
+            "num_factors": self.factors.num_factors if self.factors else 0,
             "data_format": self.data_format,
         }
 

@@ -73,7 +73,9 @@ def fit_prior(
     learner.compile(keras.optimizers.Adam(CosineDecayOverFit(learning_rate)), beta)
     history = learner.fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
     steps = kwargs.get("steps_per_epoch")
-    means, variances, classes = learner.encode(x, y, batch_size, steps)
+    means, variances, classes, *factors = learner.encode(x, y, batch_size, steps)
     switch_prior.styles.fit(means, variances, classes, numpy_generator())
+    if factors:
+        switch_prior.factors.fit(means, variances, classes, *factors)
     model.set_switch_prior(config, switch_prior, encoder)
     return history

@@ -71,29 +71,38 @@ class StyleLearner(Learner):
         """Return the model's logits."""
         return self.model.classify(images)
 
-    def infer_style(self, images, labels):
+    def infer_style(self, images, labels, render_divisor=0):
         """Return the model's E-step, one-hot classes, and μ and ln v of q(u | I, c)."""
-        e_step = self.model.e_step(images, labels, render_divisor=0)
+        e_step = self.model.e_step(images, labels, render_divisor=render_divisor)
         classes = self.model.one_hot(e_step.classes)
         return e_step, classes, *self.encoder(e_step.messages[1], classes)
 
     def encode(self, x, y=None, batch_size=None, steps=None):
-        """Return μ and v of q(u | I, c), and c, of all rows, NumPy arrays.
+        """Return μ and v of q(u | I, c), c and a factor model's ẑ^(L+1), of all rows.
 
         Args:
             x: images, or a data set.
             y: labels of images, or None.
             batch_size: of images.
             steps: batches to read of a data set, None for all.
+
+        Returns:
+            NumPy arrays, three, or four of a factor model.
         """
         parts = []
+        # A factor model infers its factors where it renders.
+        has_factors = self.switch_prior.factors is not None
         for batch in _batches(x, y, batch_size, steps):
             images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
             images = ops.convert_to_tensor(images, self.compute_dtype)
             if labels is not None:
                 labels = ops.convert_to_tensor(labels)
-            e_step, _, mean, log_variance = self.infer_style(images, labels)
-            found = (mean, ops.exp(log_variance), e_step.classes)
+            e_step, _, mean, log_variance = self.infer_style(
+                images, labels, render_divisor=int(has_factors)
+            )
+            found = [mean, ops.exp(log_variance), e_step.classes]
+            if has_factors:
+                found.append(e_step.factors)
             parts.append([ops.convert_to_numpy(v) for v in found])
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 

@@ -7,6 +7,7 @@ from keras import ops
 from keras_drmm.layers import FactorTemplates, deprecation
 from keras_drmm.layers.arguments import as_array, describe, standardize_integer
 from keras_drmm.layers.level import standardize_levels
+from keras_drmm.models import checks
 from keras_drmm.models.drmm import DRMM
 
 
@@ -159,7 +160,8 @@ class DRFM(DRMM):
         Args:
             classes: integers (B,).
             switches: ĝ^(1..L) as `infer` returns them, of B images.
-            factors: z^(L+1), (B, d), None for 0, the middle of each class.
+            factors: z^(L+1), (B, d), None for those that go with the style, or 0, the
+                middle of each class, without one.
             style: as of `DRMM.render`.
 
         Returns:
@@ -169,9 +171,13 @@ class DRFM(DRMM):
             ValueError: a class is out of range, or switches or factors are not those
                 of B images.
         """
+        switches = self._switches_of(classes, switches, style)
         wanted = (np.size(classes), self.num_factors)
-        if factors is None:
+        if factors is None and style is None:
             factors = np.zeros(wanted)
+        if factors is None:
+            rows = checks.standardize_classes(classes, wanted[0], self.num_classes)
+            factors = self._switch_prior.factors.mean(style, rows)
         factors = as_array(factors, "factors")
         if factors.shape != wanted:
             raise ValueError(
@@ -185,7 +191,7 @@ class DRFM(DRMM):
             )
         return self._rendered(
             classes,
-            self._switches_of(classes, switches, style),
+            switches,
             factors=ops.convert_to_tensor(factors, self.compute_dtype),
         )
 

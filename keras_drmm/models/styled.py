@@ -60,7 +60,7 @@ class Styled:
     classify: Any
     pixel_range: tuple
     _batched: Any
-    _score: Any
+    _log_likelihood: Any
     _standardize: Any
     _render_sample: Any
 
@@ -94,7 +94,8 @@ class Styled:
         neighbouring places say the same thing over and over, and with β = 1 the
         styles of a class would be spread in a way that no few Gaussians match. The KL
         term rises to its weight over the first 300 steps, or a third of them. At the
-        end the Gaussians p(u | c) are computed in closed form. A prior that the model
+        end the Gaussians p(u | c), and of a factor model p(z^(L+1) | u, c), are
+        computed in closed form. A prior that the model
         has is replaced, at the very end: an error leaves everything as it was.
 
         `sample` then draws from p(I | c) given that the E-step takes I for class c:
@@ -196,9 +197,10 @@ class Styled:
         $$\ln \mathcal{N}(I; \hat I, \sigma^2 1) + E_q \Big[ \sum_\ell \ln p(\hat
         g^{(\ell)} | u) + \ln p(u | \hat c) \Big] + H(q) + \ln \pi_{\hat c}$$
 
-        instead, a lower bound of ln p(I, ĉ, ĝ) in nats, and so of ln p(I); of a factor
-        model, of ln p(I, ĉ, ĝ, ẑ^(L+1)), a density of the factors, too, and so not of
-        ln p(I). The mean over q is that over 4 fixed draws.
+        instead, a lower bound of ln p(I, ĉ, ĝ) in nats, and so of ln p(I). The mean
+        over q is that over 4 fixed draws. Of a factor model ln p(ẑ^(L+1) | u, ĉ) joins
+        the switches' term: the bound is one of ln p(I, ĉ, ĝ, ẑ^(L+1)), a density of the
+        factors, too, and so not of ln p(I).
 
         Args:
             x: images (N, H, W, C), floats in `pixel_range`.
@@ -216,16 +218,15 @@ class Styled:
         bound = standardize_boolean(bound, "bound")
 
         def score(images, labels):
-            e_step, joint = self._score(images, labels)
+            e_step = self.infer(images, labels, batch_size=len(images))
+            pixels = self._log_likelihood(images, e_step.reconstruction)
             mean, log_variance = map(ops.convert_to_numpy, self._posterior(e_step))
-            log_class = np.log(self.prior)[e_step.classes]
-            pixels = joint - log_class
             if not bound:
                 log_p, log_style = self._explain(e_step, mean)
                 weight = 1 / (DATA_SHARE * self._prior_config["beta"])
                 return log_style + weight * (pixels + log_p)
             random = np.random.default_rng(0)
-            found = pixels + log_class
+            found = pixels + np.log(self.prior)[e_step.classes]
             for _ in range(DRAWS):
                 noise = random.normal(size=mean.shape[1])
                 parts = self._explain(e_step, mean + np.exp(log_variance / 2) * noise)
@@ -307,6 +308,9 @@ class Styled:
         return images, classes
 
     def _draw_images(self, classes, random):
+        if self._switch_prior is not None:
+            styles = self._switch_prior.styles.sample(classes, random)
+            return self.render(classes, style=styles)
         switches = self._draw_switches(len(classes), classes, random, style_only=True)
         return self._render_sample(classes, switches, random)
 
@@ -383,11 +387,14 @@ class Styled:
         return self._style_encoder(message, self.one_hot(e_step.classes))
 
     def _explain(self, e_step, style):
-        """Return Σ ln p(ĝ | u) and ln p(u | ĉ), both (B,), of styles u (B, d)."""
+        """Return ln p(ĝ, ẑ^(L+1) | u, ĉ) and ln p(u | ĉ), both (B,), of styles u."""
+        prior = self._switch_prior
         switches = [ops.convert_to_tensor(s) for s in e_step.switches]
-        log_p = self._switch_prior.log_prob(switches, self._log_odds(style))
-        log_style = self._switch_prior.styles.log_prob(style, e_step.classes)
-        return ops.convert_to_numpy(log_p), log_style
+        log_p = ops.convert_to_numpy(prior.log_prob(switches, self._log_odds(style)))
+        if prior.factors is not None:
+            factors = prior.factors.log_prob(e_step.factors, style, e_step.classes)
+            log_p = log_p + factors
+        return log_p, prior.styles.log_prob(style, e_step.classes)
 
     def _check_prior(self, method):
         if self._switch_prior is None:
@@ -425,6 +432,7 @@ def build_switch_prior(model, config):
         config["style_size"],
         config["width"],
         config["components"],
+        getattr(model, "num_factors", 0),
         data_format,
         dtype=model.dtype_policy,
         name="switch_prior",

@@ -156,13 +156,15 @@ def test_samples_that_are_taken_for_another_class_are_drawn_again(learned, monke
     model, _, _ = learned
     drawn = []
 
-    def draw(classes, switches, random):
+    random = np.random.default_rng(5)
+
+    def draw(classes, style):
         drawn.append(len(classes))
         wrong = random.random(len(classes)) < share
         labels = np.where(wrong, 1 - classes, classes)
         return X[2 * random.integers(60, size=len(classes)) + labels]
 
-    monkeypatch.setattr(model, "_render_sample", draw)
+    monkeypatch.setattr(model, "render", draw)
     share, classes = 0.4, np.repeat([0, 1], 30)
     images, given = model.sample(60, classes, seed=1, noise=False)
     np.testing.assert_array_equal(given, classes)
@@ -288,12 +290,39 @@ def test_sample_weights_are_refused_before_anything_is_learned():
 def test_data_sets_and_factor_models_have_priors():
     model = build(DRFM, num_factors=2)
     dataset = data.semi_supervised(X, Y, num_labels=20, batch_size=40)
-    model.fit_prior(dataset, style_size=2, width=4, components=1, epochs=1, verbose=0)
+    model.fit_prior(dataset, style_size=3, width=4, components=1, epochs=1, verbose=0)
     images, _ = model.sample(5, seed=0)
     assert images.shape == (5, 8, 8, 1)
-    e_step = model.infer(X[:2])
     assert np.isfinite(model.score_samples(X[:2])).all()
-    assert e_step.factors.shape == (2, 2)
+
+
+def test_factors_go_with_the_style():
+    """The regression of the E-step's factors on styles and classes."""
+    model = build(DRFM, num_factors=2)
+    model.fit_prior(X, Y, style_size=3, width=4, components=1, epochs=1, verbose=0)
+    e_step, styles = model.infer(X, Y), model.style(X, Y)
+    factors = model.switch_prior.factors
+    given = np.concatenate([styles, np.eye(2)[Y]], axis=1)
+    best = given @ np.linalg.lstsq(given, e_step.factors, rcond=None)[0]
+    found = factors.mean(styles, Y)
+    # Less than the best one by what q is unsure of the style.
+    kinds = [(v - e_step.factors[Y == 1].mean(axis=0))[Y == 1] for v in (best, found)]
+    assert np.corrcoef(kinds[0].ravel(), kinds[1].ravel())[0, 1] > 0.5
+    rendered = model.render(Y[:4], style=styles[:4])
+    odds = model.switch_prior(styles[:4], model.independent_log_odds())
+    modes = [ops.convert_to_numpy(s) for s in model.switch_prior.mode(odds)]
+    wanted = model.render(Y[:4], modes, factors=found[:4])
+    np.testing.assert_allclose(rendered, wanted, atol=1e-5)
+    # The bound has their density given the style, which is left out here.
+    factors.slope.assign(0 * ops.convert_to_numpy(factors.slope))
+    rest = e_step.factors[:4] - ops.convert_to_numpy(factors.offsets)[Y[:4]]
+    narrow = ops.convert_to_numpy(factors.covariance)
+    bounds = []
+    for covariance in (narrow, 4 * narrow):
+        factors.covariance.assign(covariance)
+        bound = model.score_samples(X[:4], Y[:4], bound=True)
+        bounds.append(bound - stats.multivariate_normal(cov=covariance).logpdf(rest))
+    np.testing.assert_allclose(*bounds, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
