@@ -61,6 +61,7 @@ class Styled:
     pixel_range: tuple
     _batched: Any
     _log_likelihood: Any
+    _tracker: Any
     _standardize: Any
     _render_sample: Any
 
@@ -267,6 +268,9 @@ class Styled:
             switch_prior: the `SwitchPrior`.
             style_encoder: the `StyleEncoder`.
         """
+        for replaced in (self._switch_prior, self._style_encoder):
+            # Keras keeps the layers of attributes that are set again.
+            self._tracker.untrack(replaced)
         switch_prior.trainable = style_encoder.trainable = False
         self._prior_config = dict(config)
         self._switch_prior, self._style_encoder = switch_prior, style_encoder

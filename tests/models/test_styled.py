@@ -32,7 +32,7 @@ def learned():
     """A model, its weights from before `fit_prior`, and the history of that."""
     model = build()
     model.compile(keras.optimizers.Adam(0.01), algorithm=EG())
-    model.fit(X, Y, epochs=4, verbose=0)
+    model.fit(X, Y, epochs=10, verbose=0)
     before = model.get_weights()
     history = model.fit_prior(
         X,
@@ -256,6 +256,19 @@ def test_half_precision_and_channels_first():
     full.set_weights(model.get_weights())
     wanted = full.score_samples(x[:4], Y[:4], bound=True)
     np.testing.assert_allclose(bounds, wanted, rtol=0.05, atol=1)
+
+
+def test_a_prior_that_is_replaced_leaves_nothing_behind(tmp_path):
+    model = build()
+    options = {"width": 4, "components": 1, "epochs": 1, "verbose": 0}
+    model.fit_prior(X, Y, style_size=3, **options)
+    count = len(model.weights)
+    model.fit_prior(X, Y, style_size=2, **options)
+    assert len(model.weights) == count
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    images, _ = loaded.sample(3, seed=5)
+    np.testing.assert_allclose(images, model.sample(3, seed=5)[0], atol=1e-5)
 
 
 def test_the_kl_term_rises_over_a_third_of_the_steps():
