@@ -286,6 +286,14 @@ def test_the_kl_term_rises_over_a_third_of_the_steps():
     np.testing.assert_allclose(shares, np.minimum(np.arange(12) / 4, 1), atol=1e-2)
 
 
+def test_a_policy_of_half_precision_learns_nearly_the_same(half):
+    def learn():
+        options = {"style_size": 2, "width": 4, "components": 1, "verbose": 0}
+        return build().fit_prior(X, Y, **options, epochs=1).history["loss"][0]
+
+    assert half(learn) == pytest.approx(learn(), rel=0.02)
+
+
 def test_sample_weights_are_refused_before_anything_is_learned():
     model = build()
     batches = [(X[:40], Y[:40], np.ones(40, "float32"))] * 2
