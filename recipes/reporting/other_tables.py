@@ -122,10 +122,12 @@ def foreign(rows):
 def _generators(rows):
     """Group rows of `generation.csv` by what generates, those of test images alone."""
     tested = [row | {"draw": ""} for row in rows if row["held_out"] == "test"]
-    return grouped(
-        tested,
-        lambda row: (row["preset"], row["peer"] or "switch prior", row["settings"]),
-    )
+    return grouped(tested, lambda row: (row["preset"], _name_of(row), row["settings"]))
+
+
+def _name_of(row):
+    epochs = json.loads(row["settings"]).get("epochs")
+    return row["peer"] or f"switch prior, {epochs} epoch{'s' * (epochs > 1)}"
 
 
 def growth(rows):

@@ -164,7 +164,12 @@ def test_generation_has_means_over_seeds_of_test_images():
         for method in ("posterior", "transport", "shift"):
             for name in ("share", "slant", "ink", "x", "y"):
                 measured[f"style_{method}_{name}"] = "" if peer else "0.25"
-        names = {"preset": "p", "settings": "{}", "held_out": held_out, "peer": peer}
+        names = {
+            "preset": "p",
+            "settings": '{"epochs": 5}',
+            "held_out": held_out,
+            "peer": peer,
+        }
         return measured | names | {"seed": seed}
 
     rows = [
@@ -177,7 +182,7 @@ def test_generation_has_means_over_seeds_of_test_images():
     found = cells_of(other_tables.generation(rows))
     once = f"{0.125:.2f} ± 0.00"
     assert [line[:5] for line in found] == [
-        ["p", "switch prior", spread, once, "0.500 ± 0.000"],
+        ["p", "switch prior, 5 epochs", spread, once, "0.500 ± 0.000"],
         ["p", "cvae", "0.10", "", "0.500"],
     ]
     assert [line[-2:] for line in found] == [["7", "2"], ["7", "1"]]
