@@ -135,8 +135,10 @@ def save(preset, model):
     """Give a preset of the checkout the prior of a model."""
     from keras_drmm import zoo
     from keras_drmm.zoo.preset import SHIPPED
+    from recipes.publish_preset import write_readme
 
     zoo.save_to_preset(SHIPPED / preset, model, card_of(preset), overwrite=True)
+    write_readme(SHIPPED / preset)
 
 
 def describe(preset, row):
