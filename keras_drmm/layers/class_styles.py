@@ -21,7 +21,7 @@ METHODS = ("posterior", "transport", "shift")
 # Of "posterior", chosen on MNIST's validation images: γ and τ. A style varies about as
 # much as N(0, 1) within a class, as it is learned with that prior.
 SHARED = 0.2
-BLUR = 0.5
+BLUR = 0.45
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")

@@ -29,8 +29,9 @@ from keras_drmm.models.sampling import (
 
 # Draws of the style for each bound, always the same ones.
 DRAWS = 4
-# How often a sample is drawn again that the E-step takes for another class.
-REDRAWS = 10
+# How often samples are drawn again that the E-step takes for another class, and of how
+# many rows a batch of these is: backends compile for each new number.
+REDRAWS, REDRAWN = 10, 16
 # In units of β, what divides pixels and switches in a score.
 DATA_SHARE = 8
 
@@ -301,12 +302,16 @@ class Styled:
         classes = draw_classes(n, classes, self.class_prior, random)
         images = self._draw_images(classes, random)
         if self._switch_prior is not None:
-            rows = np.arange(n)
-            for _ in range(REDRAWS):
-                rows = rows[self._classes_seen(images[rows]) != classes[rows]]
-                if not len(rows):
+            wrong = np.flatnonzero(self._classes_seen(images) != classes)
+            for _ in range(REDRAWS if len(wrong) else 0):
+                # A batch that the rows do not fill has several draws of a row.
+                rows = np.resize(wrong, -(-len(wrong) // REDRAWN) * REDRAWN)
+                drawn = self._draw_images(classes[rows], random)
+                fits = self._classes_seen(drawn) == classes[rows]
+                images[rows[fits]] = drawn[fits]
+                wrong = np.setdiff1d(wrong, rows[fits])
+                if not len(wrong):
                     break
-                images[rows] = self._draw_images(classes[rows], random)
         if noise:
             images = with_noise(images, self.noise_variance, random)
         return images, classes

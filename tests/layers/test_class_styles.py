@@ -78,9 +78,9 @@ def test_posterior_is_the_mean_of_a_style_that_was_seen_blurred():
     (mean_a, covariance_a), (mean_b, _) = map(styles.moments, (0, 1))
     points = np.random.default_rng(3).normal(size=(4, 2)) + MEANS[1]
     seen = 0.8 * mean_a + 0.2 * mean_b + points - mean_b
-    precision = np.linalg.inv(covariance_a)
-    summed = (precision @ mean_a + 2 * seen).T
-    wanted = np.linalg.solve(precision + 2 * np.eye(2), summed).T
+    precision, blur = np.linalg.inv(covariance_a), np.eye(2) / 0.45
+    summed = (precision @ mean_a + seen @ blur).T
+    wanted = np.linalg.solve(precision + blur, summed).T
     found = styles.transfer(points, np.ones(4, int), np.zeros(4, int))
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
