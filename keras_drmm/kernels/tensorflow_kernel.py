@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from keras_drmm.kernels import formula
 
+CHANNELS_OF_A_BLOCK = 16
+
 
 def _fused(function):
     compiled = {}
@@ -57,6 +59,10 @@ def batch_normalization(x, gamma, beta, epsilon):
     Returns:
         (y, mean, variance), the moments float32 (C,) and without Bessel's correction.
     """
+    dtype = x.dtype
+    if x.shape[-1] % CHANNELS_OF_A_BLOCK:
+        # In half precision oneDNN takes five times as long for other numbers.
+        x = tf.cast(x, "float32")
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x,
         scale=tf.cast(gamma, "float32"),
@@ -67,7 +73,7 @@ def batch_normalization(x, gamma, beta, epsilon):
         is_training=True,
     )
     count = tf.cast(tf.size(x) / tf.shape(x)[-1], "float32")
-    return y, mean, variance * tf.maximum(count - 1, 1) / count
+    return tf.cast(y, dtype), mean, variance * tf.maximum(count - 1, 1) / count
 
 
 def switch_pool(u, cell, rows):
