@@ -5,22 +5,22 @@
 
 For each backend, in processes of its own, it compares
 
-- a training step by EG, which renders every row, and by the zoo's own EG, with a step
-  of the convnet; also in bfloat16 if the processor has a unit for it;
-- `predict` with the convnet's;
+- a training step of each model of `MODELS` by the zoo's EG with a step of the convnet
+  of the same configuration; on TensorFlow also in bfloat16 if the processor has a unit
+  for it;
+- `predict` of `drmm_conv_small` with its convnet's;
 - SwitchMaxPool, forward and backward, with ReLU and MaxPooling2D;
-- the FLOP/s of an EG step's convolutions with those of a float32 GEMM;
+- the FLOP/s of the convolutions of an EG step that renders every row with those of a
+  float32 GEMM;
 - the peak memory of a process that trains the one model or the other;
 - `import keras_drmm` with `import keras`.
 
-On two cores of an AMD EPYC a step by the zoo's EG took 1.14 times as long as a step of
-the convnet on TensorFlow, 1.07 times on JAX and 1.12 times on torch (5 runs, minutes
-for each backend).
-
 The two sides take turns and their medians are compared, so that the ratios hold even if
-the machine's speed drifts. Batches have 100 images of 28x28x1. Rows go to
-`recipes/results/benchmark_steps.csv`. `--short` takes one run and records nothing: a
-check in a minute for each backend.
+the machine's speed drifts. Batches have 100 images, of which a sixth are labelled for
+EG and all for the convnet. A step is timed within an epoch, whose start and end do not
+count. Rows go to `recipes/results/benchmark_steps.csv`, with the goal of each ratio
+where it has one. `--short` takes one run and records nothing: a check in minutes for
+each backend.
 """
 
 import argparse
@@ -38,15 +38,17 @@ from recipes.common import results
 from recipes.common.command import BACKENDS, keep_memory, make_parser
 from recipes.common.results import has_bfloat16_unit
 
-# The highest ratio that is good enough.
-GOALS = {
-    ("EG step", "tensorflow"): 1.9,
-    ("EG step", "jax"): 2.0,
-    ("EG step", "torch"): 2.3,
-    "predict": 1.05,
-    "SwitchMaxPool": 2.0,
-    "import": 1.1,
-}
+# The stock convnet of each is `baselines.convnet`.
+MODELS = ("drmm_conv_small", "drmm_conv_large", "drmm_lenet", "rfm")
+# The highest ratio that is good enough, on some backend or on each.
+GOALS: dict = {"predict": 1.05, "SwitchMaxPool": 2.0, "import": 1.1}
+for _name in MODELS[:2]:
+    GOALS |= {(f"EG step, {_name}", v): 1.4 for v in ("jax", "torch")}
+    GOALS[f"EG step, {_name}", "tensorflow"] = 1.3
+    GOALS[f"EG step, {_name}, bfloat16"] = 1.3
+for _name in MODELS[2:]:
+    GOALS |= dict.fromkeys((f"EG step, {_name}", f"EG step, {_name}, bfloat16"), 1.5)
+GOALS |= {f"peak memory, {v}": g for v, g in zip(MODELS[:2], (1.1, 1.25), strict=True)}
 BATCH = 100
 STEPS = 6
 PREDICTED = 2000
@@ -80,9 +82,8 @@ def parse(arguments=None):
     parser.add_argument("--backend", choices=("all", *BACKENDS), default="all")
     parser.add_argument("--runs", type=int, default=7, help="for each measurement")
     parser.add_argument("--short", action="store_true", help="1 run, not recorded")
-    # What a child process measures: times, or the memory of one of the models.
-    children = ("time", "ours", "stock")
-    parser.add_argument("--child", choices=children, help=argparse.SUPPRESS)
+    # What a child process measures: times, or the memory of a model or its convnet.
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.short:
         options.runs = 1
@@ -92,12 +93,11 @@ def parse(arguments=None):
 def backend_rows(backend, runs):
     """Return all rows of a backend."""
     measured = child(backend, "time", runs)
-    peaks = [child(backend, which, runs) for which in ("ours", "stock")]
-    rows = [
-        *measured["rows"],
-        compared("peak memory", backend, peaks, "MiB", 1),
-        import_time(backend, runs),
-    ]
+    rows = measured["rows"]
+    for name in MODELS[:2]:
+        peaks = [child(backend, f"{side} {name}", runs) for side in ("ours", "stock")]
+        rows.append(compared(f"peak memory, {name}", backend, peaks, "MiB", 1))
+    rows.append(import_time(backend, runs))
     return [row | {"versions": measured["versions"]} for row in rows]
 
 
@@ -200,33 +200,25 @@ def measure(runs):
     """Measure, on the backend of this process, all that needs no other process."""
     import keras
 
-    from keras_drmm import EG, baselines, zoo
-
     backend = keras.config.backend()
-    model = zoo.drmm_conv_small()
-    convnet = baselines.convnet(model)
-    zoo_algorithm = model.algorithm
-
-    def steps(name, *models):
-        functions = [training(v) for v in models]
-        return compared_times(name, backend, functions, runs, calls=STEPS - 1)
-
-    compile_model(model, EG())
-    rows = [steps("EG step", model, convnet)]
-    seconds = alternate([training(model), timed(gemm(), STEPS - 1)], runs)
-    operations = convolution_flops(model, BATCH), 2 * GEMM_SIZE**3
-    rates = [n / s / 1e9 for n, s in zip(operations, seconds, strict=True)]
-    count = runs * (STEPS - 1)
-    rows.append(compared("convolutions / GEMM", backend, rates, "GFLOP/s", count))
-
-    compile_model(model, zoo_algorithm)
-    rows.append(steps("EG step, zoo", model, convnet))
-    if has_bfloat16_unit():
-        rows.append(steps("EG step, bfloat16", *bfloat16_models()))
-
+    policies = ["float32"]
+    if backend == "tensorflow" and has_bfloat16_unit():
+        policies.append("mixed_bfloat16")
+    rows = [
+        compared_times(
+            f"EG step, {name}{policy.replace('mixed_', ', ').replace('float32', '')}",
+            backend,
+            [training(model) for model in both_models(name, policy)],
+            runs,
+            calls=STEPS - 1,
+        )
+        for name in MODELS
+        for policy in policies
+    ]
+    rows.append(of_gemm(runs, backend))
     # Some calls of `predict` ran at half the speed of others, for either model, so more
     # calls are needed for a stable median.
-    functions = [predicting(model), predicting(convnet)]
+    functions = [predicting(model) for model in both_models("drmm_conv_small")]
     rows.append(compared_times("predict", backend, functions, 5 * runs))
     rows.append(pooling(runs, backend))
     library = importlib.import_module(backend)
@@ -234,23 +226,50 @@ def measure(runs):
     return {"rows": rows, "versions": versions}
 
 
-def compile_model(model, algorithm):
-    """Compile a DRMM with the optimizer of `baselines.convnet`."""
+def both_models(name, policy="float32"):
+    """Return a model of the zoo and its convnet, with one optimizer for both."""
     import keras
 
-    model.compile(keras.optimizers.Adam(2e-3), algorithm=algorithm)
+    from keras_drmm import baselines, zoo
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = getattr(zoo, name)()
+        convnet = baselines.convnet(model)
+        model.compile(keras.optimizers.Adam(2e-3), algorithm=model.algorithm)
+    finally:
+        keras.config.set_dtype_policy(before)
+    return model, convnet
+
+
+def of_gemm(runs, backend):
+    """Compare the FLOP/s of an EG step that renders every row with a GEMM's."""
+    import keras
+
+    from keras_drmm import EG, zoo
+
+    model = zoo.drmm_conv_small()
+    model.compile(keras.optimizers.Adam(2e-3), algorithm=EG())
+    seconds = alternate([training(model), timed(gemm(), STEPS - 1)], runs)
+    operations = convolution_flops(model, BATCH), 2 * GEMM_SIZE**3
+    rates = [n / s / 1e9 for n, s in zip(operations, seconds, strict=True)]
+    count = runs * (STEPS - 1)
+    return compared("convolutions / GEMM", backend, rates, "GFLOP/s", count)
 
 
 def batches(model, count):
-    """Return random images and labels; a DRMM gets labels for a quarter of them."""
+    """Return random images and labels; a DRMM gets labels for a sixth of them."""
     import numpy as np
 
     from keras_drmm import DRMM
 
-    x = np.random.default_rng(0).random((count, 28, 28, 1), "float32")
+    is_ours = isinstance(model, DRMM)
+    shape = model.image_shape if is_ours else model.input_shape[1:]
+    x = np.random.default_rng(0).random((count, *shape), "float32")
     y = np.arange(count) % 10
-    if isinstance(model, DRMM):
-        y = np.where(np.arange(count) % 4 == 0, y, -1)
+    if is_ours:
+        y = np.where(np.arange(count) % 6 == 0, y, -1)
     return x, y
 
 
@@ -290,31 +309,17 @@ def predicting(model):
     return timed(lambda: model.predict(x, batch_size=BATCH, verbose=0))
 
 
-def bfloat16_models():
-    """Return a DRMM compiled for EG, and its convnet, both in mixed precision."""
-    import keras
-
-    from keras_drmm import EG, baselines, zoo
-
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = zoo.drmm_conv_small()
-        convnet = baselines.convnet(model)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    compile_model(model, EG())
-    return model, convnet
-
-
 def peak_memory(which):
-    """Return the peak memory of this process in MiB after training a model."""
-    from keras_drmm import EG, baselines, zoo
+    """Return the peak memory of this process in MiB after training a model.
 
-    model = zoo.drmm_conv_small()
-    if which == "ours":
-        compile_model(model, EG())
-    else:
+    Args:
+        which: "ours" or "stock", and the name of the model.
+    """
+    from keras_drmm import baselines, zoo
+
+    side, name = which.split()
+    model = getattr(zoo, name)()
+    if side == "stock":
         model = baselines.convnet(model)
     training(model)()
     # ru_maxrss is in KiB on Linux and in bytes on macOS.

@@ -220,16 +220,18 @@ def steps(rows):
     """Return a table of the time of ours divided by that of the stock layers.
 
     Args:
-        rows: rows of `benchmark_steps.csv`, of which the last of each measure and
-            backend counts.
+        rows: rows of `benchmark_steps.csv`, of which those of each backend's last
+            commit count: what is measured changes.
     """
+    commits = {row["backend"]: row["commit"] for row in rows}
+    rows = [row for row in rows if row["commit"] == commits[row["backend"]]]
     last = {(row["measure"], row["backend"]): row for row in rows}
-    backends = list(dict.fromkeys(row["backend"] for row in rows))
+    backends = list(commits)
     lines = []
     for measure in dict.fromkeys(row["measure"] for row in rows):
         found = [last.get((measure, backend)) for backend in backends]
-        if all(row and row["unit"] == "ms" for row in found):
-            lines.append([measure, *(row["ratio"] for row in found)])
+        if all(row is None or row["unit"] == "ms" for row in found):
+            lines.append([measure, *(row["ratio"] if row else "-" for row in found)])
     return markdown_table(["ours / stock", *backends], lines)
 
 

@@ -32,9 +32,14 @@ def test_calls_alternate_and_the_first_is_not_counted():
 
 @pytest.mark.smoke
 def test_row_has_ratio_and_the_goal_of_its_backend():
-    row = benchmark_steps.compared("EG step", "jax", (30.0, 20.0), "ms", 5)
-    assert (row["ratio"], row["goal"]) == (1.5, 2.0)
+    name = "EG step, drmm_conv_large"
+    row = benchmark_steps.compared(name, "jax", (30.0, 20.0), "ms", 5)
+    assert (row["ratio"], row["goal"]) == (1.5, 1.4)
+    row = benchmark_steps.compared(name, "tensorflow", (30.0, 20.0), "ms", 5)
+    assert row["goal"] == 1.3
+    row = benchmark_steps.compared("EG step, rfm", "torch", (30.0, 20.0), "ms", 5)
+    assert row["goal"] == 1.5
     row = benchmark_steps.compared("predict", "jax", (30.0, 20.0), "ms", 5)
     assert row["goal"] == 1.05
-    row = benchmark_steps.compared("peak memory", "jax", (30.0, 20.0), "MiB", 1)
+    row = benchmark_steps.compared("convolutions / GEMM", "jax", (3.0, 2.0), "GF", 1)
     assert row["goal"] == ""

@@ -175,21 +175,27 @@ def test_shortest_runs_are_those_of_figure_2_at_their_ends():
     ]
 
 
-def test_steps_have_the_last_ratio_of_each_backend():
+def test_steps_have_the_ratios_of_each_backends_last_commit():
+    names = "measure", "backend", "unit", "ratio", "commit"
     rows = [
-        {"measure": measure, "backend": backend, "unit": unit, "ratio": ratio}
-        for measure, backend, unit, ratio in (
-            ("EG step", "jax", "ms", "9.0"),
-            ("EG step", "torch", "ms", "1.7"),
-            ("peak memory", "jax", "MiB", "1.2"),
-            ("peak memory", "torch", "MiB", "1.2"),
-            # In one backend alone.
-            ("EG step, bfloat16", "jax", "ms", "1.2"),
-            ("EG step", "jax", "ms", "1.8"),
+        dict(zip(names, values, strict=True))
+        for values in (
+            ("EG step", "jax", "ms", "9.0", "a"),
+            ("of other days", "jax", "ms", "9.0", "a"),
+            ("EG step", "torch", "ms", "1.7", "a"),
+            ("peak memory", "jax", "MiB", "1.2", "b"),
+            ("peak memory", "torch", "MiB", "1.2", "a"),
+            ("EG step, bfloat16", "jax", "ms", "1.2", "b"),
+            ("EG step", "jax", "ms", "1.9", "b"),
+            # Measured again.
+            ("EG step", "jax", "ms", "1.8", "b"),
         )
     ]
     assert cell_tables.steps(rows).splitlines()[0] == "| ours / stock | jax | torch |"
-    assert cells_of(cell_tables.steps(rows)) == [["EG step", "1.8", "1.7"]]
+    assert cells_of(cell_tables.steps(rows)) == [
+        ["EG step", "1.8", "1.7"],
+        ["EG step, bfloat16", "1.2", "-"],
+    ]
 
 
 def test_every_cell_of_the_rows_is_in_the_log():
