@@ -5,9 +5,11 @@ from keras_drmm.data.images import to_unit_range
 from keras_drmm.data.loading import load
 from keras_drmm.data.semi_supervised_dataset import SemiSupervisedDataset
 from keras_drmm.data.semi_supervision import semi_supervised
+from keras_drmm.data.shift_and_mirror import ShiftAndMirror
 
 __all__ = [
     "SemiSupervisedDataset",
+    "ShiftAndMirror",
     "load",
     "semi_supervised",
     "to_unit_range",

@@ -16,18 +16,20 @@ class Stream(enum.IntEnum):
     LABELLED_DRAW = 1
     UNLABELLED_ORDER = 2
     LABELLED_ORDER = 3
+    AUGMENTATION = 4
 
 
-def random_stream(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:
+def random_stream(seed: int, stream: Stream, *index: int) -> np.random.Generator:
     """Create the generator for one decision.
 
     Args:
         seed: seed of the data set, 0 or larger.
         stream: the decision.
-        index: number of the epoch or pass that the decision is for.
+        *index: numbers of the epoch or pass, and of the batch, that the decision is
+            for.
 
     Returns:
         A generator, always in the same state for the same arguments.
     """
-    sequence = np.random.SeedSequence(seed, spawn_key=(int(stream), index))
+    sequence = np.random.SeedSequence(seed, spawn_key=(int(stream), *(index or (0,))))
     return np.random.default_rng(sequence)

@@ -1,5 +1,7 @@
 """Batches of labelled and unlabelled images."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -7,6 +9,9 @@ from keras_drmm.data.autotuner import without_autotuner
 from keras_drmm.data.batch_plan import plan_batches
 from keras_drmm.data.images import scale_images
 from keras_drmm.data.random_streams import Stream, random_stream
+
+# (images, rows, epoch, random) -> images
+Augment = Callable[[np.ndarray, np.ndarray, int, np.random.Generator], np.ndarray]
 
 
 class SemiSupervisedDataset(keras.utils.PyDataset):
@@ -22,9 +27,9 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
     repeated in shuffled passes that continue from batch to batch and from epoch to
     epoch. Without unlabelled rows, an epoch is one pass over the labelled rows.
 
-    The batches depend on the seed and on `epoch` alone. `on_epoch_end()`, which `fit()`
-    and `evaluate()` call, moves on to the next epoch. To resume training at epoch k,
-    set `dataset.epoch = k` and call `fit(dataset, initial_epoch=k, ...)`.
+    The batches depend on the seed, `epoch` and `augment` alone. `on_epoch_end()`, which
+    `fit()` and `evaluate()` call, moves on to the next epoch. To resume training at
+    epoch k, set `dataset.epoch = k` and call `fit(dataset, initial_epoch=k, ...)`.
 
     `fit()` shuffles the batches of an epoch itself unless it is given `shuffle=False`,
     which is needed for the exact order. Do not use `steps_per_epoch`: Keras would then
@@ -43,6 +48,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         batch_size: number of rows in a batch.
         labelled_per_batch: number of labelled rows in a batch, see `plan_batches`.
         seed: seed of the order, 0 or larger.
+        augment: changes the images of a batch, see `semi_supervised`.
 
     Attributes:
         epoch: number of the epoch that the batches are from, starting with 0.
@@ -67,6 +73,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         batch_size: int,
         labelled_per_batch: int | None,
         seed: int,
+        augment: Augment | None = None,
     ) -> None:
         super().__init__()
         self.epoch = 0
@@ -77,6 +84,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         self._x = x
         self._labels = labels
         self._seed = seed
+        self._augment = augment
         self._plan = plan_batches(
             len(labelled_indices),
             len(unlabelled_indices),
@@ -130,6 +138,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             batch_size=batch_size,
             labelled_per_batch=None,
             seed=self._seed,
+            augment=self._augment,
         )
 
     def __len__(self) -> int:
@@ -147,10 +156,22 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
 
         Raises:
             IndexError: the epoch has no such batch.
+            ValueError: `augment` returned images of another shape.
         """
+        epoch = self.epoch
         rows = self._current_rows()[index]
         labels = np.where(self._plan.is_labelled, self._labels[rows], np.int32(-1))
-        return scale_images(self._x[rows]), labels
+        images = scale_images(self._x[rows])
+        if self._augment is None:
+            return images, labels
+        random = random_stream(self._seed, Stream.AUGMENTATION, epoch, index)
+        augmented = np.asarray(self._augment(images, rows, epoch, random), "float32")
+        if augmented.shape != images.shape:
+            raise ValueError(
+                f"`augment` must leave images of shape {images.shape} at their shape, "
+                f"got {self._augment!r}, which returned {augmented.shape}."
+            )
+        return augmented, labels
 
     @keras.utils.PyDataset.workers.getter
     def workers(self) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_drmm.data.images import check_raw_images
 from keras_drmm.data.random_streams import Stream, random_stream
-from keras_drmm.data.semi_supervised_dataset import SemiSupervisedDataset
+from keras_drmm.data.semi_supervised_dataset import Augment, SemiSupervisedDataset
 from keras_drmm.layers.arguments import (
     as_array,
     check_labels,
@@ -29,6 +29,7 @@ def semi_supervised(
     validation: int | float = 0,
     validation_images_unlabelled: bool = False,
     seed: int = 0,
+    augment: Augment | None = None,
 ) -> SemiSupervisedDataset:
     """Make a data set in which only some of the images are labelled.
 
@@ -57,6 +58,10 @@ def semi_supervised(
         validation_images_unlabelled: whether training also uses the images of the
             validation rows, without their labels.
         seed: seed of the choices and of the order of the batches, 0 or larger.
+        augment: a function that changes the images of each batch, such as
+            `ShiftAndMirror()`, or None. It is given the images, the numbers of their
+            rows, the number of the epoch and a `numpy.random.Generator`, and returns
+            images of the same shape. Validation images stay as they are.
 
     Returns:
         A `SemiSupervisedDataset`, for `model.fit(dataset, shuffle=False,
@@ -83,6 +88,11 @@ def semi_supervised(
     validation_images_unlabelled = standardize_boolean(
         validation_images_unlabelled, "validation_images_unlabelled"
     )
+    if augment is not None and not callable(augment):
+        raise ValueError(
+            "`augment` must be a function of (images, rows, epoch, random), such as "
+            f"`ShiftAndMirror()`, or None, got {augment!r}."
+        )
     known = np.flatnonzero(labels >= 0)
     if len(known) == 0:
         raise ValueError(
@@ -116,6 +126,7 @@ def semi_supervised(
         batch_size=batch_size,
         labelled_per_batch=labelled_per_batch,
         seed=seed,
+        augment=augment,
     )
 
 
