@@ -24,6 +24,8 @@ from recipes.tables.training import default_epochs
 
 OURS = ("drmm_conv_small", "drmm_lenet", "drfm_lenet", "rfm")
 CONVNETS = ("convnet", "convnet_2", "convnet_1")
+# Models of CIFAR-10.
+COLOUR = ("drmm_conv_large", "convnet_9", "drmm_lenet", "convnet_2")
 BASELINES = ("pseudo_label", "ladder", "swwae")
 
 FIGURES = ("test error", "runs", "the paper's", "difference", "seconds")
@@ -49,6 +51,19 @@ def all_labels(rows, paper):
     """Compare what learns from all labels."""
     settings = cells.SEMI_SUPERVISED, cells.SUPERVISED
     found = in_order(rows, "3", settings, (*OURS, *CONVNETS))
+    return _errors(found, paper, "setting", "model", "labels")
+
+
+def colour(rows, paper):
+    """Compare what learns CIFAR-10."""
+    settings = (
+        cells.SEMI_SUPERVISED,
+        cells.SUPERVISED,
+        cells.SEMI_SUPERVISED_SHIFTED,
+        cells.SUPERVISED_SHIFTED,
+    )
+    found = in_order(rows, "4", settings, COLOUR)
+    found.sort(key=lambda v: (COLOUR.index(v[0][2]) // 2, int(v[0][3])))
     return _errors(found, paper, "setting", "model", "labels")
 
 
@@ -91,11 +106,10 @@ def _errors(found, paper, *names):
     lines = []
     for cell, runs in found:
         _, setting, model, labels = cell
-        if setting in cells.FROM_FEW_LABELS:
+        model = f"`{model}`"
+        if setting in cells.FROM_FEW_LABELS and "setting" not in names:
             # What the setting adds to `semi-supervised`.
-            model = f"`{model}`{setting.removeprefix(cells.SEMI_SUPERVISED)}"
-        else:
-            model = f"`{model}`"
+            model += setting.removeprefix(cells.SEMI_SUPERVISED)
         entries = {"setting": setting, "model": model, "labels": labels}
         line = [entries[name] for name in names]
         lines.append([*line, *figures(cell, runs, published(paper))])

@@ -23,6 +23,7 @@ def results():
         foreign=other_tables.foreign(read_rows("generation")),
         labelled_images_alone=cell_tables.labelled_images_alone(*found),
         all_labels=cell_tables.all_labels(*found),
+        colour=cell_tables.colour(*found),
         pretraining=cell_tables.pretraining(*found),
         baselines=cell_tables.baselines(*found),
         first_below=cell_tables.first_below(epochs),

@@ -95,7 +95,7 @@ def spread(runs, column, digits=2):
 
 
 def last_settings(rows):
-    """Return the rows of MNIST that were made with the last settings of their cell.
+    """Return the rows that were made with the last settings of their cell.
 
     Rows are left out if their setting is retired, or if they have other epochs than
     `python -m recipes.table` gives their cell today: the baselines get as much time as
@@ -108,7 +108,6 @@ def last_settings(rows):
         row
         for row in rows
         if row["setting"] in SETTINGS
-        and row["table"] != CIFAR_TABLE
         and int(row["epochs"]) == default_epochs(Cell.of(row))
     ]
     last = {cell_of(row): settings_of(row) for row in found}

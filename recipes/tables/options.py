@@ -96,13 +96,15 @@ def check_cell(options, error):
     setting, model = options.setting, options.model
     tables = dict.fromkeys(cells.FROM_FEW_LABELS, (1, 3, 4))
     tables |= {cells.PRETRAINING: (1, 3), cells.SUPERVISED: (3, 4)}
-    tables |= {cells.LABELED_ONLY: (5,)}
+    tables |= {cells.LABELED_ONLY: (5,), cells.SUPERVISED_SHIFTED: (4,)}
+    tables |= {cells.SEMI_SUPERVISED_SHIFTED: (4,)}
     if options.table not in tables[setting]:
         fitting = " or ".join(map(str, tables[setting]))
         error(f"Table {options.table} has no {setting}: give --table {fitting}.")
     if model in (*cells.BASELINES, *cells.CONVNETS) and setting not in (
         cells.SEMI_SUPERVISED,
         cells.SUPERVISED,
+        cells.SUPERVISED_SHIFTED,
         cells.LABELED_ONLY,
     ):
         error(f"The model for {setting!r} must be one of the zoo, not {model}.")

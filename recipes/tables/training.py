@@ -10,13 +10,23 @@ from recipes.tables.cells import BASELINES, DEEP, WITH_NUISANCES
 
 # The models of the zoo that learn by EG.
 MODELS = ("drmm_conv_small", "drmm_conv_large", "drmm_lenet", "drfm_lenet", "rfm")
+# Whose levels a stock convnet has, by what follows `convnet_` in its name.
+CONFIGURATIONS = {
+    "": "drmm_conv_small",
+    "1": "rfm",
+    "2": "drmm_lenet",
+    "9": "drmm_conv_large",
+}
 # Each level takes time, so the shallow models get more epochs. An epoch of the ladder
 # network takes about twice as long as that of the others, because it passes twice and
 # adds noise to each stage. SWWAE has learned its labels after one epoch; after that its
 # reconstruction costs accuracy (validation error of draw 0: 17.9 % after one epoch,
 # 20.5 % after five).
 EPOCHS = {"rfm": 8, "drfm_lenet": 6, "drmm_lenet": 6, "ladder": 3, "swwae": 1}
-OTHER_EPOCHS, NUISANCES_EPOCHS, CIFAR_EPOCHS = 5, 8, 100
+OTHER_EPOCHS, NUISANCES_EPOCHS = 5, 8
+# On CIFAR-10 a model learns from all images so often, and from few labelled images
+# alone as often as shows it this number of images.
+CIFAR_EPOCHS_OF_DEEP, CIFAR_EPOCHS, CIFAR_IMAGES_SEEN = 15, 30, 500_000
 # Every image has a label for the second network, so fewer epochs are enough.
 SECOND_NETWORK_EPOCHS = 3
 # The least numbers of epochs if all labels are known.
@@ -74,6 +84,7 @@ def make_dataset(cell, x, y, validation=None):
         validation=min(validation, unlabelled),
         validation_images_unlabelled=is_few,
         seed=cell.draw,
+        augment=data.ShiftAndMirror() if cell.is_shifted else None,
     )
     if cell.learns_without_labels or not is_few:
         return dataset
@@ -83,7 +94,10 @@ def make_dataset(cell, x, y, validation=None):
 def default_epochs(cell):
     """Return the number of epochs of a cell by default."""
     if cell.data == "cifar10":
-        return CIFAR_EPOCHS
+        epochs = CIFAR_EPOCHS_OF_DEEP if cell.model in DEEP else CIFAR_EPOCHS
+        if cell.learns_without_labels:
+            return epochs
+        return max(epochs, CIFAR_IMAGES_SEEN // cell.labels)
     if cell.learns_without_labels and cell.labels <= 10_000:
         if cell.setting == WITH_NUISANCES:
             return NUISANCES_EPOCHS
@@ -103,7 +117,7 @@ def make_model(cell, steps, input_shape):
 
     name, _, depth = cell.model.partition("_")
     if name == "convnet":
-        drmm = {"": "drmm_conv_small", "1": "rfm", "2": "drmm_lenet"}[depth]
+        drmm = CONFIGURATIONS[depth]
         return baselines.convnet(getattr(zoo, drmm)(input_shape), steps)
     if cell.model in BASELINES:
         drmm = zoo.drmm_conv_small(input_shape)
@@ -114,7 +128,7 @@ def make_model(cell, steps, input_shape):
         # Ten labelled images of a class miss some ways to write it: a 7 with a bar, for
         # example. With the bar covered it looks like the labelled ones.
         changes = {"consistency": 1.0, "augmentation": image_augmentation(cell.draw)}
-    elif cell.has_first_network or not cell.learns_without_labels:
+    elif cell.has_first_network or not cell.has_unlabelled_rows:
         # Rows with labels need neither low entropy nor balanced classes.
         changes = {"entropy": 0, "marginal_kl": 0}
     algorithm = replace(model.algorithm, **changes)

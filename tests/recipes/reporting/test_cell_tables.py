@@ -175,6 +175,42 @@ def test_shortest_runs_are_those_of_figure_2_at_their_ends():
     ]
 
 
+def test_colour_images_stand_in_pairs():
+    rows = [
+        row(model, error, table="4", setting=setting, labels=labels, epochs=epochs)
+        for model, setting, labels, error, epochs in (
+            ("convnet_2", "supervised", "4000", "45", "125"),
+            ("drmm_lenet", "semi-supervised, shift and mirror", "4000", "39", "30"),
+            ("drmm_lenet", "semi-supervised", "4000", "40", "30"),
+            ("drmm_conv_large", "semi-supervised", "50000", "10", "15"),
+        )
+    ]
+    paper = results.read_rows("paper")
+    lines = cells_of(cell_tables.colour(rows, paper))
+    assert [line[:7] for line in lines] == [
+        [
+            "semi-supervised",
+            "`drmm_conv_large`",
+            "50000",
+            "10.00",
+            "1",
+            "11.37",
+            "-1.37",
+        ],
+        ["semi-supervised", "`drmm_lenet`", "4000", "40.00", "1", "39.2", "+0.80"],
+        ["supervised", "`convnet_2`", "4000", "45.00", "1", "", ""],
+        [
+            "semi-supervised, shift and mirror",
+            "`drmm_lenet`",
+            "4000",
+            "39.00",
+            "1",
+            "39.2",
+            "-0.20",
+        ],
+    ]
+
+
 def test_steps_have_the_ratios_of_each_backends_last_commit():
     names = "measure", "backend", "unit", "ratio", "commit"
     rows = [

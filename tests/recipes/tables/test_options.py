@@ -62,6 +62,7 @@ def test_options_of_one_run_exclude_all(capsys, arguments):
         (["--table", "5"], "no semi-supervised: give --table 1 or 3 or 4"),
         (["--setting", "labeled-only"], "no labeled-only: give --table 5"),
         (["--setting", "supervised"], "no supervised: give --table 3 or 4"),
+        (["--setting", "supervised, shift and mirror"], "mirror: give --table 4"),
         (
             ["--table", "4", "--setting", "unsupervised-pretraining"],
             "no unsupervised-pretraining: give --table 1 or 3",
@@ -85,7 +86,7 @@ def test_the_folder_of_data_must_have_the_data(capsys, tmp_path):
         return refusal(capsys, "--data-dir", str(tmp_path), *arguments)
 
     assert "no mnist.npz: put it there" in told()
-    assert "no mnist.npz: put it there" in told("--all")
+    assert "no cifar10.npz: put it there" in told("--all")
     assert "no cifar10.npz: put it there" in told("--table", "4")
     # As TensorFlow Datasets prepares them.
     for name in ("cifar10", "mnist"):

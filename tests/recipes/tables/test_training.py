@@ -73,6 +73,29 @@ def test_batches_of_few_labels_have_16_labelled_rows():
 
 
 @pytest.mark.smoke
+def test_colour_images_are_moved_and_mirrored_where_the_setting_says_so():
+    images = np.random.default_rng(0).integers(0, 256, (90, 8, 8, 3), dtype="uint8")
+    labels = np.arange(90) % 3
+    batches = {
+        setting: training.make_dataset(Cell(4, setting, "rfm", 90), images, labels)[0]
+        for setting in ("supervised", "supervised, shift and mirror")
+    }
+    (plain, targets), (shifted, same) = batches.values()
+    np.testing.assert_array_equal(targets, same)
+    unmoved = (plain == shifted).all(axis=(1, 2, 3))
+    # One of 25 moves moves nothing, of the half that is not mirrored.
+    assert unmoved.mean() < 0.2
+    assert abs(plain.mean() - shifted.mean()) < 0.02
+
+
+def test_rows_that_all_have_labels_need_no_entropy():
+    for labels, terms in ((4000, True), (50_000, False)):
+        cell = Cell(4, SEMI_SUPERVISED, "drmm_lenet", labels)
+        weights = training.make_model(cell, 1, (32, 32, 3)).algorithm.weights
+        assert ("entropy" in weights, "marginal_kl" in weights) == (terms, terms)
+
+
+@pytest.mark.smoke
 def test_error_is_the_share_of_wrong_classes():
     logits = np.eye(4)[[0, 1, 2, 3, 0, 0, 0, 0]]
     model = SimpleNamespace(predict=lambda x, **_: logits)
@@ -160,7 +183,10 @@ def test_models_of_a_draw_are_validated_on_the_same_rows():
         (3, "supervised", "rfm", 60_000, 10),
         (3, "supervised", "convnet", 60_000, 5),
         (3, "semi-supervised", "drmm_lenet", 60_000, 10),
-        (4, "semi-supervised", "drmm_lenet", 4000, 100),
+        (4, "semi-supervised", "drmm_lenet", 4000, 30),
+        (4, "semi-supervised", "drmm_conv_large", 50_000, 15),
+        (4, "supervised", "convnet_9", 4000, 125),
+        (4, "supervised", "convnet_2", 50_000, 30),
     ],
 )
 def test_epochs_by_default(table, setting, model, labels, epochs):
