@@ -1,5 +1,7 @@
 """Baseline: what the baselines share, so that fit, evaluate and predict work."""
 
+import keras
+
 from keras_drmm.layers.arguments import check_keywords
 from keras_drmm.layers.level import standardize_levels
 from keras_drmm.models import checks
@@ -105,3 +107,19 @@ def copy_levels(levels):
         ValueError: `levels` is empty or holds something other than a `Level`.
     """
     return [level.fresh() for level in standardize_levels(levels)]
+
+
+def check_network(network):
+    """Raise unless a baseline can learn a network that it is given.
+
+    Raises:
+        ValueError: it is no built Keras model that returns rows of logits.
+    """
+    if not isinstance(network, keras.Model) or not network.built:
+        raise ValueError(f"`network` must be a built `keras.Model`, got {network!r}.")
+    output = getattr(network, "output_shape", None)
+    if not isinstance(output, tuple) or len(output) != 2 or output[1] is None:
+        raise ValueError(
+            "`network` must map (images) -> (batch, number of classes), but its output "
+            f"is {output}."
+        )

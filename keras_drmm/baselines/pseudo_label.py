@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_drmm.baselines.baseline import Baseline
+from keras_drmm.baselines.baseline import Baseline, check_network
 from keras_drmm.layers.arguments import standardize_integer, standardize_number
 from keras_drmm.learning import terms
 
@@ -60,7 +60,7 @@ class PseudoLabel(Baseline):
     """
 
     def __init__(self, network, alpha=3.0, t1=100, t2=600, **kwargs):
-        _check_network(network)
+        check_network(network)
         alpha = standardize_number(alpha, "alpha", least=0)
         super().__init__({"cross_entropy": 1.0, "pseudo_label": alpha}, **kwargs)
         self.network = network
@@ -119,14 +119,3 @@ class PseudoLabel(Baseline):
     def _arguments_from(cls, config):
         network = keras.saving.deserialize_keras_object(config["network"])
         return {**config, "network": network}
-
-
-def _check_network(network):
-    if not isinstance(network, keras.Model) or not network.built:
-        raise ValueError(f"`network` must be a built `keras.Model`, got {network!r}.")
-    output = getattr(network, "output_shape", None)
-    if not isinstance(output, tuple) or len(output) != 2 or output[1] is None:
-        raise ValueError(
-            "`network` must map (images) -> (batch, number of classes), but its output "
-            f"is {output}."
-        )

@@ -6,8 +6,12 @@ import keras
 from keras import ops
 
 from keras_drmm.layers.arguments import standardize_integer, standardize_number
+from keras_drmm.layers.augmentation import (
+    augment,
+    check_is_augmentation,
+    check_keeps_shape,
+)
 from keras_drmm.layers.deprecation import renamed_arguments
-from keras_drmm.layers.fixed_seed import fixed_seed
 from keras_drmm.learning import terms
 from keras_drmm.learning.cosine_decay_over_fit import follow_fit, schedule_of
 from keras_drmm.learning.warmup import Warmup
@@ -91,12 +95,8 @@ class EG:
     def __post_init__(self):
         for name in _TERMS:
             self._set(name, standardize_number(getattr(self, name), name, least=0))
-        if not isinstance(self.augmentation, keras.Layer | None):
-            raise ValueError(
-                "`augmentation` must be a Keras layer, for example "
-                "`keras.layers.GaussianNoise(0.3)`, or None, got "
-                f"{self.augmentation!r}. Wrap a function by `keras.layers.Lambda`."
-            )
+        if self.augmentation is not None:
+            check_is_augmentation(self.augmentation, "augmentation", ", or None")
         if not self.weights:
             raise ValueError("All terms have weight 0: nothing would be learned.")
         if (self.consistency > 0) != (self.augmentation is not None):
@@ -140,7 +140,7 @@ class EG:
                     f"`consistency={self.consistency}` and "
                     f"`augmentation={self.augmentation!r}`: leave both out."
                 )
-            _check_augmentation(self.augmentation, model.image_shape)
+            check_keeps_shape(self.augmentation, "augmentation", model.image_shape)
         return EGTrainer(model, self)
 
     def get_config(self):
@@ -157,20 +157,6 @@ class EG:
             if name in config:
                 config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
-
-
-def _check_augmentation(layer, image_shape):
-    """Raise if images have another shape after a layer; some layers do not tell."""
-    shape = (None, *image_shape)
-    try:
-        found = tuple(layer.compute_output_shape(shape))
-    except NotImplementedError:
-        return
-    if found != shape:
-        raise ValueError(
-            f"`augmentation` must leave images of shape {shape} at their shape, got "
-            f"{layer!r}, which gives {found}."
-        )
 
 
 class EGTrainer(Trainer):
@@ -201,11 +187,7 @@ class EGTrainer(Trainer):
         e_step = model.e_step(images, labels, training, render_divisor)
         if eg.augmentation is None:
             return e_step
-        if training:
-            augmented = eg.augmentation(images, training=True)
-        else:
-            with fixed_seed(eg.augmentation):
-                augmented = eg.augmentation(images, training=True)
+        augmented = augment(eg.augmentation, images, training)
         augmented = ops.clip(augmented, *model.pixel_range)
         logits = model.classify_augmented(augmented, training)
         return e_step._replace(augmented_logits=logits)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_drmm import Level
-from keras_drmm.baselines import SWWAE, Ladder, PseudoLabel
+from keras_drmm.baselines import SWWAE, FixMatch, Ladder, MeanTeacher, PseudoLabel
 
 RNG = np.random.default_rng(0)
 X = RNG.random((8, 5, 5, 1)).astype("float32")
@@ -30,6 +30,16 @@ BASELINES = {
     "SWWAE": lambda: SWWAE(levels(), (5, 5, 1), 3, dropout=0.1, classifier_levels=1),
     "Ladder": lambda: Ladder(levels(), (5, 5, 1), 3, noise=0.2),
     "PseudoLabel": lambda: PseudoLabel(network(), alpha=0.5, t1=1, t2=3),
+    "FixMatch": lambda: FixMatch(
+        network(), keras.layers.GaussianNoise(0.2, seed=0), threshold=0.4
+    ),
+    "MeanTeacher": lambda: MeanTeacher(
+        network(),
+        keras.layers.GaussianNoise(0.2, seed=0),
+        consistency=2.0,
+        ramp_steps=4,
+        decay=0.5,
+    ),
 }
 
 

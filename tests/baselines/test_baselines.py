@@ -9,7 +9,7 @@ from keras import ops
 
 import keras_drmm
 from keras_drmm import DRMM, Level, baselines, data
-from keras_drmm.baselines import SWWAE, Ladder, PseudoLabel
+from keras_drmm.baselines import SWWAE, FixMatch, Ladder, MeanTeacher, PseudoLabel
 from tests.baselines.build import (
     BASELINES,
     X,
@@ -19,6 +19,8 @@ from tests.baselines.build import (
     network,
     randomise,
 )
+
+NOISE = keras.layers.GaussianNoise(0.1)
 
 
 @pytest.fixture(params=BASELINES)
@@ -72,7 +74,7 @@ def test_all_weights_learn_and_are_saved(model, tmp_path):
     assert loaded.weights_of_terms == model.weights_of_terms
     one, other = (v.get_config() for v in (model, loaded))
     assert one.keys() == other.keys()
-    for name in one.keys() - {"levels", "network"}:
+    for name in one.keys() - {"levels", "network", "strong", "augmentation"}:
         assert one[name] == other[name]
     expected = model.predict(X, verbose=0)
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), expected)
@@ -131,6 +133,17 @@ def test_own_objective(model):
         ),
         (lambda: PseudoLabel(network(), alpha=-1), "alpha"),
         (lambda: PseudoLabel(network(), t1=5, t2=5), "t2"),
+        (lambda: FixMatch("net", NOISE), "`network` must be a built"),
+        (lambda: FixMatch(network(), None), "`strong` must be a Keras layer.*None"),
+        (lambda: FixMatch(network(), NOISE, "flip"), "`weak` must be.*got 'flip'"),
+        (lambda: FixMatch(network(), NOISE, threshold=1.5), "threshold.*1.5"),
+        (lambda: FixMatch(network(), NOISE, unlabelled=-1), "unlabelled.*-1"),
+        (lambda: FixMatch(network(), keras.layers.Flatten()), "`strong` must leave"),
+        (lambda: MeanTeacher(network(), len), "`augmentation` must be a Keras"),
+        (lambda: MeanTeacher(network(), keras.layers.Flatten()), "must leave"),
+        (lambda: MeanTeacher(network(), NOISE, decay=2), "decay.*2"),
+        (lambda: MeanTeacher(network(), NOISE, ramp_steps=0), "ramp_steps.*0"),
+        (lambda: MeanTeacher(network(), NOISE, consistency="x"), "consistency.*'x'"),
     ],
 )
 def test_wrong_arguments_are_refused(make, message):
@@ -159,7 +172,8 @@ def test_the_old_order_of_arguments_still_works(kind):
 
 @pytest.mark.parametrize("name", baselines.__all__)
 def test_examples_are_true(name):
-    names = {"np": np, "keras_drmm": keras_drmm, "Level": Level, **vars(baselines)}
+    names = {"np": np, "keras": keras, "keras_drmm": keras_drmm, "Level": Level}
+    names |= vars(baselines)
     baseline = getattr(baselines, name)
     (test,) = doctest.DocTestFinder(recurse=False).find(baseline, name, globs=names)
     assert test.examples
