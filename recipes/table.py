@@ -26,7 +26,8 @@ Settings:
   another one by the labels that the first one and its neighbours' vote give all images.
 
 Models are those of the zoo, the stock convnets of 5, 2 and 1 levels (`convnet`,
-`convnet_2`, `convnet_1`) and the other baselines (`swwae`, `ladder`, `pseudo_label`).
+`convnet_2`, `convnet_1`; 9, `convnet_9`) and the other baselines (`swwae`, `ladder`,
+`pseudo_label`, `fixmatch`, `mean_teacher`).
 Baselines learn from the same batches in about the same time or less.
 
 A run that was stopped goes on after its last whole epoch when it is started again. The

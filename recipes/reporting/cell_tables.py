@@ -27,6 +27,8 @@ CONVNETS = ("convnet", "convnet_2", "convnet_1")
 # Models of CIFAR-10.
 COLOUR = ("drmm_conv_large", "convnet_9", "drmm_lenet", "convnet_2")
 BASELINES = ("pseudo_label", "ladder", "swwae")
+# With those that the paper does not have.
+PEERS = (*BASELINES, "fixmatch", "mean_teacher")
 
 FIGURES = ("test error", "runs", "the paper's", "difference", "seconds")
 # Validation errors in percent. The lower one is that of the paper's Figure 2.
@@ -92,10 +94,12 @@ def pretraining(rows, paper):
 
 def baselines(rows, paper):
     """Compare our model of 5 levels with other methods on the same architecture."""
-    models = "drmm_conv_small", *BASELINES
+    models = "drmm_conv_small", *PEERS
     found = in_order(rows, "1", (cells.SEMI_SUPERVISED,), models)
+    # FixMatch and Mean Teacher are told of the same nuisances.
+    found += in_order(rows, "1", (cells.WITH_NUISANCES,), models[:1])
     found += in_order(rows, "5", (cells.LABELED_ONLY,), ("convnet",))
-    compared = {cell[3] for cell, _ in found if cell[2] in BASELINES}
+    compared = {cell[3] for cell, _ in found if cell[2] in PEERS}
     found = [(cell, runs) for cell, runs in found if cell[3] in compared]
     found.sort(key=lambda v: int(v[0][3]))
     return _errors(found, paper, "labels", "model")

@@ -11,7 +11,7 @@ class BaselineHyperModel(SemiSupervisedHyperModel):
     """A baseline that has the levels of `drmm_conv_small`.
 
     Args:
-        name: "swwae", "ladder" or "pseudo_label".
+        name: one of `BASELINES` but the convnet.
         training_steps: steps over which the learning rate falls to 0 along a cosine.
         seed: seed of the initial weights, which are the same in each trial.
         **arguments: keyword arguments of `drmm_conv_small`.
@@ -52,3 +52,15 @@ class BaselineHyperModel(SemiSupervisedHyperModel):
         ramp = hp.Int("ramp", 50, max(100, self.training_steps), sampling="log")
         alpha = hp.Float("alpha", 0.3, 10.0, sampling="log")
         return {"alpha": alpha, "t1": t1, "t2": t1 + ramp}
+
+    def _fixmatch(self, hp):
+        return {
+            "threshold": hp.Float("threshold", 0.7, 0.99),
+            "unlabelled": hp.Float("unlabelled", 0.1, 10.0, sampling="log"),
+        }
+
+    def _mean_teacher(self, hp):
+        return {
+            "consistency": hp.Float("consistency", 1.0, 300.0, sampling="log"),
+            "decay": hp.Choice("decay", [0.99, 0.999]),
+        }

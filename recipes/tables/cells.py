@@ -34,7 +34,14 @@ ALL, ALL_BUT_VALIDATION = 60_000, 55_000
 # Of CIFAR-10.
 FEW_COLOUR, ALL_COLOUR, ALL_COLOUR_BUT_VALIDATION = 4000, 50_000, 45_000
 # Each has the 5 levels of `drmm_conv_small`.
-BASELINES = ("convnet", "swwae", "ladder", "pseudo_label")
+BASELINES = (
+    "convnet",
+    "swwae",
+    "ladder",
+    "pseudo_label",
+    "fixmatch",
+    "mean_teacher",
+)
 # The stock convnets of fewer levels.
 CONVNETS = ("convnet_1", "convnet_2", "convnet_9")
 # The models whose learning Figure 2 compares, and their convnets: the paper has 1 and 2

@@ -19,10 +19,18 @@ CONFIGURATIONS = {
 }
 # Each level takes time, so the shallow models get more epochs. An epoch of the ladder
 # network takes about twice as long as that of the others, because it passes twice and
-# adds noise to each stage. SWWAE has learned its labels after one epoch; after that its
+# adds noise to each stage; FixMatch and Mean Teacher pass twice, too. SWWAE has learned its labels after one epoch; after that its
 # reconstruction costs accuracy (validation error of draw 0: 17.9 % after one epoch,
 # 20.5 % after five).
-EPOCHS = {"rfm": 8, "drfm_lenet": 6, "drmm_lenet": 6, "ladder": 3, "swwae": 1}
+EPOCHS = {
+    "rfm": 8,
+    "drfm_lenet": 6,
+    "drmm_lenet": 6,
+    "ladder": 3,
+    "swwae": 1,
+    "fixmatch": 3,
+    "mean_teacher": 3,
+}
 OTHER_EPOCHS, NUISANCES_EPOCHS = 5, 8
 # On CIFAR-10 a model learns from all images so often, and from few labelled images
 # alone as often as shows it this number of images.
@@ -39,7 +47,8 @@ PRETRAINING_IMAGES, SWEEPS = 10_000, 5
 HARD_EM = {"step": 0.5, "gram_divisor": 8}
 # `learning_rate` is Adam's at the start; it falls to 0. SWWAE's settings are those of
 # the best trial of `python -m recipes.tune --model swwae`, the ladder's are its
-# authors', and pseudo-label's ramp ends when that of our terms does.
+# authors', and pseudo-label's ramp ends when that of our terms does. Those of FixMatch
+# are its authors', and Mean Teacher has their weight with a ramp as long.
 BASELINE_SETTINGS = {
     "swwae": {
         "reconstruction": 7.0,
@@ -49,6 +58,8 @@ BASELINE_SETTINGS = {
     },
     "ladder": {"learning_rate": 2e-3},
     "pseudo_label": {"t1": 100, "t2": 1000, "learning_rate": 2e-3},
+    "fixmatch": {"learning_rate": 2e-3},
+    "mean_teacher": {"learning_rate": 2e-3},
 }
 
 
@@ -140,7 +151,8 @@ def make_baseline(name, drmm, steps, learning_rate, **settings):
     """Return a compiled baseline that has the levels of a DRMM.
 
     Args:
-        name: "swwae", "ladder" or "pseudo_label".
+        name: one of `BASELINES` but the convnet. FixMatch and Mean Teacher change
+            images as the setting `semi-supervised, nuisances` does.
         drmm: the `DRMM`; its top level has one channel for each class.
         steps: training steps, over which the learning rate falls along a cosine.
         learning_rate: at the start.
@@ -153,6 +165,12 @@ def make_baseline(name, drmm, steps, learning_rate, **settings):
 
     if name == "pseudo_label":
         baseline = baselines.PseudoLabel(drmm.to_convnet(), **settings)
+    elif name == "fixmatch":
+        strong = image_augmentation(0)
+        baseline = baselines.FixMatch(drmm.to_convnet(), strong, **settings)
+    elif name == "mean_teacher":
+        changed = image_augmentation(0)
+        baseline = baselines.MeanTeacher(drmm.to_convnet(), changed, **settings)
     else:
         if name == "swwae":
             # The top level takes the place of the authors' fully connected layer.
@@ -246,7 +264,9 @@ def _weights_of(model):
 
 def _augmentation_of(model):
     """Return the classes of the layers that change a model's images, or None."""
-    augmentation = getattr(getattr(model, "algorithm", None), "augmentation", None)
+    # Of an algorithm, of Mean Teacher or of FixMatch.
+    algorithm = getattr(model, "algorithm", model)
+    augmentation = getattr(algorithm, "augmentation", getattr(model, "strong", None))
     if augmentation is None:
         return None
     # A pipeline is described by its layers.

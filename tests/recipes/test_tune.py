@@ -73,6 +73,8 @@ def test_a_row_a_trial_and_a_second_run_adds_what_is_missing(tmp_path, capsys):
         ("swwae", {"reconstruction": 300.0, "intermediate": 2.0, "dropout": 0.5}),
         ("ladder", {"noise": 0.4, "denoising": 3.0}),
         ("pseudo_label", {"alpha": 2.0, "t1": 60, "ramp": 70}),
+        ("fixmatch", {"threshold": 0.8, "unlabelled": 2.0}),
+        ("mean_teacher", {"consistency": 20.0, "decay": 0.99}),
     ],
 )
 def test_baselines_are_built_with_what_the_tuner_chose(name, own):

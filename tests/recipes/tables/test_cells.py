@@ -24,7 +24,13 @@ def test_no_cell_is_run_twice():
     [
         (1, "semi-supervised", "rfm drmm_lenet", (100, 600, 1000, 3000), 3),
         (1, "semi-supervised", "drmm_conv_small", (600, 1000, 3000), 3),
-        (1, "semi-supervised", "swwae ladder pseudo_label", (100, 1000), 3),
+        (
+            1,
+            "semi-supervised",
+            "swwae ladder pseudo_label fixmatch mean_teacher",
+            (100, 1000),
+            3,
+        ),
         (1, "semi-supervised, second network", "drmm_conv_small", (100,), 5),
         (1, "semi-supervised, nuisances", "drmm_conv_small", (100,), 5),
         (
@@ -35,6 +41,10 @@ def test_no_cell_is_run_twice():
             1,
         ),
         (3, "semi-supervised", "rfm drmm_conv_small", (60_000,), 1),
+        (4, "semi-supervised", "drmm_lenet", (4000, 50_000), 1),
+        (4, "semi-supervised, shift and mirror", "drmm_lenet", (4000, 50_000), 1),
+        (4, "supervised", "convnet_2", (4000, 50_000), 1),
+        (4, "supervised, shift and mirror", "convnet_2", (4000, 50_000), 1),
         (3, "unsupervised-pretraining", "rfm drmm_conv_small", (60_000,), 1),
         (3, "supervised", "convnet_1 convnet rfm drmm_conv_small", (60_000,), 1),
         (3, "supervised", "convnet_2 drfm_lenet", (55_000,), 1),
