@@ -19,9 +19,9 @@ CONFIGURATIONS = {
 }
 # Each level takes time, so the shallow models get more epochs. An epoch of the ladder
 # network takes about twice as long as that of the others, because it passes twice and
-# adds noise to each stage; FixMatch and Mean Teacher pass twice, too. SWWAE has learned its labels after one epoch; after that its
-# reconstruction costs accuracy (validation error of draw 0: 17.9 % after one epoch,
-# 20.5 % after five).
+# adds noise to each stage; FixMatch and Mean Teacher pass twice, too. SWWAE has learned
+# its labels after one epoch; after that its reconstruction costs accuracy (validation
+# error of draw 0: 17.9 % after one epoch, 20.5 % after five).
 EPOCHS = {
     "rfm": 8,
     "drfm_lenet": 6,
