@@ -61,6 +61,9 @@ class EG:
             classes, as `keras.layers.GaussianNoise(0.3)` does; with it, labelled rows
             are classified both as they are and as they look afterwards. None leaves
             images as they are.
+        augmentation_divisor: n augments the first ceil(B / n) of a training batch's B
+            rows, from which consistency is then estimated: each augmented row costs as
+            much as one of the batch itself.
         render_divisor: n renders the first ceil(B / n) of a training batch's B rows,
             from which reconstruction and nonnegativity are then estimated: the
             top-down pass costs as much as the bottom-up pass.
@@ -89,6 +92,7 @@ class EG:
     nonnegativity: float = 0.1
     consistency: float = 0.0
     augmentation: keras.Layer | None = None
+    augmentation_divisor: int = 1
     render_divisor: int = 1
     warmup_steps: int | None = 0
 
@@ -105,7 +109,11 @@ class EG:
                 "0 and a layer, for example `EG(consistency=1.0, "
                 "augmentation=keras.layers.GaussianNoise(0.3))`, or neither."
             )
-        for name, least in (("render_divisor", 1), ("warmup_steps", 0)):
+        for name, least in (
+            ("augmentation_divisor", 1),
+            ("render_divisor", 1),
+            ("warmup_steps", 0),
+        ):
             count = getattr(self, name)
             # The warm-up may follow `fit`.
             if name != "warmup_steps" or count is not None:
@@ -176,9 +184,9 @@ class EGTrainer(Trainer):
             self.layers = (algorithm.augmentation,)
 
     def e_step(self, images, labels, training):
-        """Infer ĉ and ĝ, and render as many rows as the objective looks at.
+        """Infer ĉ and ĝ, render and augment as many rows as the objective looks at.
 
-        A test step renders every row, and augments by the same noise in each batch.
+        A test step renders and augments every row, by the same noise in each batch.
         """
         eg, model = self.algorithm, self.model
         render_divisor = eg.render_divisor if training else 1
@@ -187,6 +195,8 @@ class EGTrainer(Trainer):
         e_step = model.e_step(images, labels, training, render_divisor)
         if eg.augmentation is None:
             return e_step
+        if training:
+            images = images[: -(-ops.shape(images)[0] // eg.augmentation_divisor)]
         augmented = augment(eg.augmentation, images, training)
         augmented = ops.clip(augmented, *model.pixel_range)
         logits = model.classify_augmented(augmented, training)

@@ -15,8 +15,8 @@ from keras_drmm.layers.weighting import weighted_mean
 def cross_entropy(e_step, labels, sample_weight, prior):
     """Mean of -ln q(c = label | I) over the labelled rows.
 
-    Where an augmentation turned I into I', the mean of this and of
-    -ln q(c = label | I').
+    Where an augmentation turned the first rows' I into I', they count the mean of this
+    and of -ln q(c = label | I').
     """
     if labels is None:
         return ops.zeros(()), ops.zeros(())
@@ -24,7 +24,9 @@ def cross_entropy(e_step, labels, sample_weight, prior):
     # A baseline's outputs have logits alone.
     augmented = getattr(e_step, "augmented_logits", None)
     if augmented is not None:
-        log_q = (log_q + _log_posterior(augmented)) / 2
+        rows = ops.shape(augmented)[0]
+        both = (log_q[:rows] + _log_posterior(augmented)) / 2
+        log_q = ops.concatenate([both, log_q[rows:]])
     # Unlabelled rows look up class 0 and are then weighted by 0.
     targets = ops.one_hot(ops.maximum(labels, 0), log_q.shape[-1], dtype="float32")
     losses = -ops.sum(targets * log_q, axis=-1)
@@ -86,16 +88,19 @@ def nonnegativity(e_step, labels, sample_weight, prior):
 def consistency(e_step, labels, sample_weight, prior):
     """Mean over unlabelled rows of KL(q(c|I) || q(c|I')), 0 without an I'.
 
-    q(c|I) is a target: no gradient reaches it.
+    The rows are those that were augmented, the first ones. q(c|I) is a target: no
+    gradient reaches it.
     """
     if e_step.augmented_logits is None:
         return ops.zeros(()), ops.zeros(())
-    log_q = ops.stop_gradient(_log_posterior(e_step.logits))
     log_augmented = _log_posterior(e_step.augmented_logits)
+    rows = ops.shape(log_augmented)[0]
+    log_q = ops.stop_gradient(_log_posterior(e_step.logits[:rows]))
     divergence = ops.sum(ops.exp(log_q) * (log_q - log_augmented), axis=-1)
+    sample_weight = _first(divergence, sample_weight)
     if labels is None:
         return weighted_mean(divergence, sample_weight)
-    return weighted_mean(divergence, _only(labels < 0, sample_weight))
+    return weighted_mean(divergence, _only(labels[:rows] < 0, sample_weight))
 
 
 def squared_error(x, y, sample_weight):

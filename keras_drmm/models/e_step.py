@@ -21,8 +21,8 @@ class EStep(NamedTuple):
             enforces z >= 0; ẑ^(L) is the class template.
         reconstruction: ẑ^(0), the image that (ĉ, ĝ) renders.
         factors: ẑ^(L+1), (B, d), of a factor model; None otherwise.
-        augmented_logits: (B, num_classes), logits of the augmented images, where
-            learning asks for them; None otherwise.
+        augmented_logits: (b, num_classes), logits of the first b images as they are
+            augmented, where learning asks for them; None otherwise.
 
     Source: Patel, Nguyen, Baraniuk (2016), Appendix B.
     """

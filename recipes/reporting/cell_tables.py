@@ -34,7 +34,13 @@ FIGURES = ("test error", "runs", "the paper's", "difference", "seconds")
 # Validation errors in percent. The lower one is that of the paper's Figure 2.
 THRESHOLDS = (2.0, 1.5)
 # Keys of `objective` that are not the weight of a term.
-NO_TERMS = "augmentation", "render_divisor", "warmup_steps", "marginal_chance"
+NO_TERMS = (
+    "augmentation",
+    "augmentation_divisor",
+    "render_divisor",
+    "warmup_steps",
+    "marginal_chance",
+)
 
 
 def few_labels(rows, paper):
@@ -277,6 +283,8 @@ def settings_table(rows):
         )
         rate = f"{optimizer['name']} {optimizer['learning_rate']:g}"
         augmentation = objective["augmentation"] or "-"
+        if "augmentation_divisor" in objective:
+            augmentation += f", of one row in {objective['augmentation_divisor']:g}"
         lines.append([number, words, augmentation, divisor, steps, rate])
     titles = ["", "terms and weights", "augmentation", "`render_divisor`"]
     return markdown_table([*titles, "`warmup_steps`", "optimizer"], lines)

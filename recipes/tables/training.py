@@ -228,15 +228,18 @@ def settings_json(cell, model, epochs, dtype):
 
     Returns:
         A JSON object with sorted keys. `objective` has the weight of each term, the
-        augmentation in words or null, and for models that learn by EG `render_divisor`
-        and `warmup_steps`; `optimizer` has its name and `learning_rate`, that at the
-        start; `epochs`; `dtype`; and for a pretrained model `pretraining`.
+        augmentation in words or null, `augmentation_divisor` where it is not 1, and for
+        models that learn by EG `render_divisor` and `warmup_steps`; `optimizer` has its
+        name and `learning_rate`, that at the start; `epochs`; `dtype`; and for a
+        pretrained model `pretraining`.
     """
     objective = {name: float(weight) for name, weight in _weights_of(model).items()}
     objective["augmentation"] = _augmentation_of(model)
     algorithm = getattr(model, "algorithm", None)
     if algorithm is not None:
         objective["render_divisor"] = algorithm.render_divisor
+        if algorithm.augmentation_divisor > 1:
+            objective["augmentation_divisor"] = algorithm.augmentation_divisor
         objective["warmup_steps"] = algorithm.warmup_steps
     rate = model.optimizer.get_config()["learning_rate"]
     if isinstance(rate, dict):

@@ -198,6 +198,19 @@ def test_augmentation_changes_what_the_posterior_is_compared_with():
     )
 
 
+def test_a_divisor_augments_the_first_rows_of_a_training_batch():
+    keras.utils.set_random_seed(1)
+    algorithm = EG(consistency=1.0, augmentation=Shift(), augmentation_divisor=3)
+    model = small_model(algorithm)
+    images = keras.ops.convert_to_tensor(X)
+    rows = -(-len(X) // 3)
+    expected = model.predict(np.minimum(np.roll(X, 1, axis=1) * 2, 1), verbose=0)
+    for training, wanted in ((True, expected[:rows]), (False, expected)):
+        e_step = model.trainer.e_step(images, None, training=training)
+        found = keras.ops.convert_to_numpy(e_step.augmented_logits)
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
 def test_consistency_pulls_the_augmented_posterior_to_the_other():
     """Its gradient reaches what the augmented logits are made of, not the target."""
     keras.utils.set_random_seed(1)

@@ -132,6 +132,24 @@ def test_a_nuisance_must_not_move_the_posterior_of_unlabelled_rows():
     assert value("cross_entropy", e_step) == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_first_rows_alone_may_be_augmented():
+    """Rows 0 and 2 of the first three have labels, row 4 counts as it is."""
+    part = E_STEP._replace(augmented_logits=DISTURBED[:3])
+    divergence = stats.entropy(Q[1], Q_DISTURBED[1])
+    weights = np.array([5, 2, 5, 5, 5, 5], "float32")
+    for given, weight in ((None, 1), (weights, 2)):
+        found = with_weight("consistency", part, LABELS, given)
+        assert found == pytest.approx((divergence, weight), rel=1e-5)
+    everything = stats.entropy(Q[:3], Q_DISTURBED[:3], axis=1).mean()
+    found = value("consistency", part, labels=None)
+    assert found == pytest.approx(everything, rel=1e-5)
+    labels = LABELS[[0, 2, 4]]
+    log_q = np.log(Q)
+    log_q[:3] = (log_q[:3] + np.log(Q_DISTURBED[:3])) / 2
+    expected = -log_q[[0, 2, 4], labels].mean()
+    assert value("cross_entropy", part) == pytest.approx(expected, rel=1e-5)
+
+
 def test_consistency_is_0_where_nothing_disturbs():
     assert value("consistency") == 0
     labelled = E_STEP._replace(augmented_logits=DISTURBED)
