@@ -62,13 +62,25 @@ def _noise_times(factor):
     """Return a function that makes pixel noise `factor` times an algorithm's."""
     import keras
 
-    return lambda own: keras.layers.GaussianNoise(factor * own.augmentation.stddev)
+    def noise(own):
+        if own.augmentation is None:
+            raise SystemExit("The objective of this model has no pixel noise.")
+        return keras.layers.GaussianNoise(factor * own.augmentation.stddev)
+
+    return noise
 
 
 def _pose_cover_and_noise(own):
     import keras
 
-    return keras.layers.Pipeline([*image_augmentation(0).layers, own.augmentation])
+    noise = [] if own.augmentation is None else [own.augmentation]
+    return keras.layers.Pipeline([*image_augmentation(0).layers, *noise])
+
+
+def _pixel_noise(own):
+    import keras
+
+    return keras.layers.GaussianNoise(0.4)
 
 
 # Each shows what one part of the zoo's objective does.
@@ -96,6 +108,10 @@ VARIANTS = {
     "zoo, no warm-up": Variant(
         "All terms count from the first step on.", {"warmup_steps": 0}
     ),
+    "zoo, pixel noise": Variant(
+        "Rows decide later, and q must not change under pixel noise.",
+        {"entropy": 1.0, "consistency": 2.0, "augmentation": _pixel_noise},
+    ),
     "zoo, half the noise": Variant(
         "Pixel noise of half the deviation.", {"augmentation": _noise_times(0.5)}
     ),
@@ -103,8 +119,9 @@ VARIANTS = {
         "Pixel noise of twice the deviation.", {"augmentation": _noise_times(2)}
     ),
     "zoo, pose and cover": Variant(
-        "Before the noise the image is moved, turned, scaled and partly covered.",
-        {"augmentation": _pose_cover_and_noise},
+        "The image is moved, turned, scaled and partly covered, before the noise if "
+        "there is one.",
+        {"consistency": 2.0, "augmentation": _pose_cover_and_noise},
     ),
 }
 

@@ -1,7 +1,7 @@
 """The paper's 2-level DRFM."""
 
 from keras_drmm.models import DRFM
-from keras_drmm.zoo.settings import lenet_levels, load_and_compile
+from keras_drmm.zoo.settings import FACTORS, lenet_levels, load_and_compile
 from keras_drmm.zoo.zoo_model import zoo_model
 
 
@@ -24,4 +24,4 @@ def drfm_lenet(
     Source: Patel, Nguyen, Baraniuk (2016), section 4 and Appendix I.
     """
     model = DRFM(lenet_levels(2), input_shape, num_classes, name="drfm_lenet")
-    return load_and_compile(model, preset, training_steps)
+    return load_and_compile(model, preset, training_steps, **FACTORS)

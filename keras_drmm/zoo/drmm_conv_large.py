@@ -3,7 +3,7 @@
 from keras_drmm.layers import Level
 from keras_drmm.layers.arguments import standardize_integer
 from keras_drmm.models import DRMM
-from keras_drmm.zoo.settings import load_and_compile
+from keras_drmm.zoo.settings import DEEP, load_and_compile
 from keras_drmm.zoo.zoo_model import zoo_model
 
 
@@ -48,4 +48,4 @@ def drmm_conv_large(
         templates_initializer="identity",
         name="drmm_conv_large",
     )
-    return load_and_compile(model, preset, training_steps)
+    return load_and_compile(model, preset, training_steps, **DEEP)

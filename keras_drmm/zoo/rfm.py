@@ -1,7 +1,7 @@
 """The paper's RFM."""
 
 from keras_drmm.models import RFM
-from keras_drmm.zoo.settings import lenet_levels, load_and_compile
+from keras_drmm.zoo.settings import FACTORS, lenet_levels, load_and_compile
 from keras_drmm.zoo.zoo_model import zoo_model
 
 
@@ -24,4 +24,4 @@ def rfm(input_shape=(28, 28, 1), num_classes=10, training_steps=None, preset=Non
     """
     (level,) = lenet_levels(1)
     model = RFM(level, input_shape, num_classes, name="rfm")
-    return load_and_compile(model, preset, training_steps)
+    return load_and_compile(model, preset, training_steps, **FACTORS)

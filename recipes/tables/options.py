@@ -97,7 +97,7 @@ def check_cell(options, error):
     tables = dict.fromkeys(cells.FROM_FEW_LABELS, (1, 3, 4))
     tables |= {cells.PRETRAINING: (1, 3), cells.SUPERVISED: (3, 4)}
     tables |= {cells.LABELED_ONLY: (5,), cells.SUPERVISED_SHIFTED: (4,)}
-    tables |= {cells.SEMI_SUPERVISED_SHIFTED: (4,)}
+    tables |= {cells.SEMI_SUPERVISED_SHIFTED: (4,), cells.SEMI_SUPERVISED_MOVED: (1,)}
     if options.table not in tables[setting]:
         fitting = " or ".join(map(str, tables[setting]))
         error(f"Table {options.table} has no {setting}: give --table {fitting}.")

@@ -31,7 +31,7 @@ EPOCHS = {
     "fixmatch": 3,
     "mean_teacher": 3,
 }
-OTHER_EPOCHS, NUISANCES_EPOCHS = 5, 8
+OTHER_EPOCHS, NUISANCES_EPOCHS, MOVED_EPOCHS = 5, 8, 4
 # On CIFAR-10 a model learns from all images so often, and from few labelled images
 # alone as often as shows it this number of images.
 CIFAR_EPOCHS_OF_DEEP, CIFAR_EPOCHS, CIFAR_IMAGES_SEEN = 15, 30, 500_000
@@ -88,6 +88,7 @@ def make_dataset(cell, x, y, validation=None):
         )
     # Whether some images beyond the validation images have a hidden label.
     is_few = unlabelled > validation
+    augment = data.ShiftAndMirror(mirror=cell.is_mirrored) if cell.is_moved else None
     dataset = data.semi_supervised(
         x,
         y,
@@ -95,7 +96,7 @@ def make_dataset(cell, x, y, validation=None):
         validation=min(validation, unlabelled),
         validation_images_unlabelled=is_few,
         seed=cell.draw,
-        augment=data.ShiftAndMirror() if cell.is_shifted else None,
+        augment=augment,
     )
     if cell.learns_without_labels or not is_few:
         return dataset
@@ -112,6 +113,8 @@ def default_epochs(cell):
     if cell.learns_without_labels and cell.labels <= 10_000:
         if cell.setting == WITH_NUISANCES:
             return NUISANCES_EPOCHS
+        if cell.is_moved:
+            return MOVED_EPOCHS
         if cell.has_first_network:
             return SECOND_NETWORK_EPOCHS
         return EPOCHS.get(cell.model, OTHER_EPOCHS)
