@@ -141,7 +141,11 @@ def make_model(cell, steps, input_shape):
     if cell.setting == WITH_NUISANCES:
         # Ten labelled images of a class miss some ways to write it: a 7 with a bar, for
         # example. With the bar covered it looks like the labelled ones.
-        changes = {"consistency": 1.0, "augmentation": image_augmentation(cell.draw)}
+        changes = {
+            "consistency": 1.0,
+            "augmentation": image_augmentation(cell.draw),
+            "augmentation_divisor": 1,
+        }
     elif cell.has_first_network or not cell.has_unlabelled_rows:
         # Rows with labels need neither low entropy nor balanced classes.
         changes = {"entropy": 0, "marginal_kl": 0}

@@ -73,6 +73,20 @@ def test_batches_of_few_labels_have_16_labelled_rows():
 
 
 @pytest.mark.smoke
+def test_digits_are_moved_and_not_mirrored():
+    images = np.zeros((90, 12, 12), "uint8")
+    images[:, 5, 4:7] = 255
+    images[:, 6, 4] = 255
+    cell = Cell(1, "semi-supervised, shift", "rfm", 90)
+    moved = training.make_dataset(cell, images, np.arange(90) % 3)[0][0][..., 0]
+    for image in moved:
+        _, columns = np.nonzero(image)
+        # The lowest pixel stays below the leftmost of the row above.
+        assert columns[-1] == columns[0]
+    assert len({image.tobytes() for image in moved}) > 15
+
+
+@pytest.mark.smoke
 def test_colour_images_are_moved_and_mirrored_where_the_setting_says_so():
     images = np.random.default_rng(0).integers(0, 256, (90, 8, 8, 3), dtype="uint8")
     labels = np.arange(90) % 3
@@ -176,6 +190,7 @@ def test_models_of_a_draw_are_validated_on_the_same_rows():
         (1, "semi-supervised", "swwae", 1000, 1),
         (1, "semi-supervised", "pseudo_label", 1000, 5),
         (1, "semi-supervised, nuisances", "drmm_conv_small", 100, 8),
+        (1, "semi-supervised, shift", "drmm_conv_small", 100, 4),
         (1, "semi-supervised, second network", "drmm_conv_small", 100, 3),
         (5, "labeled-only", "drmm_conv_small", 100, 500),
         (5, "labeled-only", "rfm", 1000, 250),
@@ -253,7 +268,8 @@ def test_settings_are_those_that_the_model_learned_by():
             "marginal_kl": 1.0,
             "consistency": 2.0,
             "augmentation": "GaussianNoise",
-            "render_divisor": 16,
+            "augmentation_divisor": 2,
+            "render_divisor": 64,
             "warmup_steps": 1000,
         },
         "optimizer": {"name": "Adam", "learning_rate": 4e-3},
@@ -264,8 +280,11 @@ def test_settings_are_those_that_the_model_learned_by():
     assert changed["objective"]["entropy"] == 0.25
     assert changed["objective"]["warmup_steps"] == 9
     assert changed["objective"]["augmentation"] is None
-    covered = settings_of("semi-supervised, nuisances", "drmm_lenet")
-    assert covered["objective"]["augmentation"] == "Pose and RandomErasing"
+    covered = settings_of("semi-supervised, nuisances", "drmm_lenet")["objective"]
+    assert covered["augmentation"] == "Pose and RandomErasing"
+    assert "augmentation_divisor" not in covered
+    deep = settings_of("semi-supervised", "drmm_conv_small")["objective"]
+    assert (deep["augmentation"], deep["entropy"]) == (None, 4.0)
     pretrained = settings_of("unsupervised-pretraining", "rfm")["pretraining"]
     assert (pretrained["images"], pretrained["sweeps"]) == (10_000, 5)
 
