@@ -54,7 +54,7 @@ def test_it_prints_the_errors_of_what_it_saves(folder, monkeypatch, capsys):
     (ours, *of_ours), (_, *of_convnet) = asked
     assert ours == "drmm_lenet"
     # Both learn from 100 labels, the convnet for more epochs.
-    assert (of_ours, of_convnet) == ([1, 100], [150, 100])
+    assert (of_ours, of_convnet) == ([2, 100], [150, 100])
     run = folder / "run"
     ((model, dataset, where),) = plotted
     assert (model.name, len(dataset.validation[0]), where) == (ours, 100, run)
