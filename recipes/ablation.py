@@ -62,25 +62,13 @@ def _noise_times(factor):
     """Return a function that makes pixel noise `factor` times an algorithm's."""
     import keras
 
-    def noise(own):
-        if own.augmentation is None:
-            raise SystemExit("The objective of this model has no pixel noise.")
-        return keras.layers.GaussianNoise(factor * own.augmentation.stddev)
-
-    return noise
+    return lambda own: keras.layers.GaussianNoise(factor * own.augmentation.stddev)
 
 
 def _pose_cover_and_noise(own):
     import keras
 
-    noise = [] if own.augmentation is None else [own.augmentation]
-    return keras.layers.Pipeline([*image_augmentation(0).layers, *noise])
-
-
-def _pixel_noise(own):
-    import keras
-
-    return keras.layers.GaussianNoise(0.4)
+    return keras.layers.Pipeline([*image_augmentation(0).layers, own.augmentation])
 
 
 # Each shows what one part of the zoo's objective does.
@@ -108,9 +96,9 @@ VARIANTS = {
     "zoo, no warm-up": Variant(
         "All terms count from the first step on.", {"warmup_steps": 0}
     ),
-    "zoo, pixel noise": Variant(
-        "Rows decide later, and q must not change under pixel noise.",
-        {"entropy": 1.0, "consistency": 2.0, "augmentation": _pixel_noise},
+    "zoo, all noise": Variant(
+        "Each row is augmented, and rows decide later.",
+        {"entropy": 1.0, "augmentation_divisor": 1},
     ),
     "zoo, half the noise": Variant(
         "Pixel noise of half the deviation.", {"augmentation": _noise_times(0.5)}
@@ -119,9 +107,8 @@ VARIANTS = {
         "Pixel noise of twice the deviation.", {"augmentation": _noise_times(2)}
     ),
     "zoo, pose and cover": Variant(
-        "The image is moved, turned, scaled and partly covered, before the noise if "
-        "there is one.",
-        {"consistency": 2.0, "augmentation": _pose_cover_and_noise},
+        "Before the noise the image is moved, turned, scaled and partly covered.",
+        {"augmentation": _pose_cover_and_noise},
     ),
 }
 

@@ -287,7 +287,7 @@ def test_settings_are_those_that_the_model_learned_by():
     assert covered["augmentation"] == "Pose and RandomErasing"
     assert "augmentation_divisor" not in covered
     deep = settings_of("semi-supervised", "drmm_conv_small")["objective"]
-    assert (deep["augmentation"], deep["entropy"]) == (None, 4.0)
+    assert (deep["augmentation_divisor"], deep["entropy"]) == (3, 4.0)
     pretrained = settings_of("unsupervised-pretraining", "rfm")["pretraining"]
     assert (pretrained["images"], pretrained["sweeps"]) == (10_000, 5)
 
