@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_drmm import zoo
+from keras_drmm import data, zoo
 from recipes import generation
 
 pytestmark = pytest.mark.once
@@ -83,3 +83,19 @@ def test_a_peer_samples_the_classes_asked_for():
         sample(np.array([1, 2, 3])), model.render([1, 2, 3], switches)
     )
     assert parameters == 0
+
+
+def test_an_rmm_learns_the_classes_that_the_preset_sees(monkeypatch):
+    """With a template for each class, the mean of the images taken for it."""
+    monkeypatch.setattr(generation, "RMM_TEMPLATES", 1)
+    options = generation.parse(["--peer", "rmm", "--short", "--seconds", "1"])
+    monkeypatch.setattr(options, "seconds", 0)
+    (x, _), _ = data.load("mnist")
+    x = data.to_unit_range(x[:300])
+    sample, parameters = generation.learn_peer(options, (x, None))
+    logits = zoo.from_preset(options.preset).predict(x, verbose=0)
+    means = [x[logits.argmax(axis=1) == c].mean(axis=0) for c in range(10)]
+    found = sample(np.array([7, 0, 7]))
+    np.testing.assert_allclose(found, [means[7], means[0], means[7]], atol=2e-3)
+    # Templates, π of classes and templates, σ² and steps.
+    assert parameters >= 10 * 784
