@@ -283,7 +283,7 @@ def settings_table(rows):
         )
         rate = f"{optimizer['name']} {optimizer['learning_rate']:g}"
         augmentation = objective["augmentation"] or "-"
-        if "augmentation_divisor" in objective:
+        if objective["augmentation"] and "augmentation_divisor" in objective:
             augmentation += f", of one row in {objective['augmentation_divisor']:g}"
         lines.append([number, words, augmentation, divisor, steps, rate])
     titles = ["", "terms and weights", "augmentation", "`render_divisor`"]

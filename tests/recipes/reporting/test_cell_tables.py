@@ -252,6 +252,17 @@ def test_every_cell_of_the_rows_is_in_the_log():
     assert sum(int(line[8]) for line in lines) == len(runs)
 
 
+def test_a_part_of_the_rows_is_augmented_only_where_there_is_an_augmentation():
+    rows = [row("rfm", "1", weight=weight) for weight in (1.0, 2.0)]
+    for found, augmentation in zip(rows, (None, "GaussianNoise"), strict=True):
+        settings = json.loads(found["settings"])
+        settings["objective"]["augmentation"] = augmentation
+        settings["objective"]["augmentation_divisor"] = 3
+        found["settings"] = json.dumps(settings, sort_keys=True)
+    lines = cells_of(cell_tables.settings_table(rows))
+    assert [line[2] for line in lines] == ["-", "GaussianNoise, of one row in 3"]
+
+
 def test_settings_of_a_cell_have_lines_of_their_own():
     rows = [
         row("rfm", "3.0", epochs="8", weight=2.0),
