@@ -62,6 +62,7 @@ from recipes.tables.cells import SEMI_SUPERVISED, Cell
 def main():
     """Run what the command line asks for."""
     options = parse()
+    table_options.check_data(options)
     if options.all:
         from recipes.tables.run_cells import run_all
 

@@ -71,8 +71,6 @@ def parse(docstring, arguments=None):
             setattr(options, name, value)
     check_choice(options, given, parser.error)
     check_cell(options, parser.error)
-    if options.data_dir is not None:
-        check_data(options, parser.error)
     if options.short:
         options.epochs = options.epochs or 1
     return options
@@ -121,20 +119,25 @@ def check_cell(options, error):
         )
 
 
-def check_data(options, error):
-    """Call `error` if `--data-dir` lacks a data set that the run needs.
+def check_data(options):
+    """Check that `--data-dir` has the data sets that the run needs.
 
     Otherwise `load` would use another copy, or download one.
+
+    Raises:
+        SystemExit: a data set is missing.
     """
+    if options.data_dir is None:
+        return
     folder = Path(options.data_dir)
     if not folder.is_dir():
-        error(f"--data-dir {folder} is not a folder.")
+        raise SystemExit(f"--data-dir {folder} is not a folder.")
     run = all_cells() if options.all else [Cell.of(vars(options))]
     for name in sorted({cell.data for cell in run}):
         # `load` also reads data sets of TensorFlow Datasets, except for MNIST.
         is_prepared = name != "mnist" and (folder / name).is_dir()
         if not is_prepared and not (folder / f"{name}.npz").is_file():
-            error(
+            raise SystemExit(
                 f"--data-dir {folder} has no {name}.npz: put it there, or leave out "
                 "--data-dir."
             )

@@ -2,8 +2,10 @@
 
 import pytest
 
+from recipes import table
 from recipes.tables import cells
 from recipes.tables.cells import Cell
+from recipes.tables.options import check_data
 from tests.recipes.tables.command_line import options
 
 pytestmark = pytest.mark.smoke
@@ -82,8 +84,13 @@ def test_every_cell_can_be_run():
 def test_the_folder_of_data_must_have_the_data(capsys, tmp_path):
     """Otherwise `load` would use other images, or download some."""
 
-    def told(*arguments):
-        return refusal(capsys, "--data-dir", str(tmp_path), *arguments)
+    def check(*arguments, folder=tmp_path):
+        check_data(options("--data-dir", str(folder), *arguments))
+
+    def told(*arguments, **keywords):
+        with pytest.raises(SystemExit) as refused:
+            check(*arguments, **keywords)
+        return str(refused.value)
 
     assert "no mnist.npz: put it there" in told()
     assert "no cifar10.npz: put it there" in told("--all")
@@ -91,13 +98,23 @@ def test_the_folder_of_data_must_have_the_data(capsys, tmp_path):
     # As TensorFlow Datasets prepares them.
     for name in ("cifar10", "mnist"):
         (tmp_path / name).mkdir()
-    given = "--data-dir", str(tmp_path)
-    assert options(*given, "--table", "4").data_dir == str(tmp_path)
+    check("--table", "4")
     assert "no mnist.npz" in told()
     (tmp_path / "mnist.npz").touch()
-    assert options(*given, "--all").data_dir == str(tmp_path)
-    folder = str(tmp_path / "none")
-    assert "is not a folder" in refusal(capsys, "--data-dir", folder)
+    check("--all")
+    assert "is not a folder" in told(folder=tmp_path / "none")
+
+
+def test_a_command_can_be_read_where_its_data_are_not():
+    """Rows record commands of machines that have other folders."""
+    arguments = "--data-dir", "no such folder", "--table", "4"
+    assert options(*arguments).data_dir == "no such folder"
+
+
+def test_a_run_checks_its_data_first(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["table", "--data-dir", "no such folder"])
+    with pytest.raises(SystemExit, match="--data-dir no such folder is not a folder"):
+        table.main()
 
 
 @pytest.mark.parametrize("model", ["swwae", "convnet_1"])
