@@ -110,7 +110,7 @@ class ClassStyles(keras.layers.Layer):
 
         with mean m and covariance Σ of all of a class, and one of
 
-        - "posterior": T = Σ_A (Σ_A + τ 1)⁻¹, γ = 0.2, τ = 0.5. This is E[u' | v] of u'
+        - "posterior": T = Σ_A (Σ_A + τ 1)⁻¹, γ = 0.2, τ = 0.45. This is E[u' | v] of u'
           ~ N(m_A, Σ_A) where v ~ N(u', τ 1) was observed at (1 - γ) m_A + γ m_B + u -
           m_B. Where class A varies, the style is kept, and elsewhere the class. With γ,
           some of how the classes themselves differ, such as a 1's little ink, is

@@ -11,6 +11,7 @@ from keras_drmm.models.e_step import EStep
 from keras_drmm.models.sampling import numpy_generator
 from keras_drmm.trees.evolutionary_drmm import EvolutionaryDRMM
 from keras_drmm.trees.evolutionary_model import EvolutionaryModel, choose
+from keras_drmm.trees.subspace import Subspace
 
 
 @reordered_arguments("num_trees", "num_classes", "input_shape")
@@ -33,6 +34,7 @@ class EvolutionaryForest(EvolutionaryModel):
         branching: children of a node, at least 2.
         label_weight: see `EvolutionaryDRMM`.
         smoothing: see `EvolutionaryDRMM`.
+        rank: see `EvolutionaryDRMM`.
         pixel_range: (lowest, highest) value of a pixel. Images outside are refused.
         **kwargs: `name` of `keras.Model`. It computes in float32.
 
@@ -66,6 +68,7 @@ class EvolutionaryForest(EvolutionaryModel):
         branching=2,
         label_weight=0.0,
         smoothing=1.0,
+        rank=None,
         pixel_range=(0.0, 1.0),
         **kwargs,
     ):
@@ -79,6 +82,7 @@ class EvolutionaryForest(EvolutionaryModel):
                 branching,
                 label_weight=label_weight,
                 smoothing=smoothing,
+                rank=rank,
                 pixel_range=pixel_range,
                 name=f"tree_{number}",
             )
@@ -209,20 +213,20 @@ class EvolutionaryForest(EvolutionaryModel):
             ValueError: images or labels are not what the model takes, or not arrays.
         """
         images, labels = self._rows(x, y)
+        batch_size = standardize_integer(batch_size, "batch_size")
+        epochs = standardize_integer(epochs, "epochs")
         random = numpy_generator(seed)
+        images = images.reshape(len(images), -1)
+        # The trees have it in common, so that images are projected once.
+        subspace = Subspace(images, self.trees[0].rank, random)
+        coordinates, outside = subspace.project(images, batch_size)
         history = self._new_history(self.num_trees)
         for tree in self.trees:
             rows = random.integers(len(images), size=len(images))
-            grown = tree.fit(
-                images[rows],
-                labels[rows],
-                batch_size,
-                epochs,
-                verbose=0,
-                seed=random.integers(2**31),
-            )
+            drawn = coordinates[rows], outside[rows], labels[rows]
+            grown = tree._grow(subspace, *drawn, epochs, random, verbose=0)
             # No tree goes without a label where there are few.
-            tree.count_labels(images, labels, batch_size)
+            tree._count(subspace, coordinates, labels)
             history.history["residual"].append(grown.history["residual"][-1])
             if verbose:
                 residual = history.history["residual"][-1]
@@ -238,4 +242,5 @@ class EvolutionaryForest(EvolutionaryModel):
             "branching": tree.branching,
             "label_weight": tree.label_weight,
             "smoothing": tree.smoothing,
+            "rank": tree.rank,
         }

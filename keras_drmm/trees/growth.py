@@ -1,10 +1,11 @@
 """Hard EM of a level of an evolutionary tree: all of its nodes at once.
 
-`parent` is the node of each row, and `order` lists rows node by node. A block of them
-has few nodes, so that one product of matrices matches it with all their children.
+Rows are sorted by their node, `parent`, so that the rows of a node are a slice, which
+one product of matrices matches with its children.
 """
 
 import numpy as np
+from scipy import sparse
 
 from keras_drmm.em.contract import ExpectationMaximization
 
@@ -12,38 +13,31 @@ from keras_drmm.em.contract import ExpectationMaximization
 IMPOSSIBLE = -1e30
 
 
-def join_labels(images, labels, num_classes, weight):
+def join_labels(coordinates, variance, labels, num_classes, weight):
     """Return images with one-hot labels beside them, both less their means.
 
     Args:
-        images: float32 (N, D).
+        coordinates: of the images, float32 (N, K), less their means.
+        variance: mean squared distance of the images from their mean.
         labels: integers (N,), -1 where unknown: the label is then at its mean.
         num_classes: |C|.
         weight: the variance of known labels relative to that of the images.
 
     Returns:
-        float32 (N, D + |C|).
+        float32 (N, K + |C|).
     """
     known = np.flatnonzero(labels >= 0)
-    pixels = images.shape[1]
-    joined = np.zeros((len(images), pixels + num_classes), "float32")
-    joined[:, :pixels] = images - images.mean(axis=0, dtype="float64")
+    size = coordinates.shape[1]
+    joined = np.zeros((len(coordinates), size + num_classes), "float32")
+    joined[:, :size] = coordinates
     if len(known):
         one_hot = np.eye(num_classes)[labels[known]]
         one_hot -= one_hot.mean(axis=0)
         squares = np.square(one_hot).sum(axis=1).mean()
-        wanted = weight * mean_square(joined, pixels) * pixels
         # Labels of one class have no variance to scale.
-        scale = np.sqrt(wanted / squares) if squares else 0
-        joined[known, pixels:] = scale * one_hot
+        scale = np.sqrt(weight * variance / squares) if squares else 0
+        joined[known, size:] = scale * one_hot
     return joined
-
-
-def mean_square(features, num_pixels):
-    """Return the mean square of the first `num_pixels` features, the image's."""
-    pixels = features[:, :num_pixels]
-    squares = np.einsum("nd,nd->n", pixels, pixels)
-    return float(squares.mean(dtype="float64")) / num_pixels
 
 
 class LevelGrowth(ExpectationMaximization):
@@ -54,10 +48,9 @@ class LevelGrowth(ExpectationMaximization):
 
     Args:
         features: residuals from the template of the node, images before labels, (N, E).
-        parent: the node of each row, (N,).
+        parent: the node of each row, (N,), ascending.
         shape: (nodes, children of a node).
-        num_pixels: how many of the features are the image's.
-        batch_size: rows at a time.
+        image_size: how many of the features are the image's.
 
     Attributes:
         mutations: α of each child, (*shape, E).
@@ -65,10 +58,8 @@ class LevelGrowth(ExpectationMaximization):
         chosen: the child of each row, (N,).
     """
 
-    def __init__(self, features, parent, shape, num_pixels, batch_size):
-        self.features, self.parent, self.num_pixels = features, parent, num_pixels
-        self.batch_size = batch_size
-        self.order = np.argsort(parent, kind="stable")
+    def __init__(self, features, parent, shape, image_size):
+        self.features, self.parent, self.image_size = features, parent, image_size
         self.squares = np.einsum("ne,ne->n", features, features)
         self.mutations = np.zeros((*shape, features.shape[1]), "float32")
         self.chosen = np.full(len(features), -1)
@@ -78,16 +69,16 @@ class LevelGrowth(ExpectationMaximization):
         """Run EM for at most so many sweeps; nodes where nothing changes stop."""
         self.initialize(random)
         # Rows of the nodes that still change.
-        self.active = self.order
+        self.active = everything = np.arange(len(self.features))
         for _ in range(epochs):
             self.accumulate(self.e_step(self.active))
             moved = self.m_step()
             self.active = self.active[moved[self.parent[self.active]]]
             if not len(self.active):
                 break
-        self.mutations[..., self.num_pixels :] = 0
-        self.active = self.order
-        self.accumulate(self.e_step(self.order))
+        self.mutations[..., self.image_size :] = 0
+        self.active = everything
+        self.accumulate(self.e_step(everything))
         # An unused child stays as its parent: a mutation of 0.
         self._average(np.ones(len(self.mutations), bool))
 
@@ -97,44 +88,38 @@ class LevelGrowth(ExpectationMaximization):
         The first is any row, each further one is drawn with a probability as the
         squared distance to the nearest one so far.
         """
-        order, squares = self.order, self.squares
-        weights = np.ones(len(self.features))
+        distances = np.ones(len(self.features))
         for child in range(self.mutations.shape[1]):
             # Whoever comes first in a race at these speeds is such a draw.
-            times = random.exponential(size=len(weights)) / np.maximum(weights, 1e-30)
+            times = random.exponential(size=len(distances))
+            times /= np.maximum(distances, 1e-30)
             nodes, rows = _first_of_each(self.parent, times)
             self.mutations[nodes, child] = self.features[rows]
-            matches = self.e_step(order, slice(child, child + 1))[1]
-            distances = np.maximum(squares[order] - 2 * matches, 0)
-            nearest = distances if child == 0 else np.minimum(weights[order], distances)
-            weights[order] = nearest
+            offsets = self.features - self.mutations[:, child][self.parent]
+            new = np.einsum("ne,ne->n", offsets, offsets)
+            distances = new if child == 0 else np.minimum(distances, new)
 
-    def e_step(self, order, children=slice(None)):
-        """Choose the child of each row in `order`, of some children (49).
+    def e_step(self, rows):
+        """Choose the child of each of some rows, all of a node (49).
 
         Returns:
-            (the chosen child, its match <α|I> - ||α||²/2, both in `order`, sums of the
+            (the chosen child, its match <α|I> - ||α||²/2, both of `rows`, sums of the
             rows of each child, their counts).
         """
-        mutations = self.mutations[:, children]
-        branching = mutations.shape[1]
-        penalties = np.einsum("kbe,kbe->kb", mutations, mutations) / 2
-        sums, counts = np.zeros_like(mutations), np.zeros(mutations.shape[:2])
-        chosen = np.empty(len(order), "int64")
-        matches = np.empty(len(order), "float32")
-        for block in batches(np.arange(len(order)), self.batch_size):
-            rows, here = self.features[order[block]], np.arange(len(block))
-            nodes, local = np.unique(self.parent[order[block]], return_inverse=True)
-            filters = mutations[nodes].reshape(-1, self.features.shape[1])
-            scores = (rows @ filters.T).reshape(len(rows), -1, branching)[here, local]
-            scores -= penalties[nodes][local]  # (rows, |G|)
-            best = scores.argmax(axis=1)
-            chosen[block], matches[block] = best, scores[here, best]
-            members = np.zeros((len(rows), len(filters)), "float32")
-            members[here, branching * local + best] = 1
-            sums[nodes] += (members.T @ rows).reshape(len(nodes), branching, -1)
-            counts[nodes] += members.sum(axis=0).reshape(-1, branching)
-        return chosen, matches, sums, counts
+        features, parent = self.features[rows], self.parent[rows]
+        nodes, branching = self.mutations.shape[:2]
+        scores = child_scores(features, parent, self.mutations)
+        chosen = scores.argmax(axis=1)
+        matches = scores[np.arange(len(rows)), chosen]
+        child = branching * parent + chosen
+        # A column for each row, with a 1 at its child.
+        one_hot = sparse.csc_matrix(
+            (np.ones(len(rows), "float32"), child, np.arange(len(rows) + 1)),
+            shape=(nodes * branching, len(rows)),
+        )
+        sums = (one_hot @ features).reshape(self.mutations.shape)
+        counts = np.bincount(child, minlength=nodes * branching)
+        return chosen, matches, sums, counts.reshape(nodes, branching)
 
     def accumulate(self, statistics, sample_weight=None):
         """Keep what a sweep over the active rows found; nothing was there before."""
@@ -174,6 +159,44 @@ class LevelGrowth(ExpectationMaximization):
         self.mutations[nodes] = self.sums[nodes] / counts
 
 
+def child_scores(features, parent, templates):
+    """Return <α|I> - ||α||²/2 of the children of each row's node, (N, |G|).
+
+    Args:
+        features: (N, E).
+        parent: the node of each row, ascending.
+        templates: α, (nodes, |G|, E).
+    """
+    scores = np.empty((len(features), templates.shape[1]), "float32")
+    nodes, starts = np.unique(parent, return_index=True)
+    stops = np.append(starts, len(parent))[1:]
+    for node, start, stop in zip(nodes, starts, stops, strict=True):
+        np.matmul(features[start:stop], templates[node].T, out=scores[start:stop])
+    scores -= (np.einsum("kbe,kbe->kb", templates, templates) / 2)[parent]
+    return scores
+
+
+def find_leaves(features, templates, penalties, branching):
+    """Return the leaf of each row by inference from the root (49), (N,).
+
+    Args:
+        features: images or their coordinates, (N, E).
+        templates: μ of all nodes in the same space, level by level: [(nodes, E)], the
+            root's level left out.
+        penalties: σ² ln π of the same nodes, [(nodes,)].
+        branching: children of a node.
+    """
+    node = np.zeros(len(features), "int64")
+    for level, log_prior in zip(templates, penalties, strict=True):
+        order = np.argsort(node, kind="stable")
+        parent = node[order]
+        children = level.reshape(-1, branching, level.shape[1])
+        scores = child_scores(features[order], parent, children)
+        scores += log_prior.reshape(-1, branching)[parent]
+        node[order] = branching * parent + scores.argmax(axis=1)
+    return node
+
+
 def log_shares(counts):
     """Return ln of the shares of siblings; equal ones where no row was seen."""
     rows = counts.sum(axis=1, keepdims=True)
@@ -206,12 +229,15 @@ def label_shares(leaves, labels, shape, branching, smoothing):
 
 
 def _first_of_each(groups, keys):
-    """Return the groups that there are, and of each the place of its least key."""
-    order = np.lexsort((keys, groups))
-    present, first = np.unique(groups[order], return_index=True)
-    return present, order[first]
+    """Return the groups that there are, ascending, and of each where its least key is.
 
-
-def batches(rows, size):
-    """Cut an array into parts of `size`; of an empty one there is none."""
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
+    Args:
+        groups: integers (N,), ascending.
+        keys: (N,).
+    """
+    present, starts = np.unique(groups, return_index=True)
+    least = np.repeat(
+        np.minimum.reduceat(keys, starts), np.diff(starts, append=len(keys))
+    )
+    places = np.flatnonzero(keys == least)
+    return present, places[np.unique(groups[places], return_index=True)[1]]

@@ -43,6 +43,7 @@ def evolutionary_forest(
         depth,
         branching,
         label_weight=0.14,
+        rank=64,
         name="evolutionary_forest",
     )
     load_preset(model, preset)
