@@ -10,24 +10,12 @@ the paper has it literally), and `evolutionary_forest` on the training images, o
 RandomForestClassifier can only use the labelled images. They get the same maximum
 number of leaves (a binary depth of 12) and as many trees, and then no limit of depth.
 
-Test errors, mean and standard deviation of seeds and draws 0 to 2, with 10 trees in a
-forest:
-
-| labels | tree | shared mutations | forest | DecisionTree | RandomForest |
-|---|---|---|---|---|---|
-| 55,000 | 8.09 ± 0.13 | 16.72 ± 0.67 | 5.20 ± 0.14 | 12.12 ± 0.26 | 5.90 ± 0.20 |
-| no limit of depth | | | | 12.21 ± 0.25 | 5.41 ± 0.07 |
-| 100 | 33.91 ± 1.94 | 41.29 ± 1.54 | 22.55 ± 3.29 | 54.88 ± 2.29 | 43.83 ± 1.27 |
-
-On two cores of an AMD EPYC that other programs used as well, all models of a seed took
-7 to 13 minutes with all labels and 2 to 5 with 100. With all labels scikit-learn's
-forest grew in 4 to 10 seconds, ours in 335 to 600.
-
 5,000 training images are kept for validation; the zoo's settings were chosen by such
 images. The test set is used once, at the end. Appends a row for each model to
 `recipes/results/evolutionary_mnist.csv`; nodes and leaves are those of all trees of the
-model together, without those of probability 0. `OPENBLAS_NUM_THREADS=1` makes growing
-faster if other programs keep the cores busy, as its matrix products are small.
+model together, without those of probability 0. `docs/results.md` has the means over
+seeds. `OPENBLAS_NUM_THREADS=1` makes growing faster if other programs keep the cores
+busy, as its matrix products are small.
 
 `--short` grows 2 trees from 2,000 training images, a check in seconds, and records
 nothing.
