@@ -197,15 +197,11 @@ def evolutionary(rows):
     """Return a table with a line for each model: means over seeds.
 
     Args:
-        rows: rows of `evolutionary_mnist.csv`. Of runs of the same model, setting,
-            labels, draw and seed the last one counts.
+        rows: rows of `evolutionary_mnist.csv`.
     """
     lines = []
     names = "model", "setting", "labels"
-    last = {tuple(row[v] for v in (*names, "draw", "seed")): row for row in rows}
-    for key, runs in grouped(
-        last.values(), lambda row: tuple(row[name] for name in names)
-    ):
+    for key, runs in grouped(rows, lambda row: tuple(row[name] for name in names)):
         line = [*key, spread(runs, "test_error"), f"{mean_of(runs, 'leaves'):.0f}"]
         line.append(f"{mean_of(runs, 'seconds'):.3g}")
         line.append(f"{mean_of(runs, 'predict_seconds'):.2g}")
