@@ -15,8 +15,8 @@ A row has, on `--images` samples, a tenth of them of each class, without pixel n
   with `share_once`, that of samples of which none is drawn again, beside it;
 - `frechet`: Fréchet distance from the held-out images in that preset's features, with
   `frechet_real`, that of as many training images, beside it;
-- `trained_on`: error (%) on held-out images of a small convnet that learned samples,
-  with `trained_on_real`, that of the same convnet on as many training images;
+- `trained_on`: error (%) on held-out images of small convnets that learned samples, the
+  mean of five, with `trained_on_real`, that of the same on as many training images;
 - `reconstructions`: how many reconstructions take as long as one sample;
 - `bits`: bits for each pixel, of a density on 0 to 1, that the bound needs at most;
 - `nearest`: mean distance from the nearest training image, `nearest_real` that of

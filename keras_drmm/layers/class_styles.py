@@ -83,12 +83,14 @@ class ClassStyles(keras.layers.Layer):
             found[rows] = _log_density(styles[rows], *parameters)
         return found
 
-    def sample(self, classes, random):
+    def sample(self, classes, random, spread=1.0):
         """Draw a style of each of some classes, (B, d).
 
         Args:
             classes: integers (B,).
             random: a `numpy.random.Generator`.
+            spread: what the offset of a style from the mean of its class is multiplied
+                by.
         """
         shares, means, covariances = self._mixture()
         classes = np.asarray(classes)
@@ -101,7 +103,8 @@ class ClassStyles(keras.layers.Layer):
         for c, k in {*zip(classes.tolist(), component.tolist(), strict=True)}:
             rows = (classes == c) & (component == k)
             styles[rows] += noise[rows] @ roots[c, k].T
-        return styles.astype("float32")
+        middles = np.einsum("ck,ckd->cd", shares, means)[classes]
+        return (middles + spread * (styles - middles)).astype("float32")
 
     def transfer(self, styles, classes, targets, method="posterior"):
         r"""Return the styles that other classes have where these classes have `styles`.

@@ -56,6 +56,9 @@ def test_samples_have_the_moments_of_their_class():
         np.testing.assert_allclose(drawn[classes == c].mean(axis=0), mean, atol=0.1)
         found = np.cov(drawn[classes == c].T)
         np.testing.assert_allclose(found, covariance, rtol=0.1, atol=0.1)
+    middles = np.stack([styles.moments(c)[0] for c in range(2)])[classes]
+    wide = styles.sample(classes, np.random.default_rng(2), spread=3.0)
+    np.testing.assert_allclose(wide - middles, 3 * (drawn - middles), atol=1e-4)
 
 
 def test_transport_takes_one_gaussian_to_the_other_by_a_symmetric_map():

@@ -132,7 +132,7 @@ def test_samples_come_from_the_prior(learned, monkeypatch):
     classes = np.arange(40) % 2
     prior = model.switch_prior
     random = np.random.default_rng(3)
-    styles = prior.styles.sample(classes, random)
+    styles = prior.styles.sample(classes, random, spread=1.1)
     odds = prior(styles, model.independent_log_odds())
     modes = [ops.convert_to_numpy(s) for s in prior.mode(odds)]
     found = model.sample_switches(40, seed=3, classes=classes)
@@ -146,6 +146,9 @@ def test_samples_come_from_the_prior(learned, monkeypatch):
     assert np.std(noisy - images) == pytest.approx(deviation, rel=0.05)
     # Drawn switches are the modes only where these are sure.
     drawn = model.sample_switches(40, seed=3, classes=classes, style_only=False)
+    styles = prior.styles.sample(classes, np.random.default_rng(3))
+    odds = prior(styles, model.independent_log_odds())
+    modes = [ops.convert_to_numpy(s) for s in prior.mode(odds)]
     p = 1 / (1 + np.exp(-np.abs(ops.convert_to_numpy(odds[1]))))
     shares = np.mean(drawn[1] == modes[1])
     assert shares == pytest.approx(p.mean(), abs=0.05)
