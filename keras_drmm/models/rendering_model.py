@@ -21,10 +21,11 @@ from keras_drmm.models.compile_arguments import (
     takes_unlabelled,
 )
 from keras_drmm.models.learner import Learner
+from keras_drmm.models.named_classes import NamedClasses
 from keras_drmm.models.sampling import numpy_generator
 
 
-class RenderingModel(Learner):
+class RenderingModel(NamedClasses, Learner):
     """Base of the models: learning, inference in batches, sampling, export.
 
     A subclass defines `classify`, `e_step` or `infer`, `_sample`, `num_classes`,
@@ -166,7 +167,7 @@ class RenderingModel(Learner):
         keras.Model(images, self(images)).export(filepath, format, **kwargs)
 
     @classmethod
-    def from_preset(cls, name_or_path, load_weights=True):
+    def from_preset(cls, name_or_path, load_weights=True, num_classes=None):
         """Return a trained model of the zoo; see `keras_drmm.zoo.from_preset`.
 
         Raises:
@@ -174,7 +175,7 @@ class RenderingModel(Learner):
         """
         from keras_drmm.zoo import from_preset
 
-        model = from_preset(name_or_path, load_weights)
+        model = from_preset(name_or_path, load_weights, num_classes)
         if not isinstance(model, cls):
             found = type(model).__name__
             raise ValueError(

@@ -6,6 +6,7 @@ from keras_drmm.zoo.drmm_conv_small import drmm_conv_small
 from keras_drmm.zoo.drmm_lenet import drmm_lenet
 from keras_drmm.zoo.evolutionary_forest import evolutionary_forest
 from keras_drmm.zoo.evolutionary_tree import evolutionary_tree
+from keras_drmm.zoo.for_images import for_images
 from keras_drmm.zoo.preset import presets
 from keras_drmm.zoo.preset_loader import from_preset
 from keras_drmm.zoo.preset_writer import save_preset as save_preset  # its old name
@@ -20,6 +21,7 @@ __all__ = [
     "drmm_lenet",
     "evolutionary_forest",
     "evolutionary_tree",
+    "for_images",
     "from_preset",
     "presets",
     "rfm",

@@ -11,6 +11,8 @@ from keras_drmm.models.styled import build_switch_prior
 
 CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 
+# What `config.json` has beside the arguments of the zoo's function, if there is any.
+BESIDE_ARGUMENTS = ("frozen", "switch_prior", "class_names")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -33,6 +35,7 @@ class Preset:
         arguments: {name: value}, the function's arguments.
         frozen: paths of what is frozen in the model.
         switch_prior: configuration of the model's prior of switches, or None.
+        class_names: names of the classes, or None.
         metadata: content of `metadata.json`.
 
     Raises:
@@ -50,6 +53,7 @@ class Preset:
         self.function = self.arguments.pop("function", None)
         self.frozen = self.arguments.pop("frozen", [])
         self.switch_prior = self.arguments.pop("switch_prior", None)
+        self.class_names = self.arguments.pop("class_names", None)
 
     def load_into(self, model):
         """Load the preset's weights into `model`, which is built but not compiled.
@@ -72,6 +76,7 @@ class Preset:
             model.set_switch_prior(self.switch_prior, *parts)
         model.load_weights(self.folder / WEIGHTS)
         freeze(model, self.frozen)
+        model.class_names = self.class_names
 
     def call(self):
         """Return the call of the zoo's function that the weights fit, as text."""

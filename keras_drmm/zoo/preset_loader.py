@@ -1,11 +1,12 @@
 """Trained models by name."""
 
 from keras_drmm.layers.arguments import standardize_boolean
+from keras_drmm.layers.keeps_frozen import freeze
 from keras_drmm.zoo.preset import Preset
 from keras_drmm.zoo.zoo_model import FUNCTIONS, shape_arguments
 
 
-def from_preset(name_or_path, load_weights=True):
+def from_preset(name_or_path, load_weights=True, num_classes=None):
     """Return a model of the zoo with the weights of a preset.
 
     Nothing is downloaded and no code of the preset is run: its `config.json` names a
@@ -18,14 +19,20 @@ def from_preset(name_or_path, load_weights=True):
             `save_to_preset` wrote. If there are both, the name is used.
         load_weights: whether to load the preset's weights; otherwise the model has the
             same architecture and initial weights.
+        num_classes: None for the preset's classes. A number gives a model for other
+            classes, be there as many or not: it has the preset's levels, whose weights
+            and nuisances fit, and initial class templates. A level with one template
+            for each class is new as well, and so is what goes with classes: their
+            names, π_c and a prior of switches.
 
     Returns:
         A compiled model.
 
     Raises:
         FileNotFoundError: there is no such preset, or one of its files is missing.
-        ValueError: a file is damaged, the preset is not of a function of the zoo, or
-            `load_weights` is no bool.
+        ValueError: a file is damaged, the preset is not of a function of the zoo,
+            `load_weights` is no bool, or `num_classes` is given and the model has no
+            levels.
         TypeError: `name_or_path` is neither a name nor a path.
 
     Example:
@@ -33,6 +40,7 @@ def from_preset(name_or_path, load_weights=True):
     >>> model = keras_drmm.zoo.from_preset("rfm_mnist_100")
     >>> model.predict(np.zeros((1, 28, 28, 1)), verbose=0).shape
     (1, 10)
+    >>> letters = keras_drmm.zoo.from_preset("rfm_mnist_100", num_classes=26)
     """
     load_weights = standardize_boolean(load_weights, "load_weights")
     preset = Preset(name_or_path)
@@ -49,4 +57,26 @@ def from_preset(name_or_path, load_weights=True):
             f"{', '.join(shape_arguments(function))}; it has {preset.call()}."
         )
     weights = preset.folder if load_weights else None
-    return function(**preset.arguments, preset=weights)
+    if num_classes is None:
+        return function(**preset.arguments, preset=weights)
+    model = function(**{**preset.arguments, "num_classes": num_classes})
+    if not hasattr(model, "levels"):
+        raise ValueError(
+            f"`num_classes` makes new class templates above the levels of a network, "
+            f"and {preset.function} has no levels: leave it out, got {num_classes}."
+        )
+    if load_weights:
+        _copy_levels(function(**preset.arguments, preset=weights), model)
+        freeze(model, preset.frozen)
+    return model
+
+
+def _copy_levels(source, model):
+    """Copy the weights of the levels, and their priors, whose shapes are the same."""
+    for old, new in zip(
+        (*source.levels, *source.nuisance_priors),
+        (*model.levels, *model.nuisance_priors),
+        strict=True,
+    ):
+        if [w.shape for w in old.weights] == [w.shape for w in new.weights]:
+            new.set_weights(old.get_weights())

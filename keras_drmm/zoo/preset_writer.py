@@ -12,6 +12,7 @@ from keras import ops
 from keras_drmm.layers.arguments import describe, standardize_boolean
 from keras_drmm.layers.deprecation import warn_renamed
 from keras_drmm.zoo.preset import (
+    BESIDE_ARGUMENTS,
     CONFIG,
     METADATA,
     WEIGHTS,
@@ -172,7 +173,7 @@ def _write(folder, model, card):
     config = {"function": model.name}
     for name in shape_arguments(FUNCTIONS[model.name]):
         config[name] = arguments[name]
-    for name in ("frozen", "switch_prior"):
+    for name in BESIDE_ARGUMENTS:
         if name in arguments:
             config[name] = arguments[name]
     _write_json(folder / CONFIG, config)
@@ -195,7 +196,7 @@ def _write_card(folder, own, card):
 def _readme(folder, name, card):
     config = json.loads((folder / CONFIG).read_bytes())
     function = config.pop("function")
-    for part in ("frozen", "switch_prior"):
+    for part in BESIDE_ARGUMENTS:
         config.pop(part, None)
     call = format_call(function, config)
     rows = [f"| {field} | {_cell(value)} |" for field, value in card.items()]

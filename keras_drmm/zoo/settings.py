@@ -12,6 +12,8 @@ from keras_drmm.zoo.preset import load_preset
 # What the objective of models of 5 levels and more has otherwise: where rows decide
 # sooner, a third of the augmented rows does as much.
 DEEP = {"entropy": 4.0, "augmentation_divisor": 3}
+# Of images in colour: noise that leaves digits as they are hides what these show.
+COLOUR = {"consistency": 0, "augmentation": None, "entropy": 1.0}
 # Each row that a factor model renders takes a solver's steps.
 FACTORS = {"render_divisor": 64}
 

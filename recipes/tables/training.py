@@ -128,6 +128,7 @@ def default_epochs(cell):
 def make_model(cell, steps, input_shape):
     """Return the compiled model of a cell, for `steps` training steps."""
     from keras_drmm import baselines, zoo
+    from keras_drmm.zoo.settings import COLOUR
 
     name, _, depth = cell.model.partition("_")
     if name == "convnet":
@@ -150,8 +151,7 @@ def make_model(cell, steps, input_shape):
         # Rows with labels need neither low entropy nor balanced classes.
         changes = {"entropy": 0, "marginal_kl": 0}
     if cell.data == "cifar10":
-        # Noise that leaves digits as they are hides what colour images show.
-        changes |= {"consistency": 0, "augmentation": None, "entropy": 1.0}
+        changes |= COLOUR
         if not cell.has_unlabelled_rows:
             changes["entropy"] = 0
     algorithm = replace(model.algorithm, **changes)
