@@ -2,6 +2,7 @@
 
     python -m recipes.tune --model drmm_lenet --labels 100 --draw 0 --trials 20
     python -m recipes.tune --model swwae --tuner bayesian --epochs 2
+    python -m recipes.tune --workers 2 --trials 12 --save my_presets/tuned
     python -m recipes.tune --images 2000 --trials 2
 
 A trial trains a model of the zoo by EG, or a baseline (`swwae`, `ladder`,
@@ -15,28 +16,45 @@ Hyperband trains few trials for `--epochs` and the others for less; the learning
 falls over `--epochs` in all of them.
 
 The state of the search is kept in `runs/`. A search that was stopped goes on with the
-trial that was under way when it is started again, and a larger `--trials` adds more.
-Each trial is a row of `recipes/results/tuning.csv`.
+trial that was under way when it is started again, with any number of workers, and a
+larger `--trials` adds more. Each trial is a row of `recipes/results/tuning.csv`.
+
+With `--workers` a chief of keras-tuner gives out trials, and each worker is a process
+of one thread. `--save` writes the model of the best trial, as it was at the end of its
+training, as a preset: `keras_drmm.zoo.from_preset` takes the folder.
 
 With `--images` it uses the first training images alone, at most a quarter of them for
 validation, and its rows stay in `runs/`: the last command is a check in seconds.
 """
 
+import os
+import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 from recipes.common import measure, results
-from recipes.common.command import choose_backend, keep_memory, make_parser
+from recipes.common.command import at_least, choose_backend, keep_memory, make_parser
 
 TUNERS = {
     "random": "RandomSearch",
     "bayesian": "BayesianOptimization",
     "hyperband": "Hyperband",
 }
+# The name of the process that has the search's state. keras-tuner looks for the state
+# under the name of the process that asks: with another one it would begin anew.
+ID, CHIEF = "KERASTUNER_TUNER_ID", "chief"
+ADDRESS, PORT = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 
 
 def main():
-    """Search, and print the best trials."""
+    """Search, print the best trials and save the best model."""
     options = parse()
+    is_part = ADDRESS in os.environ
+    os.environ.setdefault(ID, CHIEF)
+    if options.workers > 1 and not is_part:
+        run_parts([CHIEF, *(f"worker_{n}" for n in range(options.workers))])
     choose_backend(options.backend)
     import keras
 
@@ -44,7 +62,56 @@ def main():
 
     keras.config.set_dtype_policy(options.dtype)
     (x, y), _ = data.load("mnist", options.data_dir)
-    show(search(x[: options.images], y[: options.images], options))
+    # After its parts have ended this finds all trials done.
+    tuner = search(x[: options.images], y[: options.images], options)
+    if is_part:
+        return
+    show(tuner)
+    if options.save is not None:
+        save(tuner, options.save)
+
+
+def run_parts(names):
+    """Run this command in processes of keras-tuner, and wait until all have ended.
+
+    Args:
+        names: of the processes.
+
+    Raises:
+        SystemExit: one of them failed. The others are stopped then.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address, port = free.getsockname()
+    common = {**os.environ, ADDRESS: address, PORT: str(port), "OMP_NUM_THREADS": "1"}
+    parts = {
+        name: subprocess.Popen(
+            [sys.executable, *sys.orig_argv[1:]], env={**common, ID: name}
+        )
+        for name in names
+    }
+    try:
+        while (codes := [part.poll() for part in parts.values()]) != [0] * len(parts):
+            for name, code in zip(names, codes, strict=True):
+                if code:
+                    raise SystemExit(f"{name} failed; start again to go on.")
+            time.sleep(0.2)
+    finally:
+        for part in parts.values():
+            part.terminate()
+
+
+def save(tuner, folder):
+    """Write the model of the best trial as a preset."""
+    from keras_drmm import zoo
+
+    (trial,) = tuner.oracle.get_best_trials(1)
+    (model,) = tuner.get_best_models(1)
+    card = {
+        "validation_error": round(trial.score, 2),
+        "settings": described(trial.hyperparameters),
+    }
+    print(f"Saved: {zoo.save_to_preset(folder, model, card)}")
 
 
 def search(x, y, options, **arguments):
@@ -161,9 +228,17 @@ def parse(arguments=None):
     )
     parser.add_argument("--tuner", choices=tuple(TUNERS), default="random")
     parser.add_argument(
+        "--workers", type=at_least(1), default=1, help="processes that run trials"
+    )
+    parser.add_argument("--save", type=Path, help="folder of a preset to write")
+    parser.add_argument(
         "--images", type=int, help="short mode: number of images to train on"
     )
     options = parser.parse_args(arguments)
+    if options.save is not None and options.model in BASELINES:
+        parser.error(
+            f"--save keeps models of the zoo, not the baseline {options.model}."
+        )
     name = (
         "tune_{model}_{labels}_{draw}_{epochs}_{tuner}_{seed}_{dtype}_{backend}"
     ).format(**vars(options))

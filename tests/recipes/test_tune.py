@@ -1,13 +1,16 @@
 """The search on MNIST records its trials and never uses test images."""
 
 import csv
+import json
+import sys
+import time
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from keras_drmm import data
+from keras_drmm import data, zoo
 from recipes import tune as recipe
 from recipes.common import results
 from tests.recipes.untouchable import Untouchable
@@ -142,3 +145,54 @@ def test_short_runs_are_not_recorded_among_the_results():
     recorded = Path(results.RESULTS) / "tuning.csv"
     assert recipe.parse([]).output == recorded
     assert recipe.parse(["--images", "9"]).output != recorded
+
+
+def test_the_best_model_is_saved_as_a_preset(tmp_path):
+    """Its card has the error that the loaded model has on the validation rows."""
+    x, y = images()
+    tuner = recipe.search(x, y, parsed(tmp_path, "--trials", "2"), **SMALL)
+    recipe.save(tuner, tmp_path / "tuned")
+    card = json.loads((tmp_path / "tuned" / "metadata.json").read_text("utf-8"))
+    scores = [trial.score for trial in tuner.oracle.trials.values()]
+    assert card["validation_error"] == round(min(scores), 2)
+    dataset = data.semi_supervised(
+        x, y, 6, validation=30, validation_images_unlabelled=True
+    )
+    rows, labels = dataset.validation
+    logits = zoo.from_preset(tmp_path / "tuned").predict(rows, verbose=0)
+    error = 100 * np.mean(logits.argmax(axis=1) != labels)
+    assert error == pytest.approx(card["validation_error"], abs=0.01)
+
+
+def part(folder, text, monkeypatch):
+    """Make `run_parts` run a script of this text."""
+    script = folder / "part.py"
+    script.write_text(f"import os, sys, time\nname = os.environ[{recipe.ID!r}]\n{text}")
+    monkeypatch.setattr(sys, "orig_argv", ["python", str(script)])
+
+
+def test_parts_of_a_search_know_their_names_and_one_address(tmp_path, monkeypatch):
+    text = (
+        f"open({str(tmp_path)!r} + '/' + name, 'w').write(os.environ[{recipe.PORT!r}])"
+    )
+    part(tmp_path, text, monkeypatch)
+    recipe.run_parts(["chief", "worker_0", "worker_1"])
+    ports = [
+        (tmp_path / name).read_text() for name in ("chief", "worker_0", "worker_1")
+    ]
+    assert len(set(ports)) == 1
+    assert 1024 <= int(ports[0]) <= 65535
+
+
+def test_a_part_that_fails_ends_the_others(tmp_path, monkeypatch):
+    part(tmp_path, "sys.exit(3) if name == 'worker_1' else time.sleep(90)", monkeypatch)
+    start = time.monotonic()
+    with pytest.raises(SystemExit, match="worker_1 failed; start again to go on"):
+        recipe.run_parts(["chief", "worker_0", "worker_1"])
+    assert time.monotonic() - start < 60
+
+
+def test_baselines_are_no_presets(capsys):
+    with pytest.raises(SystemExit):
+        recipe.parse(["--model", "swwae", "--save", "folder"])
+    assert "not the baseline swwae" in capsys.readouterr().err
