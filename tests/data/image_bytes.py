@@ -17,10 +17,8 @@ ADAM7 = [
 
 
 def chunk(kind, content):
-    checksum = zlib.crc32(kind + content)
-    return (
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
-    )
+    length, checksum = len(content), zlib.crc32(kind + content)
+    return struct.pack(">I", length) + kind + content + struct.pack(">I", checksum)
 
 
 def png(pixels, bits, color_type, *extra, interlaced=False, size=None):

@@ -178,7 +178,7 @@ def test_bad_arguments_are_refused(tmp_path, monkeypatch, arguments, message):
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="There is no image in .*Give the folder"):
+    with pytest.raises(ValueError, match=r"There is no image in .*Give the folder"):
         load(tmp_path)
     (tmp_path / "notes.txt").touch()
     with pytest.raises(

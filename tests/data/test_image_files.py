@@ -100,16 +100,16 @@ READ = {
     "colour of 16 bits.png": (png(DEEP_RGB, 16, 2), DEEP_RGB >> 8),
     "grey key.png": (
         png(GREY, 8, 0, png_key(GREY[1, 1])),
-        without(GREY, GREY == GREY[1, 1]),
+        without(GREY, np.equal(GREY, GREY[1, 1])),
     ),
     "key of 1 bit.png": (png(PLACES & 1, 1, 0, png_key(1)), GREY * 0),
     "key of 16 bits.png": (
         png(DEEP, 16, 0, png_key(DEEP[1, 1])),
-        without(nearest(DEEP / 257), DEEP == DEEP[1, 1]),
+        without(nearest(DEEP / 257), np.equal(DEEP, DEEP[1, 1])),
     ),
     "colour key.png": (
         png(RGB, 8, 2, png_key(*RGB[1, 1])),
-        without(RGB, (RGB == RGB[1, 1]).all(-1)),
+        without(RGB, np.equal(RGB, RGB[1, 1]).all(-1)),
     ),
     "grey alpha.png": (
         encoded(np.dstack([GREY, ALPHA]), "PNG"),
