@@ -143,8 +143,9 @@ def test_damaged_files_do_not_decide_the_size(tmp_path):
     save(tmp_path, "a.png", size=(9, 9))
     content = (tmp_path / "a.png").read_bytes()
     (tmp_path / "a.png").write_bytes(content[:-20])
-    with pytest.warns(UserWarning, match=r"1 files .*a\.png"):
-        found = load(tmp_path)
+    with pytest.warns(UserWarning, match=r"1 files .*a\.png") as warned:
+        found = load_folder(tmp_path, verbose=0)
+    assert warned[0].filename == __file__
     assert found.files == ["b/1.png"]
     assert found.labels.tolist() == [0]
     assert levels(found) == [1]

@@ -144,7 +144,8 @@ def test_a_cache_of_other_arguments_is_written_anew(folder, options):
     np.testing.assert_array_equal(load(folder, **options).images, plain.images)
 
 
-def test_an_interrupted_run_leaves_no_file(folder, monkeypatch, count):
+@pytest.mark.parametrize("place", [(keras.utils.Progbar, "update"), (os, "replace")])
+def test_an_interrupted_run_leaves_no_file(folder, monkeypatch, place):
     first = load(folder)
     Image.new("RGB", (4, 5)).save(folder / "b" / "9.png")
     before = {path: path.stat() for path in folder.parent.iterdir()}
@@ -152,7 +153,7 @@ def test_an_interrupted_run_leaves_no_file(folder, monkeypatch, count):
     def interrupt(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(keras.utils.Progbar, "update", interrupt)
+    monkeypatch.setattr(*place, interrupt)
     with pytest.raises(KeyboardInterrupt):
         load_folder(folder, cache=folder.parent / "cache.npy", verbose=0)
     assert {path: path.stat() for path in folder.parent.iterdir()} == before

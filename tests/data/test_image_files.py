@@ -227,7 +227,9 @@ def odd(tmp_path_factory):
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
+            filters = list(warnings.filters)
             found = load_folder(folder, SHAPE, "rgb", labels=table, verbose=0)
+            assert warnings.filters == filters
         assert ImageFile.LOAD_TRUNCATED_IMAGES is True
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
