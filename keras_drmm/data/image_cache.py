@@ -1,0 +1,103 @@
+"""Images in a file that is mapped into memory."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def sidecar(cache: Path) -> Path:
+    """Return the path of the JSON file that says what a cache is made of."""
+    return cache.with_name(f"{cache.name}.json")
+
+
+def cached_rows(
+    cache: Path, key: dict, rows: Iterator[np.ndarray], failed: dict[str, str]
+) -> np.ndarray:
+    """Map images into memory from a file, which is written first if need be.
+
+    Images are written to a file, not to a memory map, whose pages would count as memory
+    of the process, and whose length would have to be known before. The file gets its
+    name only when it is whole.
+
+    Args:
+        cache: path of the file. One made with the same key is reused.
+        key: what the images depend on, of types that JSON has.
+        rows: the images, uint8 arrays of one shape.
+        failed: gets {path: reason} of the files that cannot be read; `rows` adds to it.
+
+    Returns:
+        A read-only memory map.
+
+    Raises:
+        ValueError: there is a file that is no cache.
+    """
+    saved = _read_sidecar(cache)
+    if saved and saved["key"] == key and saved["written"] == _identity(cache):
+        failed.update(saved["failed"])
+        return np.load(cache, mmap_mode="r")
+    # Hidden, so that it is no part of a folder of images.
+    name = f".{cache.name}.{uuid.uuid4().hex}"
+    data, about = cache.with_name(name), cache.with_name(f"{name}.json")
+    try:
+        with data.open("xb") as file:
+            _write_npy(file, rows)
+        made = {"key": key, "failed": failed, "written": _identity(data)}
+        about.write_text(json.dumps(made))
+        # In this order, a cache is never without its sidecar.
+        os.replace(about, sidecar(cache))
+        os.replace(data, cache)
+    finally:
+        about.unlink(missing_ok=True)
+        data.unlink(missing_ok=True)
+    return np.load(cache, mmap_mode="r")
+
+
+def _read_sidecar(cache: Path) -> dict | None:
+    """Return what a cache is made of, or None if there is none."""
+    path = sidecar(cache)
+    if not cache.exists() and not path.exists():
+        return None
+    try:
+        saved = json.loads(path.read_text())
+        is_ours = saved.keys() == {"key", "failed", "written"}
+    except (OSError, ValueError, AttributeError):
+        is_ours = False
+    if not is_ours:
+        raise ValueError(
+            f"`cache` must be a new file or one that `load_folder` wrote, but {cache} "
+            f"is not described by a file {path.name} beside it. Give another name, or "
+            "remove what is there."
+        )
+    return saved
+
+
+def _write_npy(file: Any, rows: Iterator[np.ndarray]) -> None:
+    count, shape = 0, ()
+    for row in rows:
+        if count == 0:
+            shape = row.shape
+            _write_header(file, count, shape)
+        file.write(row.tobytes())
+        count += 1
+    # NumPy leaves room in a header for a larger number of rows.
+    file.seek(0)
+    _write_header(file, count, shape)
+
+
+def _write_header(file: Any, count: int, shape: tuple[int, ...]) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _identity(path: Path) -> list[int] | None:
+    """Return size and time of a file, which another content would change, or None."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
