@@ -13,7 +13,7 @@ from keras_drmm.evaluation.pictures import (
     encode_image,
 )
 
-# With fewer validation rows the interval of the error is wider than 4 points even at
+# With fewer validation rows the interval of the error is wider than 5 points even at
 # an error of 1 %.
 FEW_ROWS = 100
 
@@ -114,20 +114,20 @@ def _errors(numbers):
     return _section(
         "Error",
         f"<p>The model errs on {_value('errors', numbers.errors)} of these images, "
-        f"which is <b>{_value('error', _percent(numbers.error))}</b>. The true error "
-        f"is between {_value('error-low', _percent(low))} and "
-        f"{_value('error-high', _percent(high))} with a confidence of 95 % (Wilson's "
+        f"which is <b>{_value('error', as_percent(numbers.error))}</b>. The true error "
+        f"is between {_value('error-low', as_percent(low))} and "
+        f"{_value('error-high', as_percent(high))} with a confidence of 95 % (Wilson's "
         "interval).</p>\n"
         "<p>The balanced accuracy is "
-        f"{_value('balanced-accuracy', _percent(numbers.balanced_accuracy))}: the mean "
-        "recall of the classes, in which a rare class counts as much as a frequent "
-        "one.</p>\n",
+        f"{_value('balanced-accuracy', as_percent(numbers.balanced_accuracy))}: the "
+        "mean recall of the classes, in which a rare class counts as much as a "
+        "frequent one.</p>\n",
     )
 
 
 def _classes(names, numbers):
     rows = [
-        [name, int(number), _percent(recall), _range(interval), _percent(precision)]
+        [name, int(number), as_percent(recall), _range(interval), as_percent(precision)]
         for name, number, recall, interval, precision in zip(
             names,
             numbers.confusion.sum(axis=1),
@@ -159,7 +159,7 @@ def _confusions(names, numbers, mistakes):
         + "".join(
             # The strongest colour still lets the number be read.
             f'<td class="{"right" if i == j else "wrong"}" '
-            f'style="--share: {0.6 * share:.2f}">{count}</td>'
+            f'style="--share: {0.1 + 0.5 * share:.2f}">{count}</td>'
             if count
             else "<td></td>"
             for j, (count, share) in enumerate(zip(line, line_shares, strict=True))
@@ -196,7 +196,7 @@ def _calibration(numbers, bins):
         bins,
         "Reliability diagram. "
         + "; ".join(
-            f"at a confidence of {c:.0%} {a:.0%} of {n} are right"
+            f"at a confidence of {as_percent(c)} {as_percent(a)} of {n} are right"
             for n, c, a in zip(*bins, strict=True)
             if n
         )
@@ -208,11 +208,11 @@ def _calibration(numbers, bins):
         "Calibration",
         "<p>The expected calibration error (ECE) says how far confidence and accuracy "
         "are apart, on average. It is <b>"
-        f"{_value('ece', _percent(numbers.calibration_error))}</b> and after "
+        f"{_value('ece', as_percent(numbers.calibration_error))}</b> and after "
         "temperature scaling "
-        f"{_value('ece-scaled', _percent(numbers.calibration_error_scaled))}. On as "
+        f"{_value('ece-scaled', as_percent(numbers.calibration_error_scaled))}. On as "
         "many images, a perfectly calibrated model would show about "
-        f"{_value('ece-chance', _percent(numbers.calibration_error_by_chance))} by "
+        f"{_value('ece-chance', as_percent(numbers.calibration_error_by_chance))} by "
         "chance: an ECE near that says nothing against the model.</p>\n"
         "<p>Temperature scaling divides the logits by one number T. Here, T was fitted "
         "to one half of the validation images and its effect measured on the other "
@@ -226,7 +226,7 @@ def _calibration(numbers, bins):
 def _pseudo_labels(numbers):
     quality = numbers.pseudo_labels
     rows = [
-        [f"{t:.0%}", _percent(share), int(known), _percent(accuracy)]
+        [as_percent(t), as_percent(share), int(known), as_percent(accuracy)]
         for t, share, known, accuracy in zip(*quality.values(), strict=True)
     ]
     return _section(
@@ -247,11 +247,11 @@ def _rejecting(numbers):
     curve = numbers.reject
     # The first point at which at least half of the images are answered.
     half = int(np.searchsorted(curve["answered"], 0.5))
+    threshold, answered, error = (as_percent(v[half]) for v in curve.values())
     words = (
-        f"If the surest {_percent(curve['answered'][half])} of the images are answered "
-        f"(confidence from {curve['threshold'][half]:.1%} on), the error of these is "
-        f"{_percent(curve['error'][half])}; of all images it is "
-        f"{_percent(curve['error'][-1])}."
+        f"If the surest {answered} of the images are answered (confidence from "
+        f"{threshold} on), the error of these is {error}; of all images it is "
+        f"{as_percent(numbers.error)}."
     )
     chart = _chart(
         draw_reject_curve,
@@ -348,7 +348,8 @@ def _chart(draw, data, alt, caption):
     )
 
 
-def _percent(share):
+def as_percent(share):
+    """Return a share as words, a dash for NaN."""
     return "–" if np.isnan(share) else f"{100 * share:.1f} %"
 
 

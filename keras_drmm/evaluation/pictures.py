@@ -3,6 +3,8 @@
 import base64
 import io
 
+import numpy as np
+
 from keras_drmm.evaluation.confidence_interval import confidence_interval
 
 # Colours of (text and axes, what is measured, what it is compared with).
@@ -31,9 +33,10 @@ def encode_image(image):
     from matplotlib import image as images
 
     if image.shape[-1] != 3:
-        image = image.mean(axis=-1)
+        image = image.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
     buffer = io.BytesIO()
-    images.imsave(buffer, image, cmap="gray", vmin=0, vmax=1, format="png")
+    # Of floats, and of grey ones by a colour map, matplotlib rounds some down.
+    images.imsave(buffer, np.rint(255 * image).astype("uint8"), format="png")
     return _address(buffer)
 
 

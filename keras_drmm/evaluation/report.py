@@ -26,7 +26,7 @@ from keras_drmm.evaluation.checks import (
 )
 from keras_drmm.evaluation.confidence_interval import confidence_interval
 from keras_drmm.evaluation.images_to_label import images_to_label
-from keras_drmm.evaluation.page import Picture, write_page
+from keras_drmm.evaluation.page import Picture, as_percent, write_page
 from keras_drmm.evaluation.pictures import check_matplotlib
 from keras_drmm.evaluation.pseudo_label_quality import pseudo_label_quality
 from keras_drmm.evaluation.reject_curve import reject_curve
@@ -169,14 +169,14 @@ def report(
                 dataset.validation_indices[i],
                 f"labelled {names[labels[i]]}, taken for "
                 f"{names[probabilities[i].argmax()]} at "
-                f"{probabilities[i].max():.0%}",
+                f"{as_percent(probabilities[i].max())}",
             )
             for i in _most_confident_errors(probabilities, labels)[:count]
         ],
         suspicious=[
             picture(
                 row,
-                f"labelled {names[label]} ({own:.0%}), perhaps {names[other]}"
+                f"labelled {names[label]} ({as_percent(own)}), perhaps {names[other]}"
                 f"{' – flagged' if flagged else ''}",
             )
             for row, label, other, own, _, flagged in zip(
@@ -186,7 +186,8 @@ def report(
         to_label=[
             picture(
                 unlabelled[i],
-                f"{names[of_unlabelled[i].argmax()]} at {of_unlabelled[i].max():.0%}?",
+                f"{names[of_unlabelled[i].argmax()]} at "
+                f"{as_percent(of_unlabelled[i].max())}?",
             )
             for i in chosen
         ],
