@@ -111,17 +111,17 @@ def report(
             "validation=...)`."
         )
 
-    logits = _predict(model, dataset, dataset.validation_indices) / temperature
+    logits = _predict(model, dataset, dataset.validation_indices)
     if are_probabilities(logits):
         raise ValueError(
             "`model` must return logits, but its outputs are probabilities. Leave out "
             "the softmax of its last layer."
         )
+    logits = logits / temperature
     names = standardize_class_names(class_names, logits.shape[1])
     _, labels = dataset.validation
     labels = standardize_labels(labels, logits)
     shown = dataset.shown_labels
-    standardize_labels(shown, np.empty((len(shown), logits.shape[1])), True)
     unlabelled = np.setdiff1d(dataset.unlabelled_indices, dataset.validation_indices)
     probabilities, of_labelled, of_unlabelled = (
         softmax(v, axis=1)

@@ -424,7 +424,10 @@ def test_a_drmm_is_reported(tmp_path):
 
 
 def bad(**change):
-    """Arguments of `report` with one that is bad; `logits` are the model's."""
+    """Arguments of `report` with one that is bad; `logits` are the model's.
+
+    A model with None cannot predict: what is bad is found before.
+    """
     logits = change.pop("logits", LOGITS)
     given = {"model": Planted(logits), "dataset": make_dataset(), "path": "a.html"}
     return {**given, **change}
@@ -440,7 +443,7 @@ BAD = {
     "NaN in one row": (bad(logits=NAN), ValueError, "must be finite, got .*nan"),
     "text": (bad(logits=np.full((200, 3), "a")), ValueError, "must be real numbers"),
     "probabilities": (
-        bad(logits=softmax(LOGITS, axis=1)),
+        bad(logits=softmax(LOGITS, axis=1), temperature=2),
         ValueError,
         "outputs are probabilities. Leave out the softmax",
     ),
@@ -453,8 +456,12 @@ BAD = {
     "names": (bad(class_names=["a", "b"]), ValueError, r"3 strings.*got \['a', 'b'\]"),
     "names of numbers": (bad(class_names=[1, 2, 3]), ValueError, "3 strings"),
     "a name": (bad(class_names="abc"), ValueError, "got 'abc'"),
-    "count": (bad(count=0), ValueError, "`count` .* got 0"),
-    "temperature": (bad(temperature=0), ValueError, "`temperature` .* got 0"),
+    "count": (bad(count=0, logits=None), ValueError, "`count` .* got 0"),
+    "temperature": (
+        bad(temperature=0, logits=None),
+        ValueError,
+        "`temperature` .* got 0",
+    ),
     "model": (bad(model=5), TypeError, "`model` .* got 5"),
     "dataset": (bad(dataset=X), TypeError, "`dataset` .* `SemiSupervisedDataset`"),
     "folder": (bad(path="no/a.html"), FileNotFoundError, "folder .* got 'no/a.html'"),
@@ -486,7 +493,7 @@ def test_filled_in_labels_are_kept(tmp_path):
     table = tmp_path / "a_to_label.csv"
     table.write_text("file,label\n3,cat\n")
     with pytest.raises(FileExistsError, match="labels that a person filled in"):
-        report(Planted(), make_dataset(), tmp_path / "a.html")
+        report(Planted(None), make_dataset(), tmp_path / "a.html")
     assert list(tmp_path.iterdir()) == [table]
     assert table.read_text() == "file,label\n3,cat\n"
 
