@@ -21,7 +21,6 @@ from keras_drmm.evaluation.calibration_error import (
 from keras_drmm.evaluation.checks import (
     are_probabilities,
     standardize_class_names,
-    standardize_labels,
     standardize_logits,
 )
 from keras_drmm.evaluation.confidence_interval import confidence_interval
@@ -120,7 +119,6 @@ def report(
     logits = logits / temperature
     names = standardize_class_names(class_names, logits.shape[1])
     _, labels = dataset.validation
-    labels = standardize_labels(labels, logits)
     shown = dataset.shown_labels
     unlabelled = np.setdiff1d(dataset.unlabelled_indices, dataset.validation_indices)
     probabilities, of_labelled, of_unlabelled = (
