@@ -18,12 +18,15 @@ from sklearn.model_selection import KFold
 
 from keras_drmm import DRMM, Level, data
 from keras_drmm.evaluation import (
+    confidence_interval,
     images_to_label,
+    pictures,
     pseudo_label_quality,
     reject_curve,
     report,
     suspicious_labels,
 )
+from keras_drmm.evaluation.calibration_error import bin_by_confidence
 from keras_drmm.evaluation.report import _calibration_error_by_chance
 from tests.evaluation.test_measures import ece_by_hand
 
@@ -352,6 +355,46 @@ def test_the_page_needs_nothing_else(written):
     assert "@media (prefers-color-scheme: dark)" in html
     for chart in ("Reliability diagram", "Error against the share"):
         assert sum(chart in image["alt"] for image in charts) == 1
+
+
+@pytest.fixture
+def axes(monkeypatch):
+    """What a chart draws on."""
+    figure = pytest.importorskip("matplotlib.figure")
+    found = figure.Figure().add_subplot()
+    monkeypatch.setattr(pictures, "_draw", lambda draw, colours: draw(found))
+    return found
+
+
+def test_reliability_diagram_has_a_point_and_an_interval_a_bin(written, axes):
+    bins = bin_by_confidence(written.p, written.labels, 10)
+    pictures.draw_reliability(bins, pictures.LIGHT)
+    diagonal, *marks = [line.get_xydata() for line in axes.get_lines()]
+    np.testing.assert_array_equal(diagonal, [[0, 0], [100, 100]])
+    filled = [k for k in range(10) if bins.counts[k]]
+    assert 1 < len(filled) < 10
+    for k, bar, point in zip(filled, marks[::2], marks[1::2], strict=True):
+        sure = written.p.max(axis=1)
+        rows = (sure > k / 10) & (sure <= (k + 1) / 10)
+        right = (written.p.argmax(axis=1) == written.labels)[rows]
+        ends = confidence_interval(int(right.sum()), len(right))
+        x = 100 * sure[rows].mean()
+        np.testing.assert_allclose(point, [[x, 100 * right.mean()]])
+        np.testing.assert_allclose(bar, [[x, 100 * v] for v in ends])
+    assert axes.get_xlabel() == "confidence (%)"
+    assert axes.get_ylabel() == "classified right (%)"
+    assert axes.get_ylim() == (0, 105)
+
+
+def test_reject_curve_is_drawn_in_percent(written, axes):
+    pictures.draw_reject_curve(written.numbers.reject, pictures.LIGHT)
+    (line,) = axes.get_lines()
+    curve = [written.numbers.reject[name] for name in ("answered", "error")]
+    np.testing.assert_allclose(line.get_xydata(), 100 * np.transpose(curve))
+    assert axes.get_xlabel() == "answered (%)"
+    assert axes.get_ylabel() == "error of these (%)"
+    assert axes.get_xlim() == (0, 100)
+    assert axes.get_ylim()[0] == 0
 
 
 def test_names_are_escaped(written):
