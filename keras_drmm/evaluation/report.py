@@ -41,6 +41,8 @@ from keras_drmm.layers.arguments import (
 
 # Draws of labels for what calibration error chance alone makes.
 _DRAWS = 200
+# Pixels in a row or column by which images to label are compared, at most.
+_COMPARED_SIZE = 32
 
 
 def report(
@@ -134,7 +136,9 @@ def report(
     suspicious["row"] = dataset.labelled_indices[suspicious["row"]]
     chosen = np.arange(0)
     if len(unlabelled):
-        pixels = dataset._x[unlabelled]
+        # Large images are compared by some of their pixels: all would fill the memory.
+        step = -(-max(dataset._x.shape[1:3]) // _COMPARED_SIZE)
+        pixels = dataset._x[:, ::step, ::step][unlabelled]
         chosen = images_to_label(of_unlabelled, pixels, count)
     scaled, fold_temperatures = _scale_by_halves(logits, labels)
     numbers = ReportNumbers(

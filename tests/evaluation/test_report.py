@@ -454,6 +454,20 @@ def test_a_class_without_images_and_a_model_without_errors(tmp_path):
     np.testing.assert_allclose(picture[..., :3], x[row] / 255, atol=1e-6)
 
 
+def test_large_images_are_compared_by_every_third_pixel(tmp_path):
+    pytest.importorskip("matplotlib")
+    x = RNG.integers(0, 256, (200, 40, 65), dtype="uint8")
+    x[:, 0, 0] = np.arange(200)
+    dataset = make_dataset(x=x)
+    numbers = report(Planted(), dataset, tmp_path / "a.html", count=5)
+    rest = dataset.unlabelled_indices
+    p = softmax(LOGITS[rest], axis=1)
+    chosen, others = (
+        rest[images_to_label(p, x[rest, ::step, ::step], 5)].tolist() for step in (3, 1)
+    )
+    assert numbers.to_label.tolist() == chosen != others
+
+
 def test_a_drmm_is_reported(tmp_path):
     pytest.importorskip("matplotlib")
     model = DRMM([Level(4, 3, pool_size=2)], (6, 5, 1), 3, name="small")

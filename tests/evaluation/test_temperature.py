@@ -29,6 +29,8 @@ def test_finds_the_factor_of_known_log_odds(factor):
     )
     expected = softmax(logits / scaling.temperature, axis=1)
     np.testing.assert_allclose(probabilities, expected)
+    # A model's float32 and whole numbers, too.
+    assert scaling.transform(logits.astype("float32")).dtype == "float64"
 
 
 def test_unlabelled_rows_do_not_count():
