@@ -17,7 +17,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 # nothing: these folders and what is marked `once`, but for what is marked
 # `every_backend`.
 ONE_BACKEND = "torch"
-ONCE = {"recipes", "tuning", "analysis"}
+ONCE = {"recipes", "tuning", "analysis", "evaluation"}
 
 
 def pytest_collection_modifyitems(config, items):
