@@ -10,6 +10,7 @@ from keras_drmm import (
     learning,
     models,
     trees,
+    wrappers,
     zoo,
 )
 from keras_drmm.em import HardEM, SoftEM
@@ -51,5 +52,6 @@ __all__ = [
     "learning",
     "models",
     "trees",
+    "wrappers",
     "zoo",
 ]

@@ -34,7 +34,7 @@ _TYPE_RANGES = (0, 1), (0, 255)
 
 
 class DRMMClassifier(ClassifierMixin, BaseEstimator):
-    r"""A scikit-learn classifier of images that learns from rows with and without label.
+    r"""A scikit-learn classifier of images, which learns from unlabelled ones too.
 
     The label -1 marks an unlabelled row, as in `sklearn.semi_supervised`. `fit` makes
     batches of labelled and unlabelled rows by `keras_drmm.data.semi_supervised`, and
@@ -206,7 +206,9 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
             )
         rows = validate_data(self, rows, reset=False)
         low, high = self.pixel_range_
-        if self.pixel_range_ in _TYPE_RANGES and (rows.min() < low or rows.max() > high):
+        if self.pixel_range_ in _TYPE_RANGES and (
+            rows.min() < low or rows.max() > high
+        ):
             warnings.warn(
                 f"`X` has pixels from {rows.min()} to {rows.max()}, but in `fit` they "
                 f"were within [{low:g}, {high:g}]: the others are clipped. Give pixels "
@@ -337,10 +339,11 @@ def _find_labelled(y):
 @contextmanager
 def _seeded(seed):
     """Within this, Keras draws from a seed; Python's and NumPy's own go on after it."""
-    python, numpy = random.getstate(), np.random.get_state()
+    numpys = check_random_state(None)
+    states = random.getstate(), numpys.get_state()
     keras.utils.set_random_seed(seed)
     try:
         yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+        random.setstate(states[0])
+        numpys.set_state(states[1])
