@@ -11,6 +11,7 @@ from keras_drmm import (
     learning,
     models,
     trees,
+    wrappers,
     zoo,
 )
 from keras_drmm.em import HardEM, SoftEM
@@ -53,5 +54,6 @@ __all__ = [
     "learning",
     "models",
     "trees",
+    "wrappers",
     "zoo",
 ]
