@@ -56,6 +56,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         unlabelled_indices: as given.
         validation_indices: as given.
         num_classes: as given.
+        x: as given.
 
     Raises:
         ValueError: `batch_size` or `labelled_per_batch` is out of range.
@@ -81,7 +82,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         self.unlabelled_indices = unlabelled_indices
         self.validation_indices = validation_indices
         self.num_classes = num_classes
-        self._x = x
+        self.x = x
         self._labels = labels
         self._seed = seed
         self._augment = augment
@@ -106,7 +107,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         rows = self.validation_indices
         if len(rows) == 0:
             return None
-        return scale_images(self._x[rows]), self._labels[rows]
+        return scale_images(self.x[rows]), self._labels[rows]
 
     @property
     def shown_labels(self) -> np.ndarray:
@@ -129,7 +130,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             A data set with the same seed and without unlabelled rows.
         """
         return SemiSupervisedDataset(
-            self._x,
+            self.x,
             self._labels,
             labelled_indices=self.labelled_indices,
             unlabelled_indices=self.unlabelled_indices[:0],
@@ -161,7 +162,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         epoch = self.epoch
         rows = self._current_rows()[index]
         labels = np.where(self._plan.is_labelled, self._labels[rows], np.int32(-1))
-        images = scale_images(self._x[rows])
+        images = scale_images(self.x[rows])
         if self._augment is None:
             return images, labels
         random = random_stream(self._seed, Stream.AUGMENTATION, epoch, index)

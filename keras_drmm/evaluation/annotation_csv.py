@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from keras_drmm.evaluation.checks import (
-    standardize_class_names,
+    names_or_numbers,
     standardize_probabilities,
 )
 from keras_drmm.layers.arguments import describe
@@ -41,7 +41,7 @@ def write_annotation_csv(path, files_or_rows, probabilities, *, class_names=None
     <BLANKLINE>
     """
     probabilities = standardize_probabilities(probabilities)
-    names = standardize_class_names(class_names, probabilities.shape[1])
+    names = names_or_numbers(class_names, probabilities.shape[1])
     if len(files_or_rows) != len(probabilities):
         raise ValueError(
             f"`files_or_rows` must have one entry for each of the {len(probabilities)} "

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from keras_drmm.layers.arguments import as_array, check_labels, describe
+from keras_drmm.layers.arguments import (
+    as_array,
+    check_labels,
+    describe,
+    standardize_class_names,
+)
 
 # Half precision keeps three digits, so a row of its probabilities misses 1 by this.
 _SUM_TOLERANCE = 0.01
@@ -87,21 +92,12 @@ def standardize_labels(labels, rows, may_be_unknown=False):
     return labels
 
 
-def standardize_class_names(class_names, num_classes):
+def names_or_numbers(class_names, num_classes):
     """Return a name for each class, its number by default.
 
     Raises:
-        ValueError: the names are no strings, or are too many or too few.
+        ValueError: the names are no different strings, or are too many or too few.
     """
     if class_names is None:
         return [str(c) for c in range(num_classes)]
-    if (
-        not isinstance(class_names, list | tuple)
-        or len(class_names) != num_classes
-        or not all(isinstance(v, str) for v in class_names)
-    ):
-        raise ValueError(
-            f"`class_names` must be a list of {num_classes} strings, one for each "
-            f"class, got {describe(class_names)}."
-        )
-    return list(class_names)
+    return standardize_class_names(class_names, num_classes)

@@ -20,7 +20,7 @@ from keras_drmm.evaluation.calibration_error import (
 )
 from keras_drmm.evaluation.checks import (
     are_probabilities,
-    standardize_class_names,
+    names_or_numbers,
     standardize_logits,
 )
 from keras_drmm.evaluation.confidence_interval import confidence_interval
@@ -119,7 +119,9 @@ def report(
             "the softmax of its last layer."
         )
     logits = logits / temperature
-    names = standardize_class_names(class_names, logits.shape[1])
+    if class_names is None:
+        class_names = getattr(model, "class_names", None)
+    names = names_or_numbers(class_names, logits.shape[1])
     _, labels = dataset.validation
     shown = dataset.shown_labels
     unlabelled = np.setdiff1d(dataset.unlabelled_indices, dataset.validation_indices)
@@ -137,8 +139,8 @@ def report(
     chosen = np.arange(0)
     if len(unlabelled):
         # Large images are compared by some of their pixels: all would fill the memory.
-        step = -(-max(dataset._x.shape[1:3]) // _COMPARED_SIZE)
-        pixels = dataset._x[:, ::step, ::step][unlabelled]
+        step = -(-max(dataset.x.shape[1:3]) // _COMPARED_SIZE)
+        pixels = dataset.x[:, ::step, ::step][unlabelled]
         chosen = images_to_label(of_unlabelled, pixels, count)
     scaled, fold_temperatures = _scale_by_halves(logits, labels)
     numbers = ReportNumbers(
@@ -206,7 +208,7 @@ def report(
 
 
 def _images(dataset, rows):
-    return scale_images(dataset._x[rows])
+    return scale_images(dataset.x[rows])
 
 
 def _predict(model, dataset, rows, num_classes=None):

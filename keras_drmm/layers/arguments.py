@@ -315,3 +315,24 @@ def _as_tuple(value):
     if isinstance(value, np.ndarray) and value.ndim == 1:
         return tuple(value)
     return tuple(value) if isinstance(value, tuple | list) else None
+
+
+def standardize_class_names(names, num_classes):
+    """Return the names of classes as a list of plain strings.
+
+    Raises:
+        ValueError: they are not a different string for each class.
+    """
+    is_list = isinstance(names, list | tuple | np.ndarray)
+    listed = list(names) if is_list else []
+    if (
+        len(listed) != num_classes
+        or not all(isinstance(name, str) for name in listed)
+        or len(set(listed)) != num_classes
+    ):
+        raise ValueError(
+            f"`class_names` must be a list of {num_classes} different strings, one for "
+            f"each class, got {describe(names)}."
+        )
+    # A configuration has no NumPy strings.
+    return [str(name) for name in listed]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_drmm.layers.arguments import check_config, describe
+from keras_drmm.layers.arguments import check_config, standardize_class_names
 
 
 class NamedClasses:
@@ -35,19 +35,7 @@ class NamedClasses:
         if names is None:
             self._class_names = None
             return
-        is_list = isinstance(names, list | tuple | np.ndarray)
-        listed = tuple(names) if is_list else ()
-        if (
-            len(listed) != self.num_classes
-            or not all(isinstance(name, str) for name in listed)
-            or len(set(listed)) != len(listed)
-        ):
-            raise ValueError(
-                f"`class_names` must be a list of {self.num_classes} different texts, "
-                f"one for each class, or None, got {describe(names)}."
-            )
-        # Plain text: a configuration has no NumPy strings.
-        self._class_names = tuple(str(name) for name in listed)
+        self._class_names = tuple(standardize_class_names(names, self.num_classes))
 
     def predict_names(self, x, batch_size=100):
         """Return the names of the classes that images are taken for.

@@ -24,11 +24,9 @@ from keras_drmm.layers.arguments import (
     standardize_integer,
 )
 from keras_drmm.models import DRMM
+from keras_drmm.zoo.for_images import SMALLEST
 from keras_drmm.zoo.settings import load_and_compile
 
-# The smallest side of an image that `drmm_lenet` takes, and that is worth pooling.
-_LENET_SIDE = 14
-_POOLED_SIDE = 4
 # What pixels may be by their type. A wider image at `predict` is of another type.
 _TYPE_RANGES = (0, 1), (0, 255)
 
@@ -46,8 +44,8 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
         model: function (image_shape, num_classes) -> compiled Keras model of logits,
             such as the functions of `keras_drmm.zoo` that learn by `EG` or EM; if rows
             are unlabelled, its loss must leave labels of -1 out. Pickling needs one
-            that is defined in a module. None takes `keras_drmm.zoo.drmm_lenet`, or for
-            images with a side below 14 a DRMM of one level of 32 templates of 3x3.
+            that is defined in a module. None takes `keras_drmm.zoo.for_images`, or for
+            images with a side below 8 a DRMM of one level of 32 templates of 3x3.
         image_shape: (H, W, C) of an image, for flat rows or to check that of images.
             None takes the shape of the images; flat rows are square grey images if
             their number of columns is a square number, otherwise one row of pixels,
@@ -288,9 +286,10 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
 def _make_default(image_shape, num_classes):
     """Return the model of `model=None`."""
     side = min(image_shape[:2])
-    if side >= _LENET_SIDE:
-        return zoo.drmm_lenet(image_shape, num_classes)
-    pool_size = 2 if side >= _POOLED_SIDE else 1
+    if side >= SMALLEST:
+        return zoo.for_images(image_shape, num_classes)
+    # Smaller ones are not worth pooling.
+    pool_size = 2 if side >= 4 else 1
     level = Level(32, 3, pool_size=pool_size, batch_norm=True)
     model = DRMM([level], image_shape, num_classes, pooling=None)
     return load_and_compile(model, preset=None, training_steps=None)

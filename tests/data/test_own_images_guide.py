@@ -3,7 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from keras.models import load_model
 from PIL import Image
+
+from keras_drmm.data import to_unit_range
 
 pytestmark = pytest.mark.once
 
@@ -31,8 +34,10 @@ def test_the_code_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     exec(name, names)
     told = re.findall(r"^(000\d\.png) (\w+)$", capsys.readouterr().out, re.M)
     assert [file for file, _ in told] == ["0001.png", "0002.png", "0003.png"]
-    classes = names["logits"].argmax(-1)
+    images = to_unit_range(names["new"].images)
+    classes = names["model"].infer(images).classes
     assert [v for _, v in told] == [names["found"].class_names[k] for k in classes]
+    assert load_model("photos.keras").class_names == names["found"].class_names
     exec(from_table, names)
     assert names["found"].class_names == ("cat", "dog")
     assert np.bincount(names["found"].labels + 1).tolist() == [10, 1, 1]

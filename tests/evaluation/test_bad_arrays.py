@@ -108,7 +108,10 @@ def test_where_every_label_must_be_known():
         (lambda: e.images_to_label(P, [1, 2, 3]), r"got shape \(3,\)"),
         (lambda: e.images_to_label(P, P * np.inf), "`features` must be finite"),
         (lambda: e.write_annotation_csv("a", [1], P), r"each of the 3 rows .* \[1\]"),
-        (lambda: e.write_annotation_csv("a", Y, P, class_names=["a"]), "2 strings"),
+        (
+            lambda: e.write_annotation_csv("a", Y, P, class_names=["a"]),
+            "2 different strings",
+        ),
     ],
 )
 def test_other_arguments(call, message, tmp_path, monkeypatch):

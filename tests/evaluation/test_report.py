@@ -471,12 +471,15 @@ def test_large_images_are_compared_by_every_third_pixel(tmp_path):
 def test_a_drmm_is_reported(tmp_path):
     pytest.importorskip("matplotlib")
     model = DRMM([Level(4, 3, pool_size=2)], (6, 5, 1), 3, name="small")
+    model.class_names = ["ant", "bee", "cow"]
     dataset = make_dataset()
     numbers = report(model, dataset, tmp_path / "a.html", count=2)
     images, labels = dataset.validation
     wrong = model.predict(images, verbose=0).argmax(axis=1) != labels
     assert numbers.error == pytest.approx(wrong.mean())
-    assert "How far to trust small" in Page(tmp_path / "a.html").text
+    text = Page(tmp_path / "a.html").text
+    assert "How far to trust small" in text
+    assert "bee" in text
 
 
 def bad(**change):
@@ -509,8 +512,12 @@ BAD = {
         ValueError,
         r"to 2, got values from .* to 3",
     ),
-    "names": (bad(class_names=["a", "b"]), ValueError, r"3 strings.*got \['a', 'b'\]"),
-    "names of numbers": (bad(class_names=[1, 2, 3]), ValueError, "3 strings"),
+    "names": (
+        bad(class_names=["a", "b"]),
+        ValueError,
+        r"3 different strings.*got \['a', 'b'\]",
+    ),
+    "names of numbers": (bad(class_names=[1, 2, 3]), ValueError, "3 different strings"),
     "a name": (bad(class_names="abc"), ValueError, "got 'abc'"),
     "count": (bad(count=0, logits=None), ValueError, "`count` .* got 0"),
     "temperature": (

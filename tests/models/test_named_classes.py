@@ -49,7 +49,7 @@ def test_a_preset_keeps_names(tmp_path):
 )
 def test_names_are_a_different_text_for_each_class(names):
     model = build()
-    with pytest.raises(ValueError, match="a list of 3 different texts"):
+    with pytest.raises(ValueError, match="a list of 3 different strings"):
         model.class_names = names
     assert model.class_names == NAMES
 

@@ -358,12 +358,12 @@ def test_the_default_is_a_model_of_the_zoo_where_images_are_large_enough():
     rng = np.random.default_rng(0)
     y = np.arange(6) % 3 - 1
     found = {}
-    for side in (14, 13, 4, 3):
+    for side in (8, 7, 4, 3):
         X = rng.random((6, side, side))
         found[side] = fitted(X, y, None, epochs=1).model_
-    assert found[14].name == "drmm_lenet"
-    assert [len(found[side].levels) for side in (14, 13, 4, 3)] == [2, 1, 1, 1]
-    pools = [found[side].levels[0].pool.pool_size for side in (13, 4, 3)]
+    assert found[8].name == "for_images"
+    assert [len(found[side].levels) for side in (8, 7, 4, 3)] == [3, 1, 1, 1]
+    pools = [found[side].levels[0].pool.pool_size for side in (7, 4, 3)]
     assert pools == [(2, 2), (2, 2), (1, 1)]
     assert all(model.algorithm.consistency == 2 for model in found.values())
 
