@@ -14,7 +14,7 @@ from recipes.tables.training import default_epochs
 
 
 def write(rows, paper, epochs, table, folder):
-    """Write table.png, errors.png and figure2.png.
+    """Write table.png, errors.png, figure2.png and colour.png.
 
     Args:
         rows: rows of `tables.csv` with the last settings of each cell.
@@ -26,6 +26,7 @@ def write(rows, paper, epochs, table, folder):
     plot_table(table, folder / "table.png")
     plot_errors(error_curves(rows), paper_curves(paper), folder / "errors.png")
     plot_speed(speed_curves(epochs), folder / "figure2.png")
+    plot_colour(colour_curves(epochs), folder / "colour.png")
 
 
 def error_curves(rows):
@@ -73,6 +74,23 @@ def speed_curves(epochs):
     return curves
 
 
+def colour_curves(epochs):
+    """Return {"model, setting": [(seconds, validation error)]} of few colour labels.
+
+    The runs are those of draw 0 and seed 0 with the epochs of today.
+    """
+    curves = {}
+    for key, runs in learning_curves(epochs, is_colour=True).items():
+        setting, model, labels, number = key
+        cell = cells.Cell(4, setting, model, labels)
+        if labels == cells.FEW_COLOUR and number == default_epochs(cell):
+            curves[f"{model}, {setting}"] = [
+                (float(row["seconds"]), float(row["validation_error"]))
+                for row in runs.get(("0", "0"), ())
+            ]
+    return curves
+
+
 def plot_errors(ours, paper, path):
     """Plot test errors against labels, those of the paper dashed."""
     figure, axes = _figure(7, 4.5)
@@ -117,6 +135,16 @@ def plot_speed(curves, path):
         by_epoch.set(xlabel="epochs")
         by_second.set(xlabel="seconds, one core")
         by_epoch.legend()
+    figure.savefig(path, dpi=120)
+
+
+def plot_colour(curves, path):
+    """Plot validation errors on CIFAR-10 against seconds."""
+    figure, axes = _figure(7, 4)
+    for name, points in curves.items():
+        axes.plot(*zip(*points, strict=True), marker=".", label=name)
+    axes.set(xlabel="seconds, one core", ylabel="validation error, percent")
+    axes.legend(fontsize=7)
     figure.savefig(path, dpi=120)
 
 

@@ -135,18 +135,19 @@ def published(paper):
     return found
 
 
-def learning_curves(rows):
+def learning_curves(rows, is_colour=False):
     """Return {(setting, model, labels, epochs): {(draw, seed): rows of its epochs}}.
 
-    Only runs on MNIST. A repeated run replaces the earlier one. Runs of other epochs
-    are apart, because their learning rate falls faster or slower.
+    A repeated run replaces the earlier one. Runs of other epochs are apart, because
+    their learning rate falls faster or slower.
 
     Args:
         rows: rows of `epochs.csv`.
+        is_colour: whether runs on CIFAR-10 are wanted, and not those on MNIST.
     """
     groups = {}
     for row in rows:
-        if row["validation_error"] and row["table"] != CIFAR_TABLE:
+        if row["validation_error"] and (row["table"] == CIFAR_TABLE) == is_colour:
             key = row["setting"], row["model"], int(row["labels"]), int(row["epochs"])
             runs, run = groups.setdefault(key, {}), (row["draw"], row["seed"])
             before = runs.get(run, [])

@@ -68,6 +68,28 @@ def test_figure_2_is_of_the_last_run_of_draw_0_of_the_cell_s_epochs():
 
 
 @pytest.mark.smoke
+def test_curves_in_colour_are_of_few_labels_and_today_s_epochs():
+    def epoch(number, error, **changes):
+        own = {"table": "4", "setting": "semi-supervised", "model": "drmm_lenet"}
+        run = {"labels": "4000", "draw": "0", "seed": "0", "epochs": "30"}
+        values = {"seconds": str(10 * number), "epoch": str(number)}
+        return {**own, **run, **values, "validation_error": error, **changes}
+
+    rows = [
+        epoch(1, "60.0"),
+        epoch(2, "50.0"),
+        epoch(3, "1.0", table="1"),
+        epoch(3, "2.0", labels="50000"),
+        epoch(3, "3.0", epochs="7"),
+        epoch(3, "4.0", draw="1"),
+        epoch(3, ""),
+    ]
+    assert figures.colour_curves(rows) == {
+        "drmm_lenet, semi-supervised": [(10.0, 60.0), (20.0, 50.0)]
+    }
+
+
+@pytest.mark.smoke
 def test_a_table_s_cells_are_read_without_marks():
     table = "| a | b |\n|---|---|\n| **1** | `python x.py` |\n| 2 |  |\n"
     assert figures.cells_of(table) == (
@@ -87,7 +109,7 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
     rows, paper, epochs = (results.read_rows(v) for v in ("tables", "paper", "epochs"))
     table = readme.table(rows, paper)
     figures.write(records.last_settings(rows), paper, epochs, table, tmp_path)
-    assert sorted(drawn) == ["errors.png", "figure2.png", "table.png"]
+    assert sorted(drawn) == ["colour.png", "errors.png", "figure2.png", "table.png"]
     handles = drawn["errors.png"].axes[0].get_legend_handles_labels()
     shown = {
         # Of curves with bars the line.
@@ -111,6 +133,12 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
                 assert lines[model].get_xydata().tolist() == points
                 assert lines[model].get_linestyle() == style
     assert not list(axes)
+    lines = {v.get_label(): v for v in drawn["colour.png"].axes[0].get_lines()}
+    curves = figures.colour_curves(epochs)
+    assert curves
+    assert {
+        name: [tuple(v) for v in line.get_xydata()] for name, line in lines.items()
+    } == curves
     (grid,) = drawn["table.png"].axes[0].tables
     titles, lines = figures.cells_of(table)
     texts = {at: cell.get_text().get_text() for at, cell in grid.get_celld().items()}
