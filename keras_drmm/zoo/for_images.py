@@ -33,9 +33,12 @@ def for_images(input_shape, num_classes, training_steps=None, preset=None):
     - the last has one of 1x1 for each class, whose mean over positions decides.
 
     The mean makes any ratio of height and width fit. Grey images learn by the objective
-    of `drmm_conv_small`. Those of several channels learn without pixel noise, which
-    hides what colour images show; give `keras_drmm.data.semi_supervised` an `augment`
-    that leaves their classes as they are.
+    of `drmm_conv_small` without `marginal_kl`: of your own images there need not be
+    equally many of each class, as there are of digits, and a pull towards the labels'
+    shares would make many of a frequent class look like a rare one. Those of several
+    channels learn without pixel noise, too, which hides what colour images show; give
+    `keras_drmm.data.semi_supervised` an `augment` that leaves their classes as they
+    are.
 
     Args:
         input_shape: (H, W, C), sides from 8 to 256 pixels.
@@ -76,7 +79,9 @@ def for_images(input_shape, num_classes, training_steps=None, preset=None):
         templates_initializer="identity",
         name="for_images",
     )
-    changes: dict = dict(DEEP) if len(levels) >= 5 else {}
+    changes: dict = {"marginal_kl": 0.0}
+    if len(levels) >= 5:
+        changes |= DEEP
     if shape[2] > 1:
         changes |= COLOUR
     return load_and_compile(model, preset, training_steps, **changes)

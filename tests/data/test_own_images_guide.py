@@ -26,7 +26,7 @@ def test_the_code_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     code = [text for kind, text in blocks if kind == "python"]
     (table,) = [text for kind, text in blocks if text.startswith("file,label")]
     (tmp_path / "labels.csv").write_text(table)
-    train, name, from_table, cached = code
+    train, name, without_pull, from_table, cached = code
     names: dict = {}
     exec(train.replace("epochs=20", "epochs=1"), names)
     assert names["found"].class_names == ("2024", "cat", "dog")
@@ -38,6 +38,8 @@ def test_the_code_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     classes = names["model"].infer(images).classes
     assert [v for _, v in told] == [names["found"].class_names[k] for k in classes]
     assert load_model("photos.keras").class_names == names["found"].class_names
+    exec(without_pull, names)
+    assert "marginal_kl" not in names["model"].algorithm.weights
     exec(from_table, names)
     assert names["found"].class_names == ("cat", "dog")
     assert np.bincount(names["found"].labels + 1).tolist() == [10, 1, 1]

@@ -19,7 +19,9 @@ def described(model):
 def test_digits_get_the_conv_small_configuration():
     model, published = zoo.for_images((28, 28, 1), 10), zoo.drmm_conv_small()
     assert described(model) == described(published)
-    assert model.algorithm.get_config() == published.algorithm.get_config()
+    # But for the pull towards classes of equal size.
+    theirs = {**published.algorithm.get_config(), "marginal_kl": 0}
+    assert model.algorithm.get_config() == theirs
     assert model.message_shapes == published.message_shapes
 
 
