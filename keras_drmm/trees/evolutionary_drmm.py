@@ -68,8 +68,8 @@ class EvolutionaryDRMM(EvolutionaryModel):
             Inference sees the images alone.
         smoothing: how many labelled rows of a node its parent's shares count for.
         rank: the number of principal components of the training images that all
-            mutations are combinations of. A tree of rank 64 grows about ten times as
-            fast on MNIST as one of all 784 pixels. None is as many as there are pixels.
+            mutations are combinations of: the fewer, the faster a tree grows, and the
+            coarser are its templates. None is as many as there are pixels.
         pixel_range: (lowest, highest) value of a pixel. Images outside are refused.
         **kwargs: `name` of `keras.Model`. It computes in float32.
 
