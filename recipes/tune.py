@@ -20,8 +20,8 @@ trial that was under way when it is started again, with any number of workers, a
 larger `--trials` adds more. Each trial is a row of `recipes/results/tuning.csv`.
 
 With `--workers` a chief of keras-tuner gives out trials, and each worker is a process
-of one thread. `--save` writes the model of the best trial, as it was at the end of its
-training, as a preset: `keras_drmm.zoo.from_preset` takes the folder.
+that computes in one thread. `--save` writes the model of the best trial, as it was at
+the end of its training, as a preset: `keras_drmm.zoo.from_preset` takes the folder.
 
 With `--images` it uses the first training images alone, at most a quarter of them for
 validation, and its rows stay in `runs/`: the last command is a check in seconds.
@@ -52,7 +52,10 @@ def main():
     """Search, print the best trials and save the best model."""
     options = parse()
     is_part = ADDRESS in os.environ
+    if options.save is not None and options.save.exists():
+        raise SystemExit(f"--save {options.save} is there: give another folder.")
     os.environ.setdefault(ID, CHIEF)
+    adopt(options.folder)
     if options.workers > 1 and not is_part:
         run_parts([CHIEF, *(f"worker_{n}" for n in range(options.workers))])
     choose_backend(options.backend)
@@ -71,6 +74,13 @@ def main():
         save(tuner, options.save)
 
 
+def adopt(folder):
+    """Let a search that keras-tuner's own name for one process began go on."""
+    begun = folder / "tuner0.json"
+    if begun.exists():
+        begun.rename(folder / f"{CHIEF}.json")
+
+
 def run_parts(names):
     """Run this command in processes of keras-tuner, and wait until all have ended.
 
@@ -83,7 +93,9 @@ def run_parts(names):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address, port = free.getsockname()
-    common = {**os.environ, ADDRESS: address, PORT: str(port), "OMP_NUM_THREADS": "1"}
+    common = {**os.environ, ADDRESS: address, PORT: str(port)}
+    # One core each; TensorFlow has threads of its own.
+    common |= {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
     parts = {
         name: subprocess.Popen(
             [sys.executable, *sys.orig_argv[1:]], env={**common, ID: name}

@@ -172,16 +172,36 @@ def part(folder, text, monkeypatch):
 
 
 def test_parts_of_a_search_know_their_names_and_one_address(tmp_path, monkeypatch):
-    text = (
-        f"open({str(tmp_path)!r} + '/' + name, 'w').write(os.environ[{recipe.PORT!r}])"
-    )
+    names = recipe.PORT, "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"
+    written = f"' '.join(os.environ[name] for name in {names})"
+    text = f"open({str(tmp_path)!r} + '/' + name, 'w').write({written})"
     part(tmp_path, text, monkeypatch)
     recipe.run_parts(["chief", "worker_0", "worker_1"])
     ports = [
         (tmp_path / name).read_text() for name in ("chief", "worker_0", "worker_1")
     ]
     assert len(set(ports)) == 1
-    assert 1024 <= int(ports[0]) <= 65535
+    port, *threads = ports[0].split()
+    assert 1024 <= int(port) <= 65535
+    assert threads == ["1", "1"]
+
+
+def test_a_search_that_one_process_began_goes_on_under_a_chief(tmp_path, monkeypatch):
+    x, y = images()
+    options = parsed(tmp_path, "--trials", "1")
+    recipe.search(x, y, options, **SMALL)
+    monkeypatch.setenv(recipe.ID, recipe.CHIEF)
+    recipe.adopt(options.folder)
+    options.trials = 2
+    recipe.search(x, y, options, **SMALL)
+    # The first trial is not run again.
+    assert len(rows(options)) == 2
+
+
+def test_a_preset_that_is_there_is_seen_before_the_search(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["tune", "--save", str(tmp_path)])
+    with pytest.raises(SystemExit, match="is there: give another folder"):
+        recipe.main()
 
 
 def test_a_part_that_fails_ends_the_others(tmp_path, monkeypatch):
