@@ -1,5 +1,6 @@
-"""Pictures of what a trained model has learned."""
+"""What a trained model has learned: pictures of it, and numbers."""
 
+from keras_drmm.analysis.active_paths import ActivePaths
 from keras_drmm.analysis.filters import plot_filters
 from keras_drmm.analysis.nuisance_transfer import plot_nuisance_transfer
 from keras_drmm.analysis.reconstructions import plot_reconstructions
@@ -7,6 +8,7 @@ from keras_drmm.analysis.samples import plot_samples
 from keras_drmm.analysis.style_transfer import plot_style_transfer
 
 __all__ = [
+    "ActivePaths",
     "plot_filters",
     "plot_nuisance_transfer",
     "plot_reconstructions",
