@@ -161,7 +161,8 @@ class ActivePaths:
         best = self._best_from_the_top()
         start = int(np.ravel_multi_index(place, shape))
         order = itertools.count()  # Of equal bounds the first goes first.
-        found, open_paths = [], [(-best[0][start], next(order), [start], 1.0)]
+        found: list[Path] = []
+        open_paths = [(-best[0][start], next(order), [start], 1.0)]
         while open_paths and len(found) < count:
             bound, _, nodes, product = heapq.heappop(open_paths)
             level = len(nodes) - 1

@@ -17,6 +17,7 @@ class Stream(enum.IntEnum):
     UNLABELLED_ORDER = 2
     LABELLED_ORDER = 3
     AUGMENTATION = 4
+    REBALANCING = 5
 
 
 def random_stream(seed: int, stream: Stream, *index: int) -> np.random.Generator:

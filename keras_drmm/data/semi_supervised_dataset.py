@@ -1,5 +1,6 @@
 """Batches of labelled and unlabelled images."""
 
+import warnings
 from collections.abc import Callable
 
 import keras
@@ -9,6 +10,8 @@ from keras_drmm.data.autotuner import without_autotuner
 from keras_drmm.data.batch_plan import plan_batches
 from keras_drmm.data.images import scale_images
 from keras_drmm.data.random_streams import Stream, random_stream
+from keras_drmm.data.stratification import equal_counts
+from keras_drmm.layers.arguments import as_array, check_labels
 
 # (images, rows, epoch, random) -> images
 Augment = Callable[[np.ndarray, np.ndarray, int, np.random.Generator], np.ndarray]
@@ -129,18 +132,77 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         Returns:
             A data set with the same seed and without unlabelled rows.
         """
-        return SemiSupervisedDataset(
-            self.x,
-            self._labels,
-            labelled_indices=self.labelled_indices,
+        return self._with(
             unlabelled_indices=self.unlabelled_indices[:0],
-            validation_indices=self.validation_indices,
-            num_classes=self.num_classes,
             batch_size=batch_size,
             labelled_per_batch=None,
-            seed=self._seed,
-            augment=self._augment,
         )
+
+    def rebalanced(self, classes: np.ndarray) -> "SemiSupervisedDataset":
+        """Return batches in which the unlabelled rows are of each class equally often.
+
+        Of a class that most images are of, a part of the rows is left out at random;
+        those of a rare class are repeated. A network that learns to be sure of its
+        answers takes rare images for frequent ones, as these are most of what it sees;
+        of balanced rows it does not. The classes come from a first network:
+
+        >>> first.fit(dataset, epochs=10)
+        >>> guesses = first.predict(to_unit_range(dataset.x)).argmax(axis=1)
+        >>> second.fit(dataset.rebalanced(guesses), epochs=10)
+
+        Args:
+            classes: integers of shape (n,), the class of each row of `x`. Only those
+                of unlabelled rows are looked at.
+
+        Returns:
+            A data set with the same labelled and validation rows, the same number of
+            unlabelled ones, batch size and seed.
+
+        Raises:
+            ValueError: `classes` has another length, holds something else than
+                integers from 0 to `num_classes` - 1, or there are no unlabelled rows.
+        """
+        classes, rows = as_array(classes, "classes"), self.unlabelled_indices
+        check_labels(classes, len(self.x), self.num_classes)
+        if len(rows) == 0:
+            raise ValueError("There are no unlabelled rows to rebalance.")
+        guessed = classes.reshape(-1)[rows]
+        if guessed.min() < 0:
+            raise ValueError(
+                f"`classes` must be from 0 to {self.num_classes - 1} for each unlabelled "
+                "row, got -1. Give a model's predictions."
+            )
+        random = random_stream(self._seed, Stream.REBALANCING)
+        found = np.unique(guessed)
+        if len(found) < self.num_classes:
+            missing = np.setdiff1d(np.arange(self.num_classes), found).tolist()
+            warnings.warn(
+                f"No unlabelled row is of the classes {missing}, by `classes`: they are "
+                "learned from their labelled rows alone.",
+                stacklevel=2,
+            )
+        counts = equal_counts(len(rows), len(found), random)
+        chosen = [
+            _repeated(rows[guessed == one], count, random)
+            for one, count in zip(found, counts, strict=True)
+        ]
+        plan = self._plan
+        return self._with(
+            unlabelled_indices=np.concatenate(chosen),
+            batch_size=len(plan.is_labelled),
+            labelled_per_batch=int(plan.is_labelled.sum()),
+        )
+
+    def _with(self, **changes) -> "SemiSupervisedDataset":
+        """Return a data set of the same images, labels and seed."""
+        kept = {
+            "labelled_indices": self.labelled_indices,
+            "validation_indices": self.validation_indices,
+            "num_classes": self.num_classes,
+            "seed": self._seed,
+            "augment": self._augment,
+        }
+        return SemiSupervisedDataset(self.x, self._labels, **{**kept, **changes})
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -265,3 +327,10 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             ]
         )
         return run[start - passes.start * size :][:length]
+
+
+def _repeated(rows, count, random):
+    """Return `count` of the rows: each equally often, but for a remainder."""
+    times, rest = divmod(count, len(rows))
+    more = random.permutation(rows)[:rest]
+    return np.concatenate([np.tile(rows, times), more])

@@ -42,6 +42,31 @@ def plain_fit(rows):
     return markdown_table(["data", "labels", "epochs", "error", "runs"], lines)
 
 
+def imbalance(rows):
+    """Return a table of learning where most images are of one class: means over draws.
+
+    Args:
+        rows: rows of `imbalance.csv`.
+    """
+    lines = []
+    for (frequent, method), runs in grouped(
+        sorted(rows, key=lambda row: float(row["frequent"])),
+        lambda row: (row["frequent"], row["method"]),
+    ):
+        columns = ("error_frequent", "error_rare", "balanced_error")
+        errors = [spread(runs, column) for column in columns]
+        lines.append([f"{float(frequent):.0%}", method, *errors, len(runs)])
+    titles = [
+        "of the frequent class",
+        "learned by",
+        "its error",
+        "the rare one's",
+        "balanced error",
+        "runs",
+    ]
+    return markdown_table(titles, lines)
+
+
 def generation(rows):
     """Return a table of what samples are like: means over seeds.
 

@@ -18,6 +18,7 @@ def results():
     return _text("results.md").format(
         few_labels=cell_tables.few_labels(*found),
         plain_fit=other_tables.plain_fit(read_rows("plain_fit")),
+        imbalance=other_tables.imbalance(read_rows("imbalance")),
         generation=other_tables.generation(read_rows("generation")),
         styles=other_tables.styles(read_rows("generation")),
         foreign=other_tables.foreign(read_rows("generation")),

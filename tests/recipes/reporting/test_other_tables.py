@@ -50,6 +50,31 @@ def test_plain_fit_has_means_over_draws():
     ]
 
 
+def test_imbalance_has_the_least_frequent_first_and_means_over_draws():
+    names = (
+        *("frequent", "method", "draw", "seed"),
+        *("error_frequent", "error_rare", "balanced_error"),
+    )
+    runs = [
+        ("0.99", "zoo", "0", "0", "40", "0", "20"),
+        ("0.9", "zoo", "0", "0", "20", "2", "11"),
+        ("0.9", "zoo", "1", "0", "24", "4", "14"),
+        # Repeated: this one counts.
+        ("0.9", "zoo", "1", "0", "24", "6", "15"),
+    ]
+    rows = [dict(zip(names, run, strict=True)) for run in runs]
+    deviation = statistics.stdev([20, 24])
+    assert cells_of(other_tables.imbalance(rows)) == [
+        [
+            "90%",
+            "zoo",
+            *(f"{v} ± {deviation:.2f}" for v in ("22.00", "4.00", "13.00")),
+            "2",
+        ],
+        ["99%", "zoo", "40.00", "0.00", "20.00", "1"],
+    ]
+
+
 def test_classification_has_a_line_for_each_run():
     names = "model", "setting", "labels", "test_error", "seconds"
     runs = [
