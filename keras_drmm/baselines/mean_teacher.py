@@ -34,17 +34,17 @@ class MeanTeacher(Baseline):
     r"""A classifier, the student, that must agree with the mean of its past weights.
 
     $$\mathcal{L} = \frac{1}{n} \sum_{i\ \mathrm{labelled}} H(y_i, f(I'_i, \theta)) +
-    w(t) \frac{1}{B} \sum_i \big\| f(I'_i, \theta) - f(I''_i, \theta') \big\|^2$$
+    w(t) \frac{1}{B K} \sum_i \big\| f(I'_i, \theta) - f(I''_i, \theta') \big\|^2$$
 
     $$\theta' \leftarrow a_t \theta' + (1 - a_t) \theta, \quad a_t = \min(a, 1 -
     \tfrac{1}{t + 1}), \quad w(t) = w\, e^{-5 (1 - \min(t / T, 1))^2}$$
 
     H is the cross entropy, f the softmax of the network's logits, I' and I'' are two
-    random changes of an image, n the number of labelled rows in a batch of B, and t
-    the number of training steps so far. No gradient flows through the teacher, whose
-    weights θ' follow the student's as a step begins: those of the step before. It
-    normalises by running statistics, which are averaged like weights. Predictions are
-    the teacher's.
+    random changes of an image, n the number of labelled rows in a batch of B, K that of
+    classes, and t the number of training steps so far. No gradient flows through the
+    teacher, whose weights θ' follow the student's as a step begins: those of the step
+    before. It normalises by running statistics, which are averaged like weights.
+    Predictions are the teacher's.
 
     Args:
         network: a Keras model with one input that returns logits: the student. It is
@@ -130,7 +130,7 @@ class MeanTeacher(Baseline):
     def terms(self, outputs, labels, sample_weight=None):
         """Return the terms of the objective."""
         one, other = (ops.softmax(ops.cast(logits, "float32")) for logits in outputs)
-        squares = ops.sum(ops.square(one - other), axis=-1)
+        squares = ops.mean(ops.square(one - other), axis=-1)
         return {
             "cross_entropy": terms.cross_entropy(outputs, labels, sample_weight, None),
             "consistency": weighted_mean(squares, sample_weight),
