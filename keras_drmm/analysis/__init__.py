@@ -1,7 +1,11 @@
 """What a trained model has learned: pictures of it, and numbers."""
 
 from keras_drmm.analysis.active_paths import ActivePaths
+from keras_drmm.analysis.activity_maximisation import maximise_activity
+from keras_drmm.analysis.deletion import DeletionInsertion, deletion_insertion
+from keras_drmm.analysis.evidence import evidence
 from keras_drmm.analysis.filters import plot_filters
+from keras_drmm.analysis.logit_templates import logit_templates
 from keras_drmm.analysis.nuisance_transfer import plot_nuisance_transfer
 from keras_drmm.analysis.reconstructions import plot_reconstructions
 from keras_drmm.analysis.samples import plot_samples
@@ -9,6 +13,11 @@ from keras_drmm.analysis.style_transfer import plot_style_transfer
 
 __all__ = [
     "ActivePaths",
+    "DeletionInsertion",
+    "deletion_insertion",
+    "evidence",
+    "logit_templates",
+    "maximise_activity",
     "plot_filters",
     "plot_nuisance_transfer",
     "plot_reconstructions",

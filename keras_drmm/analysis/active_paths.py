@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_drmm.analysis.grid import check_has
+from keras_drmm.analysis.logit_templates import affine_match, check_not_signed
 from keras_drmm.layers.arguments import as_array, standardize_integer
 from keras_drmm.models.checks import standardize_classes, standardize_integers
 
@@ -212,13 +212,9 @@ class ActivePaths:
 
 
 def _check_model(model):
-    check_has(model, levels="a `DRMM`")
+    check_not_signed(model)
     if hasattr(model, "factor_templates"):
         raise TypeError("`model` must be a `DRMM` and no factor model.")
-    if not model.nonnegative:
-        raise TypeError(
-            "`model` must not be signed: the signs of its messages depend on the class."
-        )
     for level in model.levels:
         if level.data_format != "channels_last":
             raise TypeError("`model` must be channels_last, got channels_first.")
@@ -277,15 +273,8 @@ def _affine_map(level, switches, below):
 
 def _match_of(level, switches):
     """Return (scale, shift) of each unit's match, flat; both 0 where a unit is OFF."""
-    norm = level.batch_norm
-    if norm is None:
-        scale, shift = np.ones(level.conv.filters), _numpy(level.conv.bias)
-    else:
-        deviation = np.sqrt(_numpy(norm.moving_variance) + norm.epsilon)
-        scale = (_numpy(norm.gamma) if norm.scale else 1) / deviation
-        shift = -scale * _numpy(norm.moving_mean)
-        shift += _numpy(norm.beta) if norm.center else 0
     on = switches >= 0
+    scale, shift = affine_match(level)
     return (on * scale).ravel(), (on * shift).ravel()
 
 

@@ -169,16 +169,16 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         guessed = classes.reshape(-1)[rows]
         if guessed.min() < 0:
             raise ValueError(
-                f"`classes` must be from 0 to {self.num_classes - 1} for each unlabelled "
-                "row, got -1. Give a model's predictions."
+                f"`classes` must be from 0 to {self.num_classes - 1} for each "
+                "unlabelled row, got -1. Give a model's predictions."
             )
         random = random_stream(self._seed, Stream.REBALANCING)
         found = np.unique(guessed)
         if len(found) < self.num_classes:
             missing = np.setdiff1d(np.arange(self.num_classes), found).tolist()
             warnings.warn(
-                f"No unlabelled row is of the classes {missing}, by `classes`: they are "
-                "learned from their labelled rows alone.",
+                f"No unlabelled row is of the classes {missing}, by `classes`: they "
+                "are learned from their labelled rows alone.",
                 stacklevel=2,
             )
         counts = equal_counts(len(rows), len(found), random)

@@ -9,7 +9,7 @@ from keras import ops
 from keras_drmm import DRMM, Level, data, zoo
 from keras_drmm.analysis import ActivePaths
 
-pytestmark = pytest.mark.smoke
+pytestmark = [pytest.mark.smoke, pytest.mark.every_backend]
 
 
 def with_random_weights(model, seed=0):
