@@ -220,7 +220,9 @@ def tiles(page, name):
         elif tag == "section":
             inside = False
         if tag == "img" and inside:
-            row, words = re.fullmatch(r"Image (\d+): (.*)", attributes["alt"]).groups()
+            row, words = re.fullmatch(
+                r"Image row (\d+): (.*)", attributes["alt"]
+            ).groups()
             found.append((int(row), words, decode(attributes["src"])))
     return found
 
