@@ -9,11 +9,13 @@
 #
 # 1. 5,000 digits of MNIST, which the wheel holds, become PNG files: 10 of each class in
 #    its subfolder, the others in `unlabelled`. 1,000 others are for the report.
-# 2. `fit` learns them, `predict` answers, `report` writes its page, and `export` a file.
+# 2. `fit` learns them; it is killed after an epoch, and the same command goes on. Then
+#    `predict` answers, `report` writes its page, and `export` a file.
 # 3. onnxruntime runs that file on the pixels of the same PNG files, as Pillow reads
 #    them, and its answers are compared with those of `predict`.
 #
-# Each step prints its seconds and the processor's. `EPOCHS=2` makes it a quick check.
+# Each step prints its seconds and the processor's. `EPOCHS=2`, the fewest, makes it a
+# quick check.
 set -euo pipefail
 clone=$(cd "$(dirname "$0")/.." && pwd)
 folder=$(realpath -m "${1:-$(mktemp -d)}")
@@ -100,7 +102,17 @@ offline=(unshare --net)
 offline() { "${offline[@]}" "$@"; }
 python=venv/bin/python
 step offline "$python" write.py
-step offline "$python" -m keras_drmm fit photos --epochs "$epochs" --output model
+fit=("$python" -m keras_drmm fit photos --epochs "$epochs" --output model)
+kill_after_an_epoch() {
+    "${offline[@]}" "${fit[@]}" &
+    until [ -e model.unfinished/backup/training_metadata.json ]; do
+        kill -0 $! && sleep 1
+    done
+    kill -KILL $!
+    wait $! || echo "killed with exit status $?"
+}
+step kill_after_an_epoch
+step offline "${fit[@]}"
 step offline "$python" -m keras_drmm predict model new --output answers.csv
 step offline "$python" -m keras_drmm report model new --output report.html
 step offline "$python" -m keras_drmm export model --format onnx --output model.onnx

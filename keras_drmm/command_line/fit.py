@@ -17,6 +17,8 @@ from keras_drmm.command_line.loading import read_folder
 from keras_drmm.command_line.pictures import draw_pictures
 from keras_drmm.command_line.record import (
     RECORD,
+    fingerprint,
+    learned_labels,
     read_settings,
     settings_of,
     write_record,
@@ -137,7 +139,8 @@ def run(options):
     _tell(found, dataset)
     work = output.with_name(f"{output.name}.unfinished")
     settings = settings_of(options, found)
-    _begin(work, settings, found.images[dataset.labelled_indices])
+    learned = _find_learned(options.preset, found.images, dataset)
+    _begin(work, settings, learned)
 
     model = _make_model(preset, found, options.prior_epochs)
     model.class_names = found.class_names
@@ -213,10 +216,24 @@ def _make_datasets(options, found):
     return dataset, augmented
 
 
+def _find_learned(preset, images, dataset):
+    """Return the fingerprints of all images whose labels the model will have learned.
+
+    Those that its preset learned are among them, and may not be kept back.
+    """
+    before = set() if preset is None else learned_labels(preset) or set()
+    kept_back = {fingerprint(images[row]) for row in dataset.validation_indices}
+    if before & kept_back:
+        raise ValueError(
+            f"The --preset learned the labels of {len(before & kept_back)} of the "
+            "images that are kept back: give the --validation and --seed of its fit."
+        )
+    return before | {fingerprint(images[row]) for row in dataset.labelled_indices}
+
+
 def _tell(found, dataset):
-    count, height, width, channels = found.images.shape
     print(
-        f"{count} images of {height}x{width} pixels and {channels} channels: "
+        f"{len(found.images)} images of {'x'.join(map(str, found.images.shape[1:]))}: "
         f"{len(dataset.labelled_indices)} labelled, {len(dataset.unlabelled_indices)} "
         f"unlabelled, {len(dataset.validation_indices)} for validation, "
         f"{len(found.unreadable)} files left out; classes: "

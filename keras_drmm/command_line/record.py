@@ -20,9 +20,9 @@ def write_record(folder, settings, learned):
     Args:
         folder: `Path` of a folder.
         settings: {name: value} of types that JSON has.
-        learned: images whose labels are learned, (N, H, W, C) of uint8.
+        learned: set of the fingerprints of images whose labels are learned.
     """
-    record = {"settings": settings, "learned": [fingerprint(v) for v in learned]}
+    record = {"settings": settings, "learned": sorted(learned)}
     scratch = folder / f".{RECORD}"
     scratch.write_text(json.dumps(record, indent=1), encoding="utf-8")
     os.replace(scratch, folder / RECORD)

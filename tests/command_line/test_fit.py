@@ -1,6 +1,7 @@
 """`fit` writes a folder that loads, goes on after a stop, and loses nothing."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -162,12 +163,24 @@ def test_a_preset_is_gone_on_with(photos, fitted, tmp_path, call):
         after.templates.templates.numpy(), before.templates.templates.numpy(), atol=0.02
     )
     others = tmp_path / "others"
-    write_digits(others, range(20, 60), 20)
+    write_digits(others, range(100, 140), 20)
     shutil.move(others / "two", others / "zwei")
     status, told, _ = call("fit", others, *words[2:], "--output", tmp_path / "new")
     assert status == 0
     assert "class templates: new" in told
     assert zoo.from_preset(tmp_path / "new").class_names == ("nought", "one", "zwei")
+    # The labels that the preset learned are known to the new model as well.
+    learned = [
+        set(json.loads((v / "fit.json").read_text())["learned"])
+        for v in (fitted, tmp_path / "new")
+    ]
+    assert [len(v) for v in learned] == [36, 56]
+    assert learned[0] < learned[1]
+    # Others are kept back than before.
+    validation = ("--validation", 12, "--seed", 4)
+    status, _, error = call(*words, *validation, "--output", tmp_path / "other")
+    assert status == 1
+    assert re.search(r"learned the labels of \d+ of the images that are kept", error)
 
 
 def test_a_prior_makes_samples_and_scores(photos, fitted, tmp_path, call):
