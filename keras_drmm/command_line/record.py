@@ -55,7 +55,7 @@ def learned_labels(model_name):
 
 def fingerprint(image):
     """Return a text that tells an image from others."""
-    return hashlib.sha256(np.ascontiguousarray(image)).hexdigest()[:16]
+    return hashlib.sha256(np.asarray(image).tobytes()).hexdigest()[:16]
 
 
 def settings_of(options, found):
@@ -70,7 +70,7 @@ def settings_of(options, found):
         json.dumps([found.files, found.labels.tolist(), found.class_names]).encode()
     )
     for start in range(0, len(found.images), BLOCK):
-        digest.update(np.ascontiguousarray(found.images[start : start + BLOCK]))
+        digest.update(found.images[start : start + BLOCK].tobytes())
     return {
         **{name: getattr(options, name) for name in names},
         "image_shape": list(found.images.shape[1:]),
