@@ -125,9 +125,8 @@ def run(options):
     check_name(output)
     check_new(output, options.folder)
     preset = None if options.preset is None else Preset(options.preset, "--preset")
-    found = read_folder(
-        options.folder, *_form(options, preset), options.labels, options.cache
-    )
+    size, color_mode = _form(options, preset)
+    found = read_folder(options.folder, size, color_mode, options.labels, options.cache)
     if len(found.class_names) < 2:
         raise ValueError(
             f"{options.folder} must have labelled images of at least 2 classes, got "
