@@ -74,7 +74,16 @@ def test_errors_are_one_line(error, status, told, monkeypatch, capsys):
 @pytest.mark.once
 def test_a_program_ends_with_the_status(tmp_path):
     process = subprocess.run(
-        [sys.executable, "-m", "keras_drmm", "predict", "none", ".", "--output", "a"],
+        [
+            sys.executable,
+            "-m",
+            "keras_drmm",
+            "predict",
+            "none",
+            "photos",
+            "--output",
+            "a",
+        ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
