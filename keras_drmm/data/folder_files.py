@@ -34,9 +34,7 @@ class FolderFiles(NamedTuple):
     skipped: dict[str, str]
 
 
-def find_files(
-    root: Path, table: Path | bool | None, own: list[Path]
-) -> FolderFiles:
+def find_files(root: Path, table: Path | bool | None, own: list[Path]) -> FolderFiles:
     """Find the images of a folder and their labels.
 
     Args:
