@@ -44,8 +44,11 @@ install() {
     venv/bin/pip install -q --no-deps --force-reinstall wheel/keras_drmm-*.whl
 }
 
-rm -rf wheel photos new model model.unfinished report* answers.csv model.onnx
-step python3 -m pip wheel -q --no-deps -w wheel "$clone"
+rm -rf wheel source photos new model model.unfinished report* answers.csv model.onnx
+# What is committed, without what an earlier build left in the clone.
+mkdir source
+git -C "$clone" archive HEAD | tar -x -C source
+step python3 -m pip wheel -q --no-deps -w wheel ./source
 step install
 
 cat > write.py <<'PYTHON'
