@@ -26,6 +26,9 @@ ALLOWED = {
     "data": {"layers"},
     "analysis": {"layers"},
     "evaluation": {"data", "layers"},
+    # A program: nothing else imports it.
+    "command_line": {"analysis", "convert", "data", "evaluation", "layers", "zoo"},
+    "__main__": {"command_line"},
 }
 # Methods that users expect on a model: what they need is imported when they are called.
 THIN_METHODS = {
@@ -90,6 +93,12 @@ def test_packages_import_one_way():
             assert parts[1] in ALLOWED[package], f"{name} imports {module}"
     assert seen == set(ALLOWED)
     assert thin == THIN_METHODS
+
+
+def test_the_library_does_not_import_its_program():
+    found = modules("keras_drmm")
+    for _, module in imported(found["keras_drmm.__init__"], found):
+        assert not module.startswith("keras_drmm.command_line")
 
 
 def test_the_library_does_not_import_recipes():

@@ -34,12 +34,13 @@ class FolderFiles(NamedTuple):
     skipped: dict[str, str]
 
 
-def find_files(root: Path, table: Path | None, own: list[Path]) -> FolderFiles:
+def find_files(root: Path, table: Path | bool | None, own: list[Path]) -> FolderFiles:
     """Find the images of a folder and their labels.
 
     Args:
         root: the folder.
-        table: a CSV file of labels, or None: each subfolder is then a class.
+        table: a CSV file of labels, None: each subfolder is a class, or False: there
+            are no labels.
         own: files that are no part of the data, such as the cache.
 
     Raises:
@@ -53,7 +54,7 @@ def find_files(root: Path, table: Path | None, own: list[Path]) -> FolderFiles:
         label_of = {name: name.split("/")[0] for name in files if "/" in name}
         label_of = {name: top for name, top in label_of.items() if is_class[top]}
         class_names = sorted(name for name in folders if is_class[name])
-    else:
+    elif isinstance(table, Path):
         label_of = _read_table(table)
         if missing := sorted(label_of.keys() - files - skipped.keys()):
             raise ValueError(
@@ -63,6 +64,8 @@ def find_files(root: Path, table: Path | None, own: list[Path]) -> FolderFiles:
             )
         label_of = {name: label for name, label in label_of.items() if label}
         class_names = sorted(set(label_of.values()))
+    else:
+        label_of, class_names = {}, []
     names = []
     for name in files:
         suffix = posixpath.splitext(name)[1].lower()

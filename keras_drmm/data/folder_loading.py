@@ -17,7 +17,7 @@ def load_folder(
     image_size: tuple[int, int] | int | None = None,
     color_mode: str = "auto",
     *,
-    labels: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | bool | None = None,
     cache: str | os.PathLike[str] | None = None,
     verbose: str | int = "auto",
 ) -> FolderImages:
@@ -63,7 +63,8 @@ def load_folder(
         labels: path of a CSV file in UTF-8 with the columns `file` (path relative to
             the folder, with `/` between its parts) and `label` (name of the class;
             empty for an unlabelled image). Other columns are ignored. Images that the
-            file does not name are unlabelled.
+            file does not name are unlabelled. False looks for no labels: subfolders
+            mean nothing, and all images are unlabelled, as for `predict`.
         cache: path of a file `*.npy` that the images are written to one after another,
             so that they need not fit in memory; they are then a memory map. A later
             call reuses it if the images' paths, sizes and modification times,
@@ -99,7 +100,11 @@ def load_folder(
     size = None if image_size is None else standardize_pair(image_size, "image_size")
     check_choice(color_mode, "color_mode", ("auto", "grayscale", "rgb"))
     check_choice(verbose, "verbose", ("auto", 0, 1, 2))
-    table = None if labels is None else _as_path(labels, "labels", "a CSV file")
+    table: Path | bool | None = None
+    if labels is False:
+        table = False
+    elif labels is not None:
+        table = _as_path(labels, "labels", "a CSV file")
     target = None if cache is None else _as_path(cache, "cache", "a file")
     if not root.is_dir():
         raise ValueError(f"`path` must be a folder, but {root} is none.")
@@ -117,7 +122,9 @@ def load_folder(
         ) from error
 
     own = [] if target is None else [target, sidecar(target)]
-    found = find_files(root, table, own if table is None else [*own, table])
+    if isinstance(table, Path):
+        own.append(table)
+    found = find_files(root, table, own)
     names = found.names
     if not names:
         raise ValueError(
@@ -161,7 +168,7 @@ def load_folder(
     )
 
 
-def _as_path(value: str | os.PathLike[str], name: str, kind: str) -> Path:
+def _as_path(value: object, name: str, kind: str) -> Path:
     if not isinstance(value, str | os.PathLike):
         raise ValueError(f"`{name}` must be the path of {kind}, got {describe(value)}.")
     return Path(value)

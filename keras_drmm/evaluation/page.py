@@ -45,14 +45,16 @@ caption { text-align: left; padding-bottom: .4rem; }
 
 
 class Picture(NamedTuple):
-    """An image (H, W, C) within [0, 1], its row in the data set, and what it shows."""
+    """An image (H, W, C) within [0, 1], its row or file, and what it shows."""
 
     image: np.ndarray
-    row: int
+    name: str
     text: str
 
 
-def write_page(model_name, names, numbers, bins, mistakes, suspicious, to_label):
+def write_page(
+    model_name, names, numbers, bins, mistakes, suspicious, to_label, were_learned
+):
     """Return the page.
 
     Args:
@@ -63,6 +65,7 @@ def write_page(model_name, names, numbers, bins, mistakes, suspicious, to_label)
         mistakes: pictures of wrongly classified validation rows.
         suspicious: pictures of labelled rows.
         to_label: pictures of unlabelled rows.
+        were_learned: whether the model learned the labels of the labelled rows.
     """
     title = f"How far to trust {escape(model_name)}"
     sections = [
@@ -72,7 +75,7 @@ def write_page(model_name, names, numbers, bins, mistakes, suspicious, to_label)
         _calibration(numbers, bins),
         _pseudo_labels(numbers),
         _rejecting(numbers),
-        _suspicious(numbers, suspicious),
+        _suspicious(numbers, suspicious, were_learned),
         _to_label(numbers, to_label),
     ]
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -263,19 +266,22 @@ def _rejecting(numbers):
     return _section("Answer only what is sure", f"<p>{words}</p>\n{chart}")
 
 
-def _suspicious(numbers, pictures):
+def _suspicious(numbers, pictures, were_learned):
     flagged = int(numbers.suspicious["flagged"].sum())
+    kind, reason = "labelled", ""
+    if were_learned:
+        kind = "training"
+        reason = "The model learned these labels and doubts a wrong one less than it "
+        reason += "should, so even 0 does not mean that all labels are right."
     return _section(
         "Labels to check",
         _tiles(
             "suspicious",
             pictures,
-            "These are the training images whose labels the model finds least "
+            f"These are the {kind} images whose labels the model finds least "
             "probable, compared with other images of the same label (in brackets: the "
             "probability of the label). Confident learning takes <b>"
-            f"{_value('flagged', flagged)}</b> of them for errors. The model learned "
-            "these labels and doubts a wrong one less than it should, so even 0 does "
-            "not mean that all labels are right.",
+            f"{_value('flagged', flagged)}</b> of them for errors. {reason}",
             # A data set has at least one labelled row.
             "",
         ),
@@ -292,8 +298,8 @@ def _to_label(numbers, pictures):
             pictures,
             "The model is unsure of these images, and they differ from each other: "
             "their labels would teach it most. The table <code>"
-            f"{named}</code> beside this page has a line for each of them, with the "
-            "row in the data set and an empty column for the label.",
+            f"{named}</code> beside this page has a line for each of them, with its "
+            "name here and an empty column for the label.",
             "There are no unlabelled images.",
         ),
     )
@@ -332,9 +338,9 @@ def _tiles(name, pictures, words, otherwise):
         return f"<p>{otherwise}</p>\n"
     items = "".join(
         f'<li><img src="{encode_image(image)}" '
-        f'alt="Image {row}: {escape(text)}">'
-        f"{escape(text)}<br>row {row}</li>\n"
-        for image, row, text in pictures
+        f'alt="Image {escape(name)}: {escape(text)}">'
+        f"{escape(text)}<br>{escape(name)}</li>\n"
+        for image, name, text in pictures
     )
     return f'<p>{words}</p>\n<ul class="tiles" id="{name}">\n{items}</ul>\n'
 

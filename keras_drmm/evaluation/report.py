@@ -46,7 +46,14 @@ _COMPARED_SIZE = 32
 
 
 def report(
-    model, dataset, path, *, class_names=None, temperature=None, count=25
+    model,
+    dataset,
+    path,
+    *,
+    class_names=None,
+    temperature=None,
+    count=25,
+    files=None,
 ) -> ReportNumbers:
     """Write a page that says how far a trained classifier can be trusted.
 
@@ -70,6 +77,9 @@ def report(
         temperature: divides all logits of the page, for example what
             `cross_validated_temperature` returned. None leaves them as they are.
         count: number of pictures in each list.
+        files: name of each image's file, one for each row of the data set, such as
+            those that `data.load_folder` returns: page and table then name files. None
+            numbers the rows.
 
     Returns:
         The numbers of the page.
@@ -105,6 +115,11 @@ def report(
     if temperature is None:
         temperature = 1.0
     temperature = standardize_number(temperature, "temperature", above=0)
+    if files is not None and len(files) != len(dataset.x):
+        raise ValueError(
+            f"`files` must have a name for each of the {len(dataset.x)} rows of the "
+            f"data set, got {describe(files)}."
+        )
     if len(dataset.validation_indices) < 2:
         raise ValueError(
             "`dataset` must have at least 2 validation rows, got "
@@ -161,7 +176,8 @@ def report(
     )
 
     def picture(row, text):
-        return Picture(_images(dataset, np.array([row]))[0], int(row), text)
+        image = _images(dataset, np.array([row]))[0]
+        return Picture(image, f"row {row}" if files is None else files[row], text)
 
     page = write_page(
         getattr(model, "name", type(model).__name__),
@@ -195,11 +211,15 @@ def report(
             )
             for i in chosen
         ],
+        were_learned=not np.isin(
+            dataset.labelled_indices, dataset.validation_indices
+        ).any(),
     )
     if len(chosen):
+        rows = numbers.to_label.tolist()
         write_annotation_csv(
             table,
-            numbers.to_label.tolist(),
+            rows if files is None else [files[row] for row in rows],
             of_unlabelled[chosen],
             class_names=names,
         )

@@ -113,12 +113,17 @@ def rewrite_card(preset_dir, card):
     _write_card(preset.folder, own, _as_json(card))
 
 
-def _check(folder, model, overwrite):
+def check_name(folder):
+    """Raise a ValueError unless the last part of a `Path` may name a preset."""
     if not is_name(folder.name):
         raise ValueError(
             "`preset_dir` must end with the preset's name. A preset's name has "
             f"letters, digits, _ and -, got {folder.name!r}."
         )
+
+
+def _check(folder, model, overwrite):
+    check_name(folder)
     # Whatever such a folder holds would be lost.
     lacking = [v for v in (METADATA, CONFIG, WEIGHTS) if not (folder / v).is_file()]
     if folder.exists() and lacking:

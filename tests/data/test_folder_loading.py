@@ -115,6 +115,19 @@ def test_bad_tables_are_refused(tmp_path, text, message):
         load(tmp_path, labels=str(tmp_path / "labels.csv"))
 
 
+def test_without_labels_subfolders_mean_nothing(tmp_path):
+    """Not even one without an image that can be read, which is no class here."""
+    save(tmp_path, "a/1.png", "c/1.png")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "1.png").touch()
+    with pytest.warns(UserWarning, match="1 files in .* are left out"):
+        found = load(tmp_path, labels=False)
+    assert found.files == ["a/1.png", "c/1.png"]
+    assert found.labels.tolist() == [-1, -1]
+    assert found.class_names == ()
+    assert found.unreadable == [("b/1.png", "the file is empty")]
+
+
 def test_a_class_without_a_readable_image_is_refused(tmp_path):
     save(tmp_path, "a/1.png", "c/1.png")
     (tmp_path / "b" / "empty").mkdir(parents=True)

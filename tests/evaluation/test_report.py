@@ -16,6 +16,7 @@ from sklearn import metrics
 from sklearn.model_selection import KFold
 
 from keras_drmm import DRMM, Level
+from keras_drmm.data import SemiSupervisedDataset
 from keras_drmm.evaluation import (
     confidence_interval,
     images_to_label,
@@ -220,7 +221,9 @@ def tiles(page, name):
         elif tag == "section":
             inside = False
         if tag == "img" and inside:
-            row, words = re.fullmatch(r"Image (\d+): (.*)", attributes["alt"]).groups()
+            row, words = re.fullmatch(
+                r"Image row (\d+): (.*)", attributes["alt"]
+            ).groups()
             found.append((int(row), words, decode(attributes["src"])))
     return found
 
@@ -294,6 +297,49 @@ def test_images_to_label_are_in_the_table_beside_the_page(written):
         assert (line["file"], line["label"]) == (str(rest[i]), "")
         assert (line["suggested"], line["confidence"]) == (best, f"{p[i].max():.4f}")
         assert words == f"{best} at {percent(p[i].max())}?"
+
+
+def test_files_are_named(tmp_path):
+    """On the page and in the table, where `files` has their names."""
+    pytest.importorskip("matplotlib")
+    dataset, files = make_dataset(), [f"<{row}>.png" for row in range(200)]
+    path = tmp_path / "named.html"
+    numbers = report(Planted(), dataset, path, count=5, files=files)
+    page = Page(path)
+    with numbers.annotation_csv.open(newline="", encoding="utf-8") as file:
+        listed = [line["file"] for line in csv.DictReader(file)]
+    assert listed == [f"<{row}>.png" for row in numbers.to_label]
+    shown = [v["alt"].split(": ")[0] for v in page.all("img")]
+    for row in (*numbers.to_label, *numbers.suspicious["row"]):
+        assert f"Image <{row}>.png" in shown
+        assert f"<{row}>.png" in page.text
+    with pytest.raises(
+        ValueError, match="`files` must have a name for each of the 200"
+    ):
+        report(Planted(), dataset, path, files=files[:-1])
+
+
+def test_labels_that_were_not_learned(tmp_path):
+    """The page does not say that the model learned what it is measured on."""
+    pytest.importorskip("matplotlib")
+    known = np.arange(80)
+    dataset = SemiSupervisedDataset(
+        X,
+        Y.astype("int32"),
+        labelled_indices=known,
+        unlabelled_indices=np.arange(80, 200),
+        validation_indices=known,
+        num_classes=3,
+        batch_size=100,
+        labelled_per_batch=None,
+        seed=0,
+    )
+    numbers = report(Planted(), dataset, tmp_path / "new.html")
+    assert numbers.rows == 80
+    assert set(numbers.suspicious["row"]) <= set(known)
+    assert "The model learned" not in Page(tmp_path / "new.html").text
+    report(Planted(), make_dataset(), tmp_path / "learned.html")
+    assert "The model learned" in Page(tmp_path / "learned.html").text
 
 
 def test_the_page_needs_nothing_else(written):

@@ -1,0 +1,84 @@
+"""Models and folders of images, read for a command."""
+
+import sys
+import warnings
+from pathlib import Path
+
+import keras
+
+from keras_drmm import data, zoo
+from keras_drmm.command_line.arguments import verbosity
+from keras_drmm.evaluation.checks import names_or_numbers
+
+
+def load_model(name):
+    """Load the model that a command was given.
+
+    Args:
+        name: of a preset, or path of its folder or of a `.keras` file.
+
+    Returns:
+        A model of images of 1 or 3 channels within [0, 1].
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: a file is damaged, or the model is not of this library.
+    """
+    if Path(name).suffix != ".keras":
+        return zoo.from_preset(name)
+    if not Path(name).is_file():
+        raise FileNotFoundError(f"There is no file {name}.")
+    model = keras.saving.load_model(name)
+    shape = getattr(model, "image_shape", None)
+    if shape is None or not hasattr(model, "num_classes"):
+        raise ValueError(
+            f"{name} holds a `{type(model).__name__}`, which is no classifier of "
+            "keras_drmm. Give a model that this library saved."
+        )
+    if tuple(model.pixel_range) != (0.0, 1.0) or shape[2] not in (1, 3):
+        raise ValueError(
+            f"{name} takes {shape[2]} channels of pixels within {model.pixel_range}, "
+            "but images have 1 or 3 of [0, 1]."
+        )
+    return model
+
+
+def names_of(model):
+    """Return the names of a model's classes, which are their numbers by default."""
+    return names_or_numbers(getattr(model, "class_names", None), model.num_classes)
+
+
+def read_folder(folder, image_size, color_mode, labels, cache):
+    """Read a folder of images, and list what in it is no image that can be read.
+
+    Args:
+        folder: its path.
+        image_size: as of `data.load_folder`, like the others.
+        color_mode: "auto", "grayscale" or "rgb".
+        labels: path of a table, None for subfolders, False for no labels.
+        cache: path of a file, or None.
+
+    Returns:
+        A `FolderImages`.
+    """
+    with warnings.catch_warnings():
+        # All of them are listed below, not some.
+        warnings.filterwarnings("ignore", ".* are left out", UserWarning)
+        found = data.load_folder(
+            folder,
+            image_size,
+            color_mode,
+            labels=labels,
+            cache=cache,
+            verbose=verbosity(),
+        )
+    for name, reason in found.unreadable:
+        print(f"left out: {name} ({reason})", file=sys.stderr)
+    return found
+
+
+def read_for(model, folder, labels, cache):
+    """Read a folder of images as a model takes them; see `read_folder`."""
+    height, width, channels = model.image_shape
+    color_mode = "rgb" if channels == 3 else "grayscale"
+    return read_folder(folder, (height, width), color_mode, labels, cache)

@@ -1,0 +1,93 @@
+"""The record of a fit: what it was told, and which labels it learned."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_drmm.data.images import BLOCK
+
+# Its file, within the folder of a model.
+RECORD = "fit.json"
+
+
+def write_record(folder, settings, learned):
+    """Write the record of a fit, whole or not at all.
+
+    Args:
+        folder: `Path` of a folder.
+        settings: {name: value} of types that JSON has.
+        learned: set of the fingerprints of images whose labels are learned.
+    """
+    record = {"settings": settings, "learned": sorted(learned)}
+    scratch = folder / f".{RECORD}"
+    scratch.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    os.replace(scratch, folder / RECORD)
+
+
+def read_settings(folder):
+    """Return the settings of the record in a folder.
+
+    Raises:
+        ValueError: there is none, or it is damaged.
+    """
+    return _read(folder / RECORD)["settings"]
+
+
+def learned_labels(model_name):
+    """Return the fingerprints of the images whose labels a model learned.
+
+    Args:
+        model_name: what a command was given as its model.
+
+    Returns:
+        A set, or None where there is no record.
+
+    Raises:
+        ValueError: the record is damaged.
+    """
+    path = Path(model_name) / RECORD
+    return set(_read(path)["learned"]) if path.exists() else None
+
+
+def fingerprint(image):
+    """Return a text that tells an image from others."""
+    return hashlib.sha256(np.asarray(image).tobytes()).hexdigest()[:16]
+
+
+def settings_of(options, found):
+    """Return what the weights of a fit depend on, of types that JSON has.
+
+    Args:
+        options: of `fit`.
+        found: the `FolderImages`.
+    """
+    names = ("epochs", "batch_size", "validation", "seed", "shift", "mirror", "preset")
+    digest = hashlib.sha256(
+        json.dumps([found.files, found.labels.tolist(), found.class_names]).encode()
+    )
+    for start in range(0, len(found.images), BLOCK):
+        digest.update(found.images[start : start + BLOCK].tobytes())
+    return {
+        **{name: getattr(options, name) for name in names},
+        "image_shape": list(found.images.shape[1:]),
+        "backend": keras.config.backend(),
+        "images": digest.hexdigest(),
+    }
+
+
+def _read(path):
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        is_record = record.keys() == {"settings", "learned"}
+    except (OSError, ValueError, AttributeError):
+        is_record = False
+    if not is_record:
+        raise ValueError(
+            f"{path} is missing or damaged. Remove the folder {path.parent}, or copy "
+            "it again."
+        )
+    return record
