@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+# Products of weights of this size are numbers of float32 still.
+LEAST_WEIGHT = 1e-20
 # Keyword arguments of `keras.layers.Layer` that a subclass passes on.
 _OF_LAYERS = ("activity_regularizer", "autocast", "dtype", "name", "trainable")
 
@@ -307,6 +309,38 @@ def check_labels(labels, num_images, num_classes=None):
         raise ValueError(
             f"Labels must be -1 (unlabelled) to {highest}, got values from {first} to "
             f"{last}. Number the classes from 0."
+        )
+
+
+def check_weights(weights, rows):
+    """Raise unless `sample_weight` is one number of at least 0 for each of `rows` rows.
+
+    Args:
+        weights: NumPy array.
+        rows: how many images there are.
+    """
+    # V: bfloat16.
+    if weights.shape not in ((rows,), (rows, 1)) or weights.dtype.kind not in "iufV":
+        raise ValueError(
+            f"`sample_weight` must be one number for each of the {rows} images, got "
+            f"{describe(weights)}."
+        )
+    weights = weights.astype("float64")
+    if weights.max() == 0:
+        raise ValueError(
+            f"`sample_weight` must not be 0 for all rows, got {rows} zeros: nothing "
+            "would count."
+        )
+    if not (np.isfinite(weights).all() and weights.min() >= 0):
+        raise ValueError(
+            "`sample_weight` must be finite and at least 0, got values from "
+            f"{weights.min():g} to {weights.max():g}."
+        )
+    if not LEAST_WEIGHT <= weights.max() <= 1 / LEAST_WEIGHT:
+        raise ValueError(
+            f"`sample_weight` must be from {LEAST_WEIGHT} to {1 / LEAST_WEIGHT} for "
+            f"the row of the largest, as float32 is, got {weights.max():g}. Divide "
+            "the weights by their mean: weights that are all doubled change nothing."
         )
 
 
