@@ -26,7 +26,8 @@ def test_the_code_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     code = [text for kind, text in blocks if kind == "python"]
     (table,) = [text for kind, text in blocks if text.startswith("file,label")]
     (tmp_path / "labels.csv").write_text(table)
-    train, name, without_pull, from_table, cached = code
+    # Of shares and foreign images there are tests of their own.
+    train, name, without_pull, _, _, from_table, cached = code
     names: dict = {}
     exec(train.replace("epochs=20", "epochs=1"), names)
     assert names["found"].class_names == ("2024", "cat", "dog")

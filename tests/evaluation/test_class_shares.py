@@ -48,12 +48,12 @@ def test_they_are_the_most_likely_ones():
 
 def test_labels_that_are_drawn_as_the_images_do_not_differ():
     shares, refused = np.array([0.6, 0.3, 0.1]), 0
-    p = simulated(shares, shares)
-    for _ in range(200):
-        found = class_shares(p, RNG.multinomial(100, shares))
+    for _ in range(100):
+        counts = RNG.multinomial(100, shares)
+        found = class_shares(simulated(shares, counts / 100, rows=1000), counts)
         refused += found["differ"]
     # The level is 1 %.
-    assert refused <= 6
+    assert refused <= 4
 
 
 def test_a_class_without_labels_has_no_share():
@@ -66,16 +66,19 @@ def test_a_class_without_labels_has_no_share():
 def test_real_images_of_nine_to_one(other):
     """As many labels of two digits, but nine times as many images of one."""
     x, y = load_digits(return_X_y=True)
+    # Digits of one writer are side by side.
+    order = np.random.default_rng(0).permutation(len(y))
+    x, y = x[order], y[order]
     many, few = np.flatnonzero(y == 8), np.flatnonzero(y == other)
     labelled = np.concatenate([many[:20], few[:20]])
     images = np.concatenate([many[20:146], few[20:34]])
-    model = LogisticRegression(C=0.01).fit(x[labelled], y[labelled] == other)
+    model = LogisticRegression(C=0.1).fit(x[labelled], y[labelled] == other)
     found = class_shares(model.predict_proba(x[images]), [20, 20])
-    np.testing.assert_allclose(found["shares"], [0.9, 0.1], atol=0.05)
+    np.testing.assert_allclose(found["shares"], [0.9, 0.1], atol=0.1)
     assert found["differ"]
     balanced = np.concatenate([many[20:80], few[20:80]])
     found = class_shares(model.predict_proba(x[balanced]), [20, 20])
-    np.testing.assert_allclose(found["shares"], [0.5, 0.5], atol=0.05)
+    np.testing.assert_allclose(found["shares"], [0.5, 0.5], atol=0.1)
     assert not found["differ"]
 
 
