@@ -22,7 +22,7 @@ ALLOWED = {
     "zoo": {"layers", "models", "em", "trees", "learning"},
     "baselines": {"layers", "models", "learning"},
     "tuning": {"data", "layers", "models", "em", "learning", "zoo"},
-    "wrappers": {"data", "layers", "models", "zoo"},
+    "wrappers": {"data", "evaluation", "layers", "models", "zoo"},
     "data": {"layers"},
     "analysis": {"layers"},
     "evaluation": {"data", "layers"},

@@ -9,8 +9,12 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.analysis.logit_templates import affine_match, check_not_signed
-from keras_drmm.layers.arguments import as_array, standardize_integer
-from keras_drmm.models.checks import standardize_classes, standardize_integers
+from keras_drmm.layers.arguments import (
+    as_array,
+    standardize_classes,
+    standardize_integer,
+    standardize_integers,
+)
 
 
 class Path(NamedTuple):

@@ -6,10 +6,10 @@ from keras import ops
 from keras_drmm.analysis.logit_templates import check_not_signed, render_templates
 from keras_drmm.layers.arguments import (
     as_array,
+    standardize_classes,
     standardize_integer,
     standardize_number,
 )
-from keras_drmm.models.checks import standardize_classes
 
 
 def maximise_activity(model, classes, norm, start=None, steps=20):

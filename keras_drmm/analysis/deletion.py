@@ -5,8 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from keras_drmm.layers.arguments import as_array, standardize_integer
-from keras_drmm.models.checks import standardize_classes
+from keras_drmm.layers.arguments import (
+    as_array,
+    standardize_classes,
+    standardize_integer,
+)
 
 
 class DeletionInsertion(NamedTuple):

@@ -12,9 +12,9 @@ from keras_drmm.analysis.logit_templates import (
 from keras_drmm.layers.arguments import (
     as_array,
     check_choice,
+    standardize_classes,
     standardize_integer,
 )
-from keras_drmm.models.checks import standardize_classes
 
 METHODS = (
     "contribution",

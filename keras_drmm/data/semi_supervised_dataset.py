@@ -22,8 +22,10 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
 
     A batch is `(images, labels)`: float32 images of shape
     (batch size, height, width, channels) within [0, 1], and int32 labels of shape
-    (batch size,), which are -1 at unlabelled rows. All batches are of the same size
-    and hold labelled rows at the same places, spread evenly over the batch.
+    (batch size,), which are -1 at unlabelled rows. With `sample_weight` it is
+    `(images, labels, weights)`, the weights float32 of shape (batch size,). All batches
+    are of the same size and hold labelled rows at the same places, spread evenly over
+    the batch.
 
     An epoch is one pass over the unlabelled rows in a new order. Rows that do not fill
     a batch are left out; they differ from epoch to epoch. The labelled rows are
@@ -52,6 +54,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         labelled_per_batch: number of labelled rows in a batch, see `plan_batches`.
         seed: seed of the order, 0 or larger.
         augment: changes the images of a batch, see `semi_supervised`.
+        sample_weight: float32 weight of each row, of shape (n,), or None for 1.
 
     Attributes:
         epoch: number of the epoch that the batches are from, starting with 0.
@@ -59,6 +62,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         unlabelled_indices: as given.
         validation_indices: as given.
         num_classes: as given.
+        sample_weight: as given.
         x: as given.
 
     Raises:
@@ -78,6 +82,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         labelled_per_batch: int | None,
         seed: int,
         augment: Augment | None = None,
+        sample_weight: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         self.epoch = 0
@@ -85,6 +90,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         self.unlabelled_indices = unlabelled_indices
         self.validation_indices = validation_indices
         self.num_classes = num_classes
+        self.sample_weight = sample_weight
         self.x = x
         self._labels = labels
         self._seed = seed
@@ -201,6 +207,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             "num_classes": self.num_classes,
             "seed": self._seed,
             "augment": self._augment,
+            "sample_weight": self.sample_weight,
         }
         return SemiSupervisedDataset(self.x, self._labels, **{**kept, **changes})
 
@@ -208,14 +215,15 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         """Return the number of batches in an epoch."""
         return self._plan.num_batches
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Make a batch of the current epoch.
 
         Args:
             index: position of the batch in the epoch.
 
         Returns:
-            The images and the labels of the batch.
+            The images and the labels of the batch, and the weights of its rows if there
+            are any.
 
         Raises:
             IndexError: the epoch has no such batch.
@@ -225,16 +233,12 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         rows = self._current_rows()[index]
         labels = np.where(self._plan.is_labelled, self._labels[rows], np.int32(-1))
         images = scale_images(self.x[rows])
-        if self._augment is None:
+        if self._augment is not None:
+            random = random_stream(self._seed, Stream.AUGMENTATION, epoch, index)
+            images = self._augmented(images, rows, epoch, random)
+        if self.sample_weight is None:
             return images, labels
-        random = random_stream(self._seed, Stream.AUGMENTATION, epoch, index)
-        augmented = np.asarray(self._augment(images, rows, epoch, random), "float32")
-        if augmented.shape != images.shape:
-            raise ValueError(
-                f"`augment` must leave images of shape {images.shape} at their shape, "
-                f"got {self._augment!r}, which returned {augmented.shape}."
-            )
-        return augmented, labels
+        return images, labels, self.sample_weight[rows]
 
     @keras.utils.PyDataset.workers.getter
     def workers(self) -> int:
@@ -254,8 +258,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         starting with `epoch`.
 
         Returns:
-            A `tf.data.Dataset` of `(images, labels)` batches, for the TensorFlow
-            backend only.
+            A `tf.data.Dataset` of these batches, for the TensorFlow backend only.
 
         Raises:
             ModuleNotFoundError: TensorFlow is not installed.
@@ -271,13 +274,9 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
                     self.epoch += 1
                 yield batch
 
-        images, labels = self[0]
         dataset = tf.data.Dataset.from_generator(
             batches,
-            output_signature=(
-                tf.TensorSpec(images.shape, images.dtype),
-                tf.TensorSpec(labels.shape, labels.dtype),
-            ),
+            output_signature=tuple(tf.TensorSpec(v.shape, v.dtype) for v in self[0]),
         )
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
         return without_autotuner(dataset)
@@ -288,6 +287,16 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             self._keras_resets_next = False
         else:
             self.epoch += 1
+
+    def _augmented(self, images, rows, epoch, random) -> np.ndarray:
+        assert self._augment is not None
+        augmented = np.asarray(self._augment(images, rows, epoch, random), "float32")
+        if augmented.shape != images.shape:
+            raise ValueError(
+                f"`augment` must leave images of shape {images.shape} at their shape, "
+                f"got {self._augment!r}, which returned {augmented.shape}."
+            )
+        return augmented
 
     def _current_rows(self) -> np.ndarray:
         # Several threads may find the order missing and make it. All of them make the

@@ -13,6 +13,7 @@ from keras_drmm.data.stratification import (
 from keras_drmm.layers.arguments import (
     as_array,
     check_labels,
+    check_weights,
     is_integer,
     is_number,
     standardize_boolean,
@@ -35,6 +36,7 @@ def semi_supervised(
     validation_images_unlabelled: bool = False,
     seed: int = 0,
     augment: Augment | None = None,
+    sample_weight: np.ndarray | None = None,
 ) -> SemiSupervisedDataset:
     """Make a data set in which only some of the images are labelled.
 
@@ -67,6 +69,11 @@ def semi_supervised(
             `ShiftAndMirror()`, or None. It is given the images, the numbers of their
             rows, the number of the epoch and a `numpy.random.Generator`, and returns
             images of the same shape. Validation images stay as they are.
+        sample_weight: a number of at least 0 for each row of `x`, of shape (n,), such
+            as `keras_drmm.evaluation.foreign_images` returns, or None. Batches are then
+            `(images, labels, weights)`, and in training a row of weight w counts as w
+            rows. A row of weight 0 is not shown at all: batch normalisation would see
+            it. Validation rows all count alike.
 
     Returns:
         A `SemiSupervisedDataset`, for `model.fit(dataset, shuffle=False,
@@ -75,7 +82,8 @@ def semi_supervised(
     Raises:
         ValueError: the images or labels are not as described, no row would be labelled,
             a class has fewer images than are asked for, `num_labels` is smaller than
-            the number of classes, or another argument is out of range.
+            the number of classes, all labelled rows have weight 0, or another argument
+            is out of range.
 
     Example:
 
@@ -98,6 +106,10 @@ def semi_supervised(
             "`augment` must be a function of (images, rows, epoch, random), such as "
             f"`ShiftAndMirror()`, or None, got {augment!r}."
         )
+    if sample_weight is not None:
+        sample_weight = as_array(sample_weight, "sample_weight")
+        check_weights(sample_weight, len(x))
+        sample_weight = sample_weight.reshape(-1).astype("float32")
     known = np.flatnonzero(labels >= 0)
     if len(known) == 0:
         raise ValueError(
@@ -121,6 +133,14 @@ def semi_supervised(
     is_unlabelled[labelled] = False
     if not validation_images_unlabelled:
         is_unlabelled[validation_rows] = False
+    if sample_weight is not None:
+        labelled = labelled[sample_weight[labelled] > 0]
+        is_unlabelled &= sample_weight > 0
+        if len(labelled) == 0:
+            raise ValueError(
+                "`sample_weight` must be above 0 for a row with a label, got 0 for all "
+                "of them: nothing would tell the classes."
+            )
     return SemiSupervisedDataset(
         x,
         labels,
@@ -132,6 +152,7 @@ def semi_supervised(
         labelled_per_batch=labelled_per_batch,
         seed=seed,
         augment=augment,
+        sample_weight=sample_weight,
     )
 
 

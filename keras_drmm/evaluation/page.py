@@ -75,6 +75,7 @@ def write_page(
         _calibration(numbers, bins),
         _pseudo_labels(numbers),
         _rejecting(numbers),
+        _shares(names, numbers),
         _suspicious(numbers, suspicious, were_learned),
         _to_label(numbers, to_label),
     ]
@@ -91,7 +92,8 @@ def write_page(
 def _basis(numbers):
     """Return what all of the page rests on, with a warning if that is little."""
     text = (
-        "<p>All of this but the last two lists rests on <b>"
+        "<p>All of this but the shares of the classes and the last two lists rests "
+        "on <b>"
         f"{_value('rows', numbers.rows)}</b> labelled validation images. It holds for "
         "new images like them, and only if the model did not learn them and was not "
         "chosen by them.</p>\n"
@@ -100,6 +102,15 @@ def _basis(numbers):
         text += (
             "<p>All logits are divided by the temperature T = "
             f"{numbers.temperature:.3g} that was given.</p>\n"
+        )
+    copies = len(numbers.shared["row"])
+    if copies:
+        text += (
+            f'<p class="warning"><b>{_value("shared", copies)} of these images are '
+            "among the training images, too</b>, "
+            f"{_value('shared-exact', int(numbers.shared['exact'].sum()))} of them as "
+            "exact copies and the others as near ones: the true error is larger than "
+            "this page says. Leave one of each pair out, and train again.</p>\n"
         )
     if numbers.rows < FEW_ROWS:
         text += (
@@ -264,6 +275,38 @@ def _rejecting(numbers):
         "alone if a person looks at the rest.",
     )
     return _section("Answer only what is sure", f"<p>{words}</p>\n{chart}")
+
+
+def _shares(names, numbers):
+    if numbers.shares is None:
+        return ""
+    warning = ""
+    if numbers.shares["differ"]:
+        warning = (
+            '<p class="warning" id="shares-differ"><b>The labels are of other shares '
+            "than the images.</b> That is no fault where a person labelled as many of "
+            "each class, but <code>EG(marginal_kl=...)</code> then pulls the model "
+            "towards wrong shares. If it was trained so, train it with "
+            "<code>marginal_kl=0</code>, as <code>zoo.for_images</code> does.</p>\n"
+        )
+    rows = [
+        [name, as_percent(of_labels), as_percent(of_images)]
+        for name, of_labels, of_images in zip(
+            names, numbers.shares["label_shares"], numbers.shares["shares"], strict=True
+        )
+    ]
+    return _section(
+        "Shares of the classes",
+        warning
+        + _table(
+            "shares",
+            "The shares of the classes among the labels, and among the unlabelled "
+            "images as the model's predictions tell, corrected for the former. They "
+            "are as wrong as the model.",
+            ["class", "of the labels", "of the unlabelled images"],
+            rows,
+        ),
+    )
 
 
 def _suspicious(numbers, pictures, were_learned):

@@ -7,7 +7,7 @@ from scipy.special import softmax
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import KFold
 
-from keras_drmm.data import SemiSupervisedDataset
+from keras_drmm.data import SemiSupervisedDataset, shared_images
 from keras_drmm.data.images import BLOCK, scale_images
 from keras_drmm.evaluation.annotation_csv import (
     check_has_no_labels,
@@ -23,6 +23,7 @@ from keras_drmm.evaluation.checks import (
     names_or_numbers,
     standardize_logits,
 )
+from keras_drmm.evaluation.class_shares import class_shares
 from keras_drmm.evaluation.confidence_interval import confidence_interval
 from keras_drmm.evaluation.images_to_label import images_to_label
 from keras_drmm.evaluation.page import Picture, as_percent, write_page
@@ -60,11 +61,13 @@ def report(
     It is one HTML file that needs nothing else, not even a network: error and its
     confidence interval, recall and precision of each class, confusions, calibration
     before and after temperature scaling, quality of pseudo-labels, error if only the
-    surest images are answered, labels that may be wrong, and images to label next. Each
-    number comes with a sentence that says how to read it. Beside it is
-    `NAME_to_label.csv`, a table of the images to label, to be filled in.
+    surest images are answered, shares of the classes, labels that may be wrong, and
+    images to label next. Each number comes with a sentence that says how to read it.
+    Beside it is `NAME_to_label.csv`, a table of the images to label, to be filled in.
+    The page warns if validation images are among the training images, by
+    `data.shared_images`, and if the shares of labels and images differ.
 
-    All but the last two come from the validation rows, which the model must not have
+    All but the last three come from the validation rows, which the model must not have
     learned, nor its settings have been chosen by.
 
     Args:
@@ -157,6 +160,13 @@ def report(
         step = -(-max(dataset.x.shape[1:3]) // _COMPARED_SIZE)
         pixels = dataset.x[:, ::step, ::step][unlabelled]
         chosen = images_to_label(of_unlabelled, pixels, count)
+    shares = None
+    if len(unlabelled):
+        known = shown[dataset.labelled_indices]
+        counts = np.bincount(known, minlength=logits.shape[1])
+        shares = class_shares(of_unlabelled, counts)
+    learned = np.concatenate([dataset.labelled_indices, unlabelled])
+    shared = shared_images(dataset.x[dataset.validation_indices], dataset.x[learned])
     scaled, fold_temperatures = _scale_by_halves(logits, labels)
     numbers = ReportNumbers(
         **_measure_errors(probabilities.argmax(axis=1), labels, len(names)),
@@ -170,6 +180,12 @@ def report(
             np.concatenate([labels, np.full(len(unlabelled), -1)]),
         ),
         reject=reject_curve(probabilities, labels),
+        shares=shares,
+        shared={
+            "row": dataset.validation_indices[shared["row"]],
+            "other": learned[shared["other"]],
+            "exact": shared["exact"],
+        },
         suspicious=suspicious,
         to_label=unlabelled[chosen],
         annotation_csv=table if len(chosen) else None,

@@ -31,6 +31,9 @@ class ReportNumbers:
         fold_temperatures: the temperatures of the two halves.
         pseudo_labels: as of `pseudo_label_quality`, of validation and unlabelled rows.
         reject: as of `reject_curve`.
+        shares: as of `class_shares`, of the unlabelled images; None without any.
+        shared: validation rows that are among the training images, as of
+            `data.shared_images`; `row` and `other` count in the data set.
         suspicious: as of `suspicious_labels`, of the shown labels; `row` counts in the
             data set.
         to_label: rows of the data set to label next.
@@ -54,6 +57,8 @@ class ReportNumbers:
     fold_temperatures: tuple[float, float]
     pseudo_labels: dict[str, np.ndarray]
     reject: dict[str, np.ndarray]
+    shares: dict | None
+    shared: dict[str, np.ndarray]
     suspicious: dict[str, np.ndarray]
     to_label: np.ndarray
     annotation_csv: Path | None

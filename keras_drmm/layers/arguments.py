@@ -5,7 +5,10 @@ import inspect
 import math
 
 import numpy as np
+from keras import ops
 
+# Products of weights of this size are numbers of float32 still.
+LEAST_WEIGHT = 1e-20
 # Keyword arguments of `keras.layers.Layer` that a subclass passes on.
 _OF_LAYERS = ("activity_regularizer", "autocast", "dtype", "name", "trainable")
 
@@ -310,6 +313,38 @@ def check_labels(labels, num_images, num_classes=None):
         )
 
 
+def check_weights(weights, rows):
+    """Raise unless `sample_weight` is one number of at least 0 for each of `rows` rows.
+
+    Args:
+        weights: NumPy array.
+        rows: how many images there are.
+    """
+    # V: bfloat16.
+    if weights.shape not in ((rows,), (rows, 1)) or weights.dtype.kind not in "iufV":
+        raise ValueError(
+            f"`sample_weight` must be one number for each of the {rows} images, got "
+            f"{describe(weights)}."
+        )
+    weights = weights.astype("float64")
+    if weights.max() == 0:
+        raise ValueError(
+            f"`sample_weight` must not be 0 for all rows, got {rows} zeros: nothing "
+            "would count."
+        )
+    if not (np.isfinite(weights).all() and weights.min() >= 0):
+        raise ValueError(
+            "`sample_weight` must be finite and at least 0, got values from "
+            f"{weights.min():g} to {weights.max():g}."
+        )
+    if not LEAST_WEIGHT <= weights.max() <= 1 / LEAST_WEIGHT:
+        raise ValueError(
+            f"`sample_weight` must be from {LEAST_WEIGHT} to {1 / LEAST_WEIGHT} for "
+            f"the row of the largest, as float32 is, got {weights.max():g}. Divide "
+            "the weights by their mean: weights that are all doubled change nothing."
+        )
+
+
 def _as_tuple(value):
     """Return a list, tuple or vector as a tuple, None for anything else."""
     if isinstance(value, np.ndarray) and value.ndim == 1:
@@ -336,3 +371,54 @@ def standardize_class_names(names, num_classes):
         )
     # A configuration has no NumPy strings.
     return [str(name) for name in listed]
+
+
+def standardize_classes(classes, rows, num_classes):
+    """Return `classes` as an array if they are one integer a row, 0 on.
+
+    Args:
+        classes: integers, an array or a list.
+        rows: how many there must be.
+        num_classes: they are less than this.
+    """
+    return standardize_integers(classes, "classes", (rows,), 0, num_classes - 1)
+
+
+def standardize_integers(values, name, shape, lowest, highest, advice=""):
+    """Return an array of integers if it has a shape and range.
+
+    Args:
+        values: integers, an array or nested lists.
+        name: of the argument.
+        shape: that it must have.
+        lowest: the least value that there may be.
+        highest: the greatest one.
+        advice: what to do, a sentence that ends the errors.
+    """
+    array = as_array(to_numpy(values) if is_array(values) else values, name)
+    wanted = f"`{name}` must be integers from {lowest} to {highest} of shape {shape}"
+    advice = f" {advice}" if advice else ""
+    if array.shape != tuple(shape):
+        raise ValueError(
+            f"{wanted}, one integer for each of the {shape[0]} images, got shape "
+            f"{array.shape}.{advice}"
+        )
+    if array.size == 0:
+        raise ValueError(f"{wanted}, got none: ask for at least one image.")
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{wanted}, got dtype {array.dtype}.{advice}")
+    # As Python's integers, which unsigned ones of NumPy do not overflow.
+    first, last = int(array.min()), int(array.max())
+    if first < lowest or last > highest:
+        raise ValueError(f"{wanted}, got values from {first} to {last}.{advice}")
+    return array
+
+
+def is_array(x):
+    """Return whether x is an array or tensor."""
+    return hasattr(x, "shape") and hasattr(x, "dtype")
+
+
+def to_numpy(x):
+    """Return an array or tensor as a NumPy array."""
+    return x if isinstance(x, np.ndarray) else ops.convert_to_numpy(x)

@@ -4,13 +4,15 @@ import types
 import warnings
 
 import numpy as np
-from keras import ops, utils
+from keras import utils
 from keras.backend import is_float_dtype, is_int_dtype
 
 from keras_drmm.layers.arguments import (
     as_array,
     check_labels,
     describe,
+    is_array,
+    to_numpy,
 )
 
 
@@ -196,47 +198,6 @@ def check_batch(images, labels, sample_weight, image_shape):
             )
 
 
-def standardize_classes(classes, rows, num_classes):
-    """Return `classes` as an array if they are one integer a row, 0 on.
-
-    Args:
-        classes: integers, an array or a list.
-        rows: how many there must be.
-        num_classes: they are less than this.
-    """
-    return standardize_integers(classes, "classes", (rows,), 0, num_classes - 1)
-
-
-def standardize_integers(values, name, shape, lowest, highest, advice=""):
-    """Return an array of integers if it has a shape and range.
-
-    Args:
-        values: integers, an array or nested lists.
-        name: of the argument.
-        shape: that it must have.
-        lowest: the least value that there may be.
-        highest: the greatest one.
-        advice: what to do, a sentence that ends the errors.
-    """
-    array = as_array(to_numpy(values) if is_array(values) else values, name)
-    wanted = f"`{name}` must be integers from {lowest} to {highest} of shape {shape}"
-    advice = f" {advice}" if advice else ""
-    if array.shape != tuple(shape):
-        raise ValueError(
-            f"{wanted}, one integer for each of the {shape[0]} images, got shape "
-            f"{array.shape}.{advice}"
-        )
-    if array.size == 0:
-        raise ValueError(f"{wanted}, got none: ask for at least one image.")
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"{wanted}, got dtype {array.dtype}.{advice}")
-    # As Python's integers, which unsigned ones of NumPy do not overflow.
-    first, last = int(array.min()), int(array.max())
-    if first < lowest or last > highest:
-        raise ValueError(f"{wanted}, got values from {first} to {last}.{advice}")
-    return array
-
-
 def warn_unless_finite(logits):
     """Warn if some of the logits (N, num_classes) are not finite."""
     # bfloat16 is none of NumPy's own types.
@@ -313,16 +274,6 @@ def _check_labels(labels, rows, num_classes, takes_unlabelled):
             "`algorithm=keras_drmm.EG()`."
         )
     return labels
-
-
-def is_array(x):
-    """Return whether x is an array or tensor."""
-    return hasattr(x, "shape") and hasattr(x, "dtype")
-
-
-def to_numpy(x):
-    """Return an array or tensor as a NumPy array."""
-    return x if isinstance(x, np.ndarray) else ops.convert_to_numpy(x)
 
 
 def _first_batch(dataset):

@@ -5,9 +5,13 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.layers import FactorTemplates, deprecation
-from keras_drmm.layers.arguments import as_array, describe, standardize_integer
+from keras_drmm.layers.arguments import (
+    as_array,
+    describe,
+    standardize_classes,
+    standardize_integer,
+)
 from keras_drmm.layers.level import standardize_levels
-from keras_drmm.models import checks
 from keras_drmm.models.drmm import DRMM
 
 
@@ -176,7 +180,7 @@ class DRFM(DRMM):
         if factors is None and style is None:
             factors = np.zeros(wanted)
         if factors is None:
-            rows = checks.standardize_classes(classes, wanted[0], self.num_classes)
+            rows = standardize_classes(classes, wanted[0], self.num_classes)
             factors = self._switch_prior.factors.mean(style, rows)
         factors = as_array(factors, "factors")
         if factors.shape != wanted:

@@ -12,14 +12,15 @@ from keras_drmm.layers.arguments import (
     as_array,
     describe,
     standardize_boolean,
+    standardize_classes,
     standardize_integer,
+    standardize_integers,
 )
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
 from keras_drmm.layers.level import standardize_levels
 from keras_drmm.layers.nuisance_prior import NuisancePrior
 from keras_drmm.layers.weighting import weighted_mean
-from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.rendering_model import RenderingModel
 from keras_drmm.models.sampling import row_parts
@@ -394,7 +395,7 @@ class DRMM(Styled, RenderingModel):
                 f"{describe(switches)}. {advice}"
             )
         return [
-            checks.standardize_integers(
+            standardize_integers(
                 found,
                 f"switches[{number}]",
                 (rows, *shape),
@@ -410,7 +411,7 @@ class DRMM(Styled, RenderingModel):
     def _rendered(self, classes, switches, **factors):
         classes = as_array(classes, "classes")
         rows = len(classes) if classes.ndim else 1
-        classes = checks.standardize_classes(classes, rows, self.num_classes)
+        classes = standardize_classes(classes, rows, self.num_classes)
         switches = self._standardize_switches(switches, rows)
         images = []
         for part in row_parts(rows):

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_drmm.layers.arguments import (
     as_array,
+    check_weights,
     describe,
     is_integer,
     standardize_boolean,
@@ -21,8 +22,8 @@ from keras_drmm.models.checks import (
 )
 from keras_drmm.models.class_weights import apply_class_weight
 
-# Products of weights of this size are numbers of float32 still.
-LEAST_WEIGHT = 1e-20
+# Of a long list, those that a warning names.
+_NAMED = 5
 
 
 def standardize_fit(model, **given):
@@ -40,6 +41,7 @@ def standardize_fit(model, **given):
     x, y, sample_weight = standardize_rows(
         model, given["x"], given["y"], given["sample_weight"], learning=True
     )
+    check_classes(model, x, y)
     x, class_weight = apply_class_weight(x, given["class_weight"], model.num_classes)
     validation_split = standardize_split(given["validation_split"])
     validation_data = standardize_validation(given["validation_data"], model)
@@ -96,6 +98,31 @@ def check_loss_has_labels(model, labels):
             "compiled with needs, got None. Give labels, in a data set batches of "
             "(images, labels)."
         )
+
+
+def check_classes(model, x, y):
+    """Warn if some classes have labels and others have none.
+
+    Nothing is said where the algorithm needs no labels, or of a data set that does not
+    tell its labels beforehand, as `SemiSupervisedDataset` does.
+    """
+    labels = y if is_array(x) else getattr(x, "shown_labels", None)
+    needs_labels = getattr(getattr(model, "algorithm", None), "needs_labels", True)
+    if labels is None or not needs_labels:
+        return
+    labels = to_numpy(labels).reshape(-1)
+    seen = np.unique(labels[labels >= 0])
+    missing = np.setdiff1d(np.arange(model.num_classes), seen)
+    if not len(seen) or not len(missing):
+        return
+    names = ", ".join(map(str, missing[:_NAMED]))
+    names += ", ..." if len(missing) > _NAMED else ""
+    _warn(
+        f"{len(missing)} of the {model.num_classes} classes of the model have no label "
+        f"({names}): nothing tells what their images look like, and these are taken "
+        "for other classes. Label at least one image of each, or build the model with "
+        f"`num_classes={len(seen)}` and number the classes from 0."
+    )
 
 
 def check_compiled(model, method):
@@ -290,30 +317,7 @@ def standardize_weights(sample_weight, rows):
         )
     if not is_array(sample_weight):
         sample_weight = as_array(sample_weight, "sample_weight")
-    weights = to_numpy(sample_weight)
-    # V: bfloat16.
-    if weights.shape not in ((rows,), (rows, 1)) or weights.dtype.kind not in "iufV":
-        raise ValueError(
-            f"`sample_weight` must be one number for each of the {rows} images, got "
-            f"{describe(weights)}."
-        )
-    weights = weights.astype("float64")
-    if weights.max() == 0:
-        raise ValueError(
-            f"`sample_weight` must not be 0 for all rows, got {rows} zeros: nothing "
-            "would count."
-        )
-    if not (np.isfinite(weights).all() and weights.min() >= 0):
-        raise ValueError(
-            "`sample_weight` must be finite and at least 0, got values from "
-            f"{weights.min():g} to {weights.max():g}."
-        )
-    if not LEAST_WEIGHT <= weights.max() <= 1 / LEAST_WEIGHT:
-        raise ValueError(
-            f"`sample_weight` must be from {LEAST_WEIGHT} to {1 / LEAST_WEIGHT} for "
-            f"the row of the largest, as float32 is, got {weights.max():g}. Divide "
-            "the weights by their mean: weights that are all doubled change nothing."
-        )
+    check_weights(to_numpy(sample_weight), rows)
     return sample_weight
 
 

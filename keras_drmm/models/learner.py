@@ -213,7 +213,8 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
                 the weights are then those from before it.
 
         Warns:
-            UserWarning: no epoch is left to learn in, or to validate after.
+            UserWarning: no epoch is left to learn in, or to validate after, or some
+                classes have no label.
         """
         self._before_learning()
         given = standardize_fit(

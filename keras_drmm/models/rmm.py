@@ -10,11 +10,12 @@ from keras_drmm.layers.arguments import (
     check_model,
     describe,
     standardize_boolean,
+    standardize_classes,
     standardize_integer,
+    standardize_integers,
     standardize_number,
 )
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
-from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.natural_parameters import NaturalParameters
 from keras_drmm.models.rendering_model import RenderingModel
@@ -211,8 +212,8 @@ class RMM(RenderingModel):
                 f"{describe(switches)}. Take those that `infer` returns."
             )
         rows = np.size(classes)
-        classes = checks.standardize_classes(classes, rows, self.num_classes)
-        nuisances = checks.standardize_integers(
+        classes = standardize_classes(classes, rows, self.num_classes)
+        nuisances = standardize_integers(
             switches[0],
             "switches[0]",
             (rows,),

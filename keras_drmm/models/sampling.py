@@ -4,8 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers.arguments import standardize_seed
-from keras_drmm.models import checks
+from keras_drmm.layers.arguments import (
+    standardize_classes,
+    standardize_seed,
+)
 
 
 def numpy_generator(seed=None):
@@ -39,7 +41,7 @@ def draw_classes(n, classes, prior, random):
     prior = ops.convert_to_numpy(prior).astype("float64")
     if classes is None:
         return random.choice(len(prior), n, p=prior / prior.sum())
-    return checks.standardize_classes(classes, n, len(prior))
+    return standardize_classes(classes, n, len(prior))
 
 
 def with_noise(images, variance, random):

@@ -12,12 +12,12 @@ from keras_drmm.layers.arguments import (
     check_config,
     describe,
     standardize_boolean,
+    standardize_classes,
     standardize_integer,
 )
 from keras_drmm.layers.class_styles import METHODS
 from keras_drmm.layers.style_encoder import StyleEncoder
 from keras_drmm.layers.switch_prior import SwitchPrior, geometry_of
-from keras_drmm.models import checks
 from keras_drmm.models.learns_part import without
 from keras_drmm.models.sampling import (
     BATCH,
@@ -181,9 +181,7 @@ class Styled:
         self._check_prior("transfer")
         check_choice(method, "method", METHODS)
         x, y = self._standardize(x, y)
-        classes = checks.standardize_classes(
-            classes, len(x), self.templates.num_classes
-        )
+        classes = standardize_classes(classes, len(x), self.templates.num_classes)
         styles, sources = self._batched(self._infer_style, x, batch_size, y)
         moved = self._switch_prior.styles.transfer(styles, sources, classes, method)
         return self.render(classes, style=moved)

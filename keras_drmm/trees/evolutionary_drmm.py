@@ -9,11 +9,12 @@ from keras import ops
 from keras_drmm.layers.arguments import (
     describe,
     standardize_boolean,
+    standardize_classes,
     standardize_integer,
+    standardize_integers,
     standardize_number,
 )
 from keras_drmm.layers.deprecation import reordered_arguments
-from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.sampling import numpy_generator, with_noise
 from keras_drmm.trees.evolutionary_model import EvolutionaryModel, choose
@@ -255,7 +256,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
             ValueError: a class or choice is out of range.
         """
         rows = np.size(classes)
-        classes = checks.standardize_classes(classes, rows, self.num_classes)
+        classes = standardize_classes(classes, rows, self.num_classes)
         if not isinstance(switches, np.ndarray | list | tuple) or (
             len(switches) != self.depth
         ):
@@ -264,7 +265,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
                 f"{describe(switches)}. Take those that `infer` returns."
             )
         choices = [
-            checks.standardize_integers(
+            standardize_integers(
                 chosen,
                 f"switches[{number}]",
                 (rows,),
@@ -288,7 +289,7 @@ class EvolutionaryDRMM(EvolutionaryModel):
             passed = passed > random.random((n, 1)) * passed[:, -1:]
             classes = passed.argmax(axis=1)
         else:
-            classes = checks.standardize_classes(classes, n, self.num_classes)
+            classes = standardize_classes(classes, n, self.num_classes)
             leaves = np.zeros(n, "int64")
             for c in np.unique(classes):
                 joint, rows = prior * posteriors[:, c], np.flatnonzero(classes == c)

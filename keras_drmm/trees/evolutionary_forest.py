@@ -4,9 +4,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers.arguments import as_array, describe, standardize_integer
+from keras_drmm.layers.arguments import (
+    as_array,
+    describe,
+    standardize_classes,
+    standardize_integer,
+)
 from keras_drmm.layers.deprecation import reordered_arguments
-from keras_drmm.models import checks
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.sampling import numpy_generator
 from keras_drmm.trees.evolutionary_drmm import EvolutionaryDRMM
@@ -164,7 +168,7 @@ class EvolutionaryForest(EvolutionaryModel):
             drawn = random.integers(self.num_trees, size=n)
             classes = np.full(n, -1)
         else:
-            classes = checks.standardize_classes(classes, n, self.num_classes).copy()
+            classes = standardize_classes(classes, n, self.num_classes).copy()
             # Trees where a class is more frequent render more of it.
             shares = np.stack([tree.prior[classes] for tree in self.trees])
             passed = shares.cumsum(axis=0)

@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_drmm import data, zoo
+from keras_drmm.evaluation.class_shares import class_shares
 from keras_drmm.layers import Level
 from keras_drmm.layers.arguments import (
     check_choice,
@@ -129,6 +130,10 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
                 fewer than two classes; `image_shape` is not that of the rows; or
                 another argument is out of range.
             TypeError: `model` is no function that returns a Keras model.
+
+        Warns:
+            UserWarning: the model learned by `EG` with `marginal_kl`, and labels and
+                unlabelled images are of different shares by `class_shares`.
         """
         epochs = standardize_integer(self.epochs, "epochs")
         check_choice(self.verbose, "verbose", (0, 1, 2, "auto"))
@@ -166,9 +171,26 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
         self.history_ = history.history
         self.transduction_ = y.copy()
         if not is_labelled.all():
-            best = self._posterior(images[~is_labelled]).argmax(axis=1)
-            self.transduction_[~is_labelled] = self.classes_[best]
+            posterior = self._posterior(images[~is_labelled])
+            self.transduction_[~is_labelled] = self.classes_[posterior.argmax(axis=1)]
+            self._compare_shares(posterior, np.bincount(numbers))
         return self
+
+    def _compare_shares(self, posterior, counts):
+        """Warn if a pull towards the labels' shares is one towards wrong ones."""
+        algorithm = getattr(self.model_, "algorithm", None)
+        if not getattr(algorithm, "marginal_kl", 0):
+            return
+        found = class_shares(posterior, counts)
+        if found["differ"]:
+            warnings.warn(
+                "The labels are of other shares than the unlabelled images: "
+                f"{found['label_shares'].round(2).tolist()} beside about "
+                f"{found['shares'].round(2).tolist()}, in the order of `classes_`. The "
+                "model was pulled towards the former: give a `model` that learns by "
+                "`EG(marginal_kl=0)`, such as `keras_drmm.zoo.for_images`.",
+                stacklevel=3,
+            )
 
     def predict(self, X):
         """Return the most probable class of each image, (N,).

@@ -1,6 +1,11 @@
 """Images that are not what a model was trained on."""
 
+from pathlib import Path
+
 import numpy as np
+
+# Of matplotlib.
+FONTS = ("Sans", "Sans-Bold", "Sans-Oblique", "Serif", "Serif-Bold", "SansMono")
 
 
 def foreign_images(x, seed=0):
@@ -60,6 +65,37 @@ def draw_shapes(count, size, random):
             for start, end in zip(points, np.roll(points, 1, axis=0), strict=True)
         ]
         image[..., 0] = np.clip(2 - np.min(distances, axis=0), 0, 1)
+    return images
+
+
+def draw_letters(count, size, random):
+    """Return capital letters of several fonts, turned and moved a little, (N, s, s, 1).
+
+    I, O, S and Z are left out, which look like digits.
+    """
+    import matplotlib
+    from PIL import Image, ImageDraw, ImageFont
+
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    # Four pixels across become one.
+    large = 4 * size
+    images = np.empty((count, size, size, 1), "float32")
+    for image in images:
+        font = ImageFont.truetype(
+            str(folder / f"DejaVu{random.choice(FONTS)}.ttf"),
+            round(large * random.uniform(0.64, 0.82)),
+        )
+        page = Image.new("L", (large, large))
+        letter = random.choice(list("ABCDEFGHJKLMNPQRTUVWXY"))
+        middle = large / 2, large / 2
+        ImageDraw.Draw(page).text(middle, letter, fill=255, font=font, anchor="mm")
+        page = page.rotate(
+            random.uniform(-15, 15),
+            resample=Image.Resampling.BILINEAR,
+            translate=tuple(random.uniform(-6, 6, 2)),
+        )
+        page = page.resize((size, size), Image.Resampling.BOX)
+        image[..., 0] = np.asarray(page) / 255
     return images
 
 

@@ -13,6 +13,11 @@ pytestmark = pytest.mark.once
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "own_images.md"
 
 
+def guess_each_class(images):
+    """Return logits, sure of one class after the other."""
+    return 9 * np.eye(3, dtype="float32")[np.arange(len(images)) % 3]
+
+
 def test_the_code_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     """As it stands, but for one epoch on small images."""
     monkeypatch.chdir(tmp_path)
@@ -26,7 +31,7 @@ def test_the_code_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     code = [text for kind, text in blocks if kind == "python"]
     (table,) = [text for kind, text in blocks if text.startswith("file,label")]
     (tmp_path / "labels.csv").write_text(table)
-    train, name, without_pull, second, from_table, cached = code
+    train, name, without_pull, shares, second, foreign, from_table, cached = code
     names: dict = {}
     exec(train.replace("epochs=20", "epochs=1"), names)
     assert names["found"].class_names == ("2024", "cat", "dog")
@@ -41,9 +46,15 @@ def test_the_code_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     exec(without_pull, names)
     assert "marginal_kl" not in names["model"].algorithm.weights
     # The first one has learned too little to guess each class.
-    names["model"].predict = lambda images: np.eye(3)[np.arange(len(images)) % 3]
+    names["model"].predict = guess_each_class
+    exec(shares, names)
+    assert names["shares"]["shares"].sum() == pytest.approx(1)
     exec(second.replace("epochs=20", "epochs=1"), names)
     assert names["second"].optimizer.iterations == len(names["dataset"])
+    # Copies of three colours, in each subfolder.
+    exec(foreign, names)
+    assert names["foreign"]["count"] == 0
+    assert names["dataset"].sample_weight.shape == (12,)
     exec(from_table, names)
     assert names["found"].class_names == ("cat", "dog")
     assert np.bincount(names["found"].labels + 1).tolist() == [10, 1, 1]

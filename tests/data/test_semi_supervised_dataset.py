@@ -167,3 +167,45 @@ def test_batch_beyond_the_epoch_is_refused():
     dataset = make(60, 10, batch_size=10)
     with pytest.raises(IndexError):
         dataset[len(dataset)]
+
+
+def test_weights_stay_with_their_rows():
+    weights = np.arange(600) % 7 / 2
+    dataset = make(600, 40, batch_size=20, sample_weight=weights[:, None])
+    plain = make(600, 40, batch_size=20)
+    seen = set()
+    for images, labels, found in dataset:
+        rows = rows_of(images)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, weights[rows])
+        seen |= set(rows.tolist())
+        assert (labels >= 0).sum() == 4
+    # Rows of weight 0 are not shown; the choice of labelled rows is the same.
+    assert weights[sorted(seen)].min() > 0
+    kept = plain.labelled_indices[weights[plain.labelled_indices] > 0]
+    assert dataset.labelled_indices.tolist() == kept.tolist()
+    assert len(dataset.labelled_only(5)[0]) == 3
+
+
+def test_validation_rows_have_no_weights():
+    dataset = make(60, 4, validation=20, sample_weight=np.zeros(60) + [0, 1] * 30)
+    plain = make(60, 4, validation=20)
+    assert dataset.validation_indices.tolist() == plain.validation_indices.tolist()
+    assert len(dataset.validation) == 2
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(59), "one number for each of the 60 images"),
+        (-np.ones(60), "at least 0, got values from -1 to -1"),
+        (np.zeros(60), "must not be 0 for all rows"),
+        ("w", "`sample_weight` must be an array of numbers"),
+        (np.arange(60) % 2 * (np.arange(60) > 50), "above 0 for a row with a label"),
+    ],
+)
+def test_bad_weights(weights, message):
+    labels = np.where(np.arange(60) < 50, np.arange(60) % 2, -1)
+    x = np.zeros((60, 4, 4), "uint8")
+    with pytest.raises(ValueError, match=message):
+        semi_supervised(x, labels, 4, sample_weight=weights)

@@ -1,10 +1,13 @@
 """What `fit` and its like make of arguments beside the data."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 
 from keras_drmm import DRMM, EG, Level
+from keras_drmm.data import semi_supervised
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 6, 6, 1)).astype("float32")
@@ -46,6 +49,17 @@ def test_a_training_that_nothing_is_left_of_warns(model):
     assert history.history == {}
     for one, other in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_class_without_labels_warns(model):
+    with pytest.warns(UserWarning, match=r"1 of the 3 classes .* \(2\): nothing tells"):
+        model.fit(X, np.where(Y == 2, -1, Y), verbose=0)
+    dataset = semi_supervised(X, np.where(Y == 1, -1, Y), None)
+    with pytest.warns(UserWarning, match=r"have no label \(1\).* `num_classes=2`"):
+        model.fit(dataset, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, Y, verbose=0)
 
 
 @pytest.mark.parametrize("frequency", [3, [1, 4]])
