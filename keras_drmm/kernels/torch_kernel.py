@@ -98,6 +98,21 @@ def unpool(z, switches, cell, rows):
     return _Unpool.apply(z, switches, cell, rows)
 
 
+def batch_normalization(x, gamma, beta, epsilon):
+    """Normalise a channels_last map by its own moments.
+
+    Returns:
+        (y, mean, variance), the moments float32 (C,) and without Bessel's correction.
+    """
+    # A running mean that moves all the way is the mean of the batch.
+    mean, variance = torch.zeros((2, x.shape[-1]), device=x.device)
+    y = F.batch_norm(
+        _channels_first(x, 1), mean, variance, gamma, beta, True, 1.0, epsilon
+    )
+    count = x.numel() // x.shape[-1]
+    return _channels_last(y, 1), mean, variance * (max(count - 1, 1) / count)
+
+
 def template_gradient(x, z, kernel_size, strides):
     """See `rendering.template_gradient`."""
     # (B, H, W, C) -> (B, C, H, W), what strides leave over cut off
