@@ -132,7 +132,7 @@ class DRFM(DRMM):
         def render(factors):
             z = self.factor_templates.render(ops.cast(factors, self.compute_dtype))
             for level, inferred in self.from_the_top(switches):
-                z = level.render(z, inferred)
+                z = level.render.call(z, inferred)
             return z
 
         def match(x):
