@@ -9,6 +9,8 @@ import torch.nn.functional as F
 
 from keras_drmm.kernels import formula
 
+without_gradient = torch.no_grad
+
 
 def _channels_first(x, rows):
     """View channels_last maps as channels_first ones; nothing is copied."""
