@@ -40,6 +40,8 @@ THIN_METHODS = {
     ("keras_drmm.models.rendering_model", "from_preset", "zoo"),
     ("keras_drmm.models.rendering_model", "save_to_preset", "zoo"),
 }
+# What `import keras` brings of scikit-learn. Other parts of it take long to import.
+QUICK = ("sklearn.base", "sklearn.exceptions", "sklearn.utils")
 
 
 def modules(package):
@@ -105,6 +107,17 @@ def test_the_library_does_not_import_recipes():
     for name, tree in modules("keras_drmm").items():
         for _, module in imported(tree, ()):
             assert module.split(".")[0] != "recipes", name
+
+
+def test_what_takes_long_to_import_is_imported_where_it_is_needed():
+    slow = set()
+    for name, tree in modules("keras_drmm").items():
+        inside = functions_of(tree)
+        for node, module in imported(tree, ()):
+            if module.startswith("sklearn") and not module.startswith(QUICK):
+                slow.add(name)
+                assert node.lineno in inside, f"{name} imports {module} at its top"
+    assert "keras_drmm.layers.class_styles" in slow
 
 
 @pytest.mark.parametrize("package", ["keras_drmm", "recipes"])

@@ -1,7 +1,6 @@
 """cross_validated_temperature: a temperature from the labelled training rows alone."""
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
 from keras_drmm.data import semi_supervised, to_unit_range
 from keras_drmm.evaluation.checks import standardize_logits
@@ -81,6 +80,9 @@ def cross_validated_temperature(
             "use fewer folds."
         )
     logits, last = [], None
+    # Imported where it is needed: `import keras_drmm` would wait for it.
+    from sklearn.model_selection import StratifiedKFold
+
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(
         labelled, labels[labelled]
     )

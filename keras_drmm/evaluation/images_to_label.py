@@ -1,7 +1,6 @@
 """images_to_label: the images whose labels would teach a model most."""
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 from keras_drmm.evaluation.checks import standardize_probabilities
 from keras_drmm.layers.arguments import as_array, standardize_integer
@@ -64,6 +63,9 @@ def images_to_label(probabilities, features=None, count=100, seed=0):
     clusters = min(count, len(np.unique(points, axis=0)))
     # Not 0, which k-means could not choose a first centre by.
     weights = np.maximum(1 - margin[pool], 1e-6)
+    # Imported where it is needed: `import keras_drmm` would wait for it.
+    from sklearn.cluster import KMeans
+
     means = KMeans(clusters, random_state=seed).fit(points, sample_weight=weights)
     distances = np.linalg.norm(points - means.cluster_centers_[means.labels_], axis=1)
     by_cluster = np.lexsort((distances, means.labels_))

@@ -4,8 +4,6 @@ import warnings
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.metrics import confusion_matrix
-from sklearn.model_selection import KFold
 
 from keras_drmm.data import SemiSupervisedDataset, shared_images
 from keras_drmm.data.images import BLOCK, scale_images
@@ -267,6 +265,9 @@ def _predict(model, dataset, rows, num_classes=None):
 
 def _measure_errors(predicted, labels, num_classes):
     """Return what `ReportNumbers` has about errors, as a dictionary."""
+    # Imported where it is needed: `import keras_drmm` would wait for it.
+    from sklearn.metrics import confusion_matrix
+
     confusion = confusion_matrix(labels, predicted, labels=range(num_classes))
     right = np.diag(confusion)
     of_class, taken_for = confusion.sum(axis=1), confusion.sum(axis=0)
@@ -296,6 +297,9 @@ def _scale_by_halves(logits, labels):
     Where all rows of a half are right, its temperature is 1.
     """
     scaled, temperatures = np.empty_like(logits), []
+    # Imported where it is needed: `import keras_drmm` would wait for it.
+    from sklearn.model_selection import KFold
+
     for fitted, measured in KFold(2, shuffle=True, random_state=0).split(logits):
         with warnings.catch_warnings():
             # The page says it.

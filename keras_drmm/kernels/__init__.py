@@ -5,9 +5,11 @@ cell, rows)` are defined in `formula.py`, `overlap_add(z, kernel, strides, data_
 and `template_gradient(x, z, kernel_size, strides)` in `rendering.py`; a backend without
 a kernel of its own runs these definitions. Within `exporting()` switches are pooled and
 unpooled by `portable.py`. `batch_normalization(x, gamma, beta, epsilon)` is None where
-Keras' own is as fast as it gets.
+Keras' own is as fast as it gets. Within `without_gradient()` PyTorch records nothing;
+the other backends drop by themselves what no gradient reaches.
 """
 
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -25,6 +27,7 @@ overlap_add = getattr(_own, "overlap_add", rendering.overlap_add)
 template_gradient = getattr(_own, "template_gradient", rendering.template_gradient)
 batch_normalization: Any = getattr(_own, "batch_normalization", None)
 pick = getattr(_own, "pick", formula.pick)
+without_gradient: Any = getattr(_own, "without_gradient", nullcontext)
 switch_pool = portable.unless_exporting(
     getattr(_own, "switch_pool", formula.switch_pool), portable.switch_pool
 )
@@ -40,4 +43,5 @@ __all__ = [
     "switch_pool",
     "template_gradient",
     "unpool",
+    "without_gradient",
 ]

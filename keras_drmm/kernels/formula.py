@@ -24,7 +24,7 @@ def join_cells(x, rows):
     return ops.reshape(x, (*shape[:rows], h * kh, w * kw, *shape[rows + 4 :]))
 
 
-def _positions(x, cell, rows):
+def positions(x, cell, rows):
     """Yield (row-major index, the map of every cell's value at that position)."""
     kh, kw = cell
     for index in range(kh * kw):
@@ -51,11 +51,11 @@ def switch_pool(u, cell, rows, dtype="int8"):
     Returns:
         (pooled, switches) of shape (B, H/kh, W/kw, C) or (B, C, H/kh, W/kw).
     """
-    positions = _positions(u, cell, rows)
-    _, first = next(positions)
+    candidates = positions(u, cell, rows)
+    _, first = next(candidates)
     pooled = ops.relu(first)
     switches = ops.where(first > 0, ops.cast(0, dtype), ops.cast(OFF, dtype))
-    for index, candidate in positions:
+    for index, candidate in candidates:
         wins = candidate > pooled
         pooled = ops.where(wins, candidate, pooled)
         switches = ops.where(wins, ops.cast(index, dtype), switches)
@@ -111,7 +111,7 @@ def pick(x, switches, cell, rows):
         return _mask(x, switches)
     zero = ops.zeros((), x.dtype)
     picked = zero
-    for index, values in _positions(x, cell, rows):
+    for index, values in positions(x, cell, rows):
         picked = ops.where(switches == ops.cast(index, "int8"), values, picked)
     return picked
 

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 
 from keras_drmm.kernels import formula
 
+without_gradient = torch.no_grad
+
 
 def _channels_first(x, rows):
     """View channels_last maps as channels_first ones; nothing is copied."""
@@ -39,18 +41,20 @@ class _SwitchPool(torch.autograd.Function):
         return _place(upstream, switches, ctx.cell, ctx.rows), None, None
 
 
-class _Unpool(torch.autograd.Function):
+class _Linear(torch.autograd.Function):
+    """A function of (x, switches), linear in x: its gradient is `transpose`."""
+
     @staticmethod
-    def forward(ctx, z, switches, cell, rows):
+    def forward(ctx, function, transpose, x, switches, cell, rows):
         ctx.save_for_backward(switches)
-        ctx.cell, ctx.rows = cell, rows
-        return _place(z, switches, cell, rows)
+        ctx.transpose, ctx.cell, ctx.rows = transpose, cell, rows
+        return function(x, switches, cell, rows)
 
     @staticmethod
     def backward(ctx, upstream):
         (switches,) = ctx.saved_tensors
-        picked = formula.pick(upstream, switches, ctx.cell, ctx.rows)
-        return picked, None, None, None
+        gradient = ctx.transpose(upstream, switches, ctx.cell, ctx.rows)
+        return None, None, gradient, None, None, None
 
 
 def _search(u, cell, rows):
@@ -58,18 +62,15 @@ def _search(u, cell, rows):
     kh, kw = cell
     largest, index = F.max_pool2d(_channels_first(u, rows), cell, return_indices=True)
     h, w = largest.shape[-2:]
-    # `index` counts in the whole plane of width W; count in the cell instead.
+    # `index` counts in the whole plane of width W; count in the cell instead. int32 and
+    # comparisons, because int64 and its division take twice as long.
     plane = w * kw
-    corner = (
-        torch.arange(h, device=u.device)[:, None] * (kh * plane)
-        + torch.arange(w, device=u.device) * kw
-    )
-    inside = index - corner
-    row = torch.div(inside, plane, rounding_mode="floor")
+    line, column = (torch.arange(n, dtype=torch.int32, device=u.device) for n in (h, w))
+    inside = index.int().sub_(line[:, None] * (kh * plane) + column * kw)
+    row = sum((inside >= i * plane).int() for i in range(1, kh))
     switches = (inside - row * (plane - kw)).to(torch.int8)
-    switches = switches.masked_fill(largest <= 0, formula.OFF)
-    pooled = _channels_last(F.relu(largest), rows)
-    return pooled, _channels_last(switches, rows)
+    switches = switches.masked_fill_(largest <= 0, formula.OFF)
+    return _channels_last(largest.relu_(), rows), _channels_last(switches, rows)
 
 
 def _place(z, switches, cell, rows):
@@ -81,11 +82,24 @@ def _place(z, switches, cell, rows):
     shape = list(z.shape)
     shape[rows : rows + 2] = shape[rows], kh, shape[rows + 1], kw
     out = z.new_empty(shape)
+    # As floats: a mask that the product converts takes twice as long.
+    number = switches.to(z.dtype)
     for index in range(kh * kw):
         at = [slice(None)] * len(shape)
         at[rows + 1], at[rows + 3] = divmod(index, kw)
-        torch.mul(z, switches == index, out=out[tuple(at)])
+        torch.mul(z, (number - index).eq_(0), out=out[tuple(at)])
     return formula.join_cells(out, rows)
+
+
+def _read(x, switches, cell, rows):
+    """Do what `formula.pick` does, a position at a time."""
+    if cell == (1, 1):
+        return x * (switches + 1)
+    number = switches.to(x.dtype)
+    picked = torch.zeros_like(number)
+    for index, values in formula.positions(x, cell, rows):
+        picked.addcmul_(values, (number - index).eq_(0))
+    return picked
 
 
 def switch_pool(u, cell, rows):
@@ -95,7 +109,27 @@ def switch_pool(u, cell, rows):
 
 def unpool(z, switches, cell, rows):
     """See `formula.unpool`."""
-    return _Unpool.apply(z, switches, cell, rows)
+    return _Linear.apply(_place, _read, z, switches, cell, rows)
+
+
+def pick(x, switches, cell, rows):
+    """See `formula.pick`."""
+    return _Linear.apply(_read, _place, x, switches, cell, rows)
+
+
+def batch_normalization(x, gamma, beta, epsilon):
+    """Normalise a channels_last map by its own moments.
+
+    Returns:
+        (y, mean, variance), the moments float32 (C,) and without Bessel's correction.
+    """
+    # A running mean that moves all the way is the mean of the batch.
+    mean, variance = torch.zeros((2, x.shape[-1]), device=x.device)
+    y = F.batch_norm(
+        _channels_first(x, 1), mean, variance, gamma, beta, True, 1.0, epsilon
+    )
+    count = x.numel() // x.shape[-1]
+    return _channels_last(y, 1), mean, variance * (max(count - 1, 1) / count)
 
 
 def template_gradient(x, z, kernel_size, strides):

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from keras import ops
 from scipy import special, stats
-from sklearn.mixture import GaussianMixture
 
 from keras_drmm.layers.arguments import (
     check_choice,
@@ -198,6 +197,9 @@ class ClassStyles(keras.layers.Layer):
 
     def _fit_class(self, means, variances, random):
         """Return shares, means and covariances of one class."""
+        # Imported where it is needed: `import keras_drmm` would wait for it.
+        from sklearn.mixture import GaussianMixture
+
         mixture = GaussianMixture(
             self.components,
             reg_covar=SMALLEST_VARIANCE,

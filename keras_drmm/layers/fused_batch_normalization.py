@@ -1,4 +1,4 @@
-"""FusedBatchNormalization: Keras' batch normalisation by TensorFlow's fused kernel."""
+"""FusedBatchNormalization: Keras' batch normalisation by a backend's fused kernel."""
 
 from contextlib import contextmanager
 
@@ -16,10 +16,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     \epsilon}} + \beta$$
 
     The same function, weights and running statistics as
-    `keras.layers.BatchNormalization`, which on TensorFlow computes a training step one
-    operation at a time. There, and where channels are last, a fused kernel does it;
-    elsewhere, and for renormalisation, synchronisation, masks and float64, this is
-    Keras' layer. `recipes/benchmark_steps.py` times both.
+    `keras.layers.BatchNormalization`, which on TensorFlow and PyTorch computes a
+    training step one operation at a time. There, and where channels are last, a fused
+    kernel does it; elsewhere, and for renormalisation, synchronisation, masks and
+    float64, this is Keras' layer. `recipes/benchmark_steps.py` times both.
 
     Args:
         **kwargs: of `keras.layers.BatchNormalization`.

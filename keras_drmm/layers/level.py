@@ -220,11 +220,11 @@ class Level(KeepsFrozen, ImageLayer):
 
     def call(self, message, training=False):
         # The message without the switches is stock pooling, which costs less.
-        message = ops.relu(self.match(message, training))
-        if self.pool.pool_size == (1, 1):
-            return message
-        cell = self.pool.pool_size
-        return ops.max_pool(message, cell, cell, "same", self.data_format)
+        message, cell = self.match(message, training), self.pool.pool_size
+        if cell != (1, 1):
+            message = ops.max_pool(message, cell, cell, "same", self.data_format)
+        # max(ReLU(u)) = ReLU(max(u)), which is of fewer values.
+        return ops.relu(message)
 
     def compute_output_shape(self, input_shape):
         matched = self.conv.compute_output_shape(input_shape)

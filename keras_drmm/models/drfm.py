@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm import kernels
 from keras_drmm.layers import FactorTemplates, deprecation
 from keras_drmm.layers.arguments import (
     as_array,
@@ -136,7 +137,7 @@ class DRFM(DRMM):
         def render(factors):
             z = self.factor_templates.render(ops.cast(factors, self.compute_dtype))
             for level, inferred in self.from_the_top(switches):
-                z = level.render(z, inferred)
+                z = level.render.call(z, inferred)
             return z
 
         def match(x):
@@ -145,12 +146,13 @@ class DRFM(DRMM):
             # (B, H_L, W_L, C_L) -> (B, d)
             return ops.cast(self.factor_templates.call(x), "float32")
 
-        residual = images - self.top_down(classes, switches)[0]
-        factors = _conjugate_gradients(
-            lambda z: match(render(z)) + variance * z,
-            match(residual),
-            self.solver_steps,
-        )
+        with kernels.without_gradient():
+            residual = images - self.top_down(classes, switches)[0]
+            factors = _conjugate_gradients(
+                lambda z: match(render(z)) + variance * z,
+                match(residual),
+                self.solver_steps,
+            )
         return ops.stop_gradient(ops.cast(factors, self.compute_dtype))
 
     def explain(self, images, classes, switches, training=False):

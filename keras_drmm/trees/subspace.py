@@ -1,7 +1,6 @@
 """Subspace: the directions in which the images of a tree vary most."""
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 # More images hardly move the first components.
 _MOST_IMAGES = 5000
@@ -32,6 +31,9 @@ class Subspace:
         self.origin = images.mean(axis=0, dtype="float64")
         self.basis = None
         if rank is not None and rank < min(images.shape):
+            # Imported where it is needed: `import keras_drmm` would wait for it.
+            from sklearn.decomposition import PCA
+
             rows = random.permutation(len(images))[:_MOST_IMAGES]
             seed = int(random.integers(2**31))
             pca = PCA(rank, svd_solver="randomized", random_state=seed)

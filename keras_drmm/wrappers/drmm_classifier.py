@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -295,6 +294,9 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
     def _to_images(self, rows):
         """Return flat rows as float32 images within [0, 1]."""
         ends = np.reshape(self.pixel_range_, (2, 1))
+        # Imported where it is needed: `import keras_drmm` would wait for it.
+        from sklearn.preprocessing import MinMaxScaler
+
         scaler = MinMaxScaler(clip=True).fit(ends)
         pixels = scaler.transform(rows.reshape(-1, 1)).astype("float32")
         return pixels.reshape(len(rows), *self.image_shape_)
