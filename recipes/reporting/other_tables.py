@@ -67,6 +67,38 @@ def imbalance(rows):
     return markdown_table(titles, lines)
 
 
+def untuned(rows):
+    """Return a table of data that nothing was chosen on: errors of each method.
+
+    Args:
+        rows: rows of `few_labels.csv`.
+    """
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    found = dict(
+        grouped(rows, lambda row: ((row["data"], row["labels"]), row["model"]))
+    )
+    lines = []
+    for name in dict.fromkeys(key for key, _ in found):
+        runs = [found.get((name, model)) for model in models]
+        errors = [spread(group, "test_error") if group else "" for group in runs]
+        lines.append([*name, *errors, max(len(group or []) for group in runs)])
+    return markdown_table(["data", "labels", *models, "draws"], lines)
+
+
+def next_labels(rows):
+    """Return a table of labels that were proposed and random: means over draws.
+
+    Args:
+        rows: rows of `next_labels.csv`.
+    """
+    lines = []
+    for key, runs in grouped(
+        rows, lambda row: (row["data"], row["labels"], row["chosen"])
+    ):
+        lines.append([*key, spread(runs, "test_error"), len(runs)])
+    return markdown_table(["data", "labels", "chosen", "error", "draws"], lines)
+
+
 def generation(rows):
     """Return a table of what samples are like: means over seeds.
 

@@ -19,6 +19,8 @@ def results():
         few_labels=cell_tables.few_labels(*found),
         plain_fit=other_tables.plain_fit(read_rows("plain_fit")),
         imbalance=other_tables.imbalance(read_rows("imbalance")),
+        untuned=other_tables.untuned(read_rows("few_labels")),
+        next_labels=other_tables.next_labels(read_rows("next_labels")),
         generation=other_tables.generation(read_rows("generation")),
         styles=other_tables.styles(read_rows("generation")),
         foreign=other_tables.foreign(read_rows("generation")),

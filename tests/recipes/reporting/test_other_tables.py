@@ -75,6 +75,39 @@ def test_imbalance_has_the_least_frequent_first_and_means_over_draws():
     ]
 
 
+def test_untuned_data_has_a_column_for_each_method():
+    names = "data", "model", "labels", "draw", "seed", "test_error"
+    runs = [
+        ("letters", "drmm", "260", "0", "0", "3.0"),
+        ("letters", "convnet", "260", "0", "0", "9.0"),
+        ("letters", "drmm", "260", "1", "0", "5.0"),
+        ("objects", "convnet", "120", "0", "0", "7.0"),
+    ]
+    rows = [dict(zip(names, run, strict=True)) for run in runs]
+    table = other_tables.untuned(rows)
+    assert table.splitlines()[0] == "| data | labels | drmm | convnet | draws |"
+    spread = f"4.00 ± {statistics.stdev([3, 5]):.2f}"
+    assert cells_of(table) == [
+        ["letters", "260", spread, "9.00", "2"],
+        ["objects", "120", "", "7.00", "1"],
+    ]
+
+
+def test_next_labels_has_means_over_draws():
+    names = "data", "labels", "chosen", "draw", "seed", "test_error"
+    runs = [
+        ("letters", "200", "proposed", "0", "0", "3.0"),
+        ("letters", "200", "random", "0", "0", "9.0"),
+        ("letters", "200", "proposed", "1", "0", "5.0"),
+    ]
+    rows = [dict(zip(names, run, strict=True)) for run in runs]
+    spread = f"4.00 ± {statistics.stdev([3, 5]):.2f}"
+    assert cells_of(other_tables.next_labels(rows)) == [
+        ["letters", "200", "proposed", spread, "2"],
+        ["letters", "200", "random", "9.00", "1"],
+    ]
+
+
 def test_classification_has_a_line_for_each_run():
     names = "model", "setting", "labels", "test_error", "seconds"
     runs = [

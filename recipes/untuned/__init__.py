@@ -1,0 +1,1 @@
+"""Data sets that no setting of this library was chosen on, and who learns them."""
