@@ -3,7 +3,6 @@
 import hashlib
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from keras_drmm.data.images import BLOCK, check_raw_images, scale_images
 from keras_drmm.layers.arguments import as_array, standardize_number
@@ -50,6 +49,9 @@ def shared_images(x, others, correlation=0.99):
     >>> found["row"].tolist(), found["other"].tolist()
     ([0, 1, 2, 3, 4], [90, 91, 92, 93, 94])
     """
+    # Imported here, as it takes long.
+    from sklearn.neighbors import NearestNeighbors
+
     x, others = as_array(x, "x"), as_array(others, "others")
     for images in (x, others):
         check_raw_images(images)

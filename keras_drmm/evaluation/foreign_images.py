@@ -1,12 +1,6 @@
 """foreign_images: which unlabelled images are of none of the labelled classes."""
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array, eye_array
-from scipy.sparse.linalg import cg
-from sklearn.decomposition import PCA
-from sklearn.isotonic import IsotonicRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.neighbors import kneighbors_graph
 
 from keras_drmm.layers.arguments import as_array, check_labels, standardize_integer
 
@@ -106,6 +100,13 @@ def foreign_images(features, labels, neighbours=5):
 
 def _score(points, labels, neighbours, folds):
     """Return s, (N,), of labelled rows without their own label."""
+    # Imported here, as they take long.
+    from scipy.sparse import csr_array, diags_array, eye_array
+    from scipy.sparse.linalg import cg
+    from sklearn.decomposition import PCA
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.neighbors import kneighbors_graph
+
     points = points - points.mean(axis=0)
     # An image that is the mean is like no other.
     points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
@@ -136,6 +137,8 @@ def _score(points, labels, neighbours, folds):
 
 def _weigh(score, is_known):
     """Return w, (N,), and α."""
+    from sklearn.isotonic import IsotonicRegression
+
     known, unknown = score[is_known], score[~is_known]
     own = min(1.0, 2 * float((unknown >= np.median(known)).mean()))
     # As if there were as many labelled rows as others: the share of labelled ones at a

@@ -58,7 +58,7 @@ def test_a_class_without_labels_warns(model):
     with pytest.warns(UserWarning, match=r"have no label \(1\).* `num_classes=2`"):
         model.fit(dataset, verbose=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         model.fit(X, Y, verbose=0)
 
 
