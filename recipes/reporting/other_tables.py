@@ -99,6 +99,44 @@ def next_labels(rows):
     return markdown_table(["data", "labels", "chosen", "error", "draws"], lines)
 
 
+def explanations(rows):
+    """Return a table of how good maps of evidence are.
+
+    Args:
+        rows: rows of `explanations.csv`.
+    """
+    lines = []
+    for row in _last(rows):
+        if row["measure"] == "evidence":
+            columns = ("deletion", "insertion", "other_answer", "random_levels")
+            numbers = [f"{float(row[name]):.3f}" for name in columns]
+            lines.append([row["preset"], row["method"], *numbers])
+    titles = ["preset", "map", "deletion", "insertion"]
+    titles += ["like another answer's", "like random levels'"]
+    return markdown_table(titles, lines)
+
+
+def activity(rows):
+    """Return a table of the images of most activity, and what gradient ascent reaches.
+
+    Args:
+        rows: rows of `explanations.csv`.
+    """
+    lines = []
+    for row in _last(rows):
+        if row["measure"] == "activity":
+            numbers = [f"{float(row[name]):.2f}" for name in ("score", "seconds")]
+            lines.append([row["preset"], row["method"], *numbers])
+    return markdown_table(["preset", "found by", "mean logit", "seconds"], lines)
+
+
+def _last(rows):
+    """Return the last row of each preset, measure and method."""
+    return {
+        (row["preset"], row["measure"], row["method"]): row for row in rows
+    }.values()
+
+
 def generation(rows):
     """Return a table of what samples are like: means over seeds.
 

@@ -21,6 +21,8 @@ def results():
         imbalance=other_tables.imbalance(read_rows("imbalance")),
         untuned=other_tables.untuned(read_rows("few_labels")),
         next_labels=other_tables.next_labels(read_rows("next_labels")),
+        explanations=other_tables.explanations(read_rows("explanations")),
+        activity=other_tables.activity(read_rows("explanations")),
         generation=other_tables.generation(read_rows("generation")),
         styles=other_tables.styles(read_rows("generation")),
         foreign=other_tables.foreign(read_rows("generation")),

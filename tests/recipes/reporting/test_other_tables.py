@@ -250,3 +250,20 @@ def test_generation_has_means_over_seeds_of_test_images():
     assert [line[2] for line in found] == ["posterior", "transport", "shift"]
     assert found[0][3] == "0.25 ± 0.00"
     assert cells_of(other_tables.foreign(rows)) == [["p", "bound", "0.300", "2"]]
+
+
+def test_explanations_have_the_last_row_of_each_method():
+    names = (
+        *("preset", "measure", "method", "seconds", "deletion", "insertion"),
+        *("other_answer", "random_levels", "score"),
+    )
+    runs = [
+        ("a", "evidence", "render", "1", ".2", ".9", ".8", ".7", ""),
+        ("a", "evidence", "render", "1", ".3", ".8", ".5", ".25", ""),
+        ("a", "activity", "ascent", "2.5", "", "", "", "", "17.125"),
+    ]
+    rows = [dict(zip(names, run, strict=True)) for run in runs]
+    assert cells_of(other_tables.explanations(rows)) == [
+        ["a", "render", "0.300", "0.800", "0.500", "0.250"]
+    ]
+    assert cells_of(other_tables.activity(rows)) == [["a", "ascent", "17.12", "2.50"]]
