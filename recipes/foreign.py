@@ -60,6 +60,7 @@ def main():
     row = {
         "images": options.images,
         "labels": LABELS,
+        "draw": options.seed,
         "seed": options.seed,
         "epochs": options.epochs,
         **{f"error_{name}": value for name, value in errors.items()},
@@ -68,7 +69,6 @@ def main():
         "weight_own": round(float(found["weight"][is_own & (y < 0)].mean()), 4),
         "weight_foreign": round(float(found["weight"][~is_own].mean()), 4),
         "cpu_seconds": round(time.process_time() - start),
-        "draw": options.seed,
         **origin,
     }
     results.record("foreign", row, not options.short)

@@ -99,6 +99,24 @@ def next_labels(rows):
     return markdown_table(["data", "labels", "chosen", "error", "draws"], lines)
 
 
+def foreign_among_unlabelled(rows):
+    """Return a table of learning beside foreign images: means over seeds.
+
+    Args:
+        rows: rows of `foreign.csv`.
+    """
+    lines = []
+    for (images, labels), runs in grouped(
+        rows, lambda row: (row["images"], row["labels"])
+    ):
+        columns = "error_without", "error_with", "error_weighed"
+        errors = [spread(runs, column) for column in columns]
+        found = [json.loads(run["auroc"])["foreign_images"]["all"] for run in runs]
+        lines.append([images, labels, *errors, f"{mean(found):.3f}", len(runs)])
+    titles = ["images", "labels", "without them", "with them", "weighed down"]
+    return markdown_table([*titles, "AUROC of the score", "runs"], lines)
+
+
 def explanations(rows):
     """Return a table of how good maps of evidence are.
 

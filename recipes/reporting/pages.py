@@ -21,6 +21,9 @@ def results():
         imbalance=other_tables.imbalance(read_rows("imbalance")),
         untuned=other_tables.untuned(read_rows("few_labels")),
         next_labels=other_tables.next_labels(read_rows("next_labels")),
+        foreign_among_unlabelled=other_tables.foreign_among_unlabelled(
+            read_rows("foreign")
+        ),
         explanations=other_tables.explanations(read_rows("explanations")),
         activity=other_tables.activity(read_rows("explanations")),
         generation=other_tables.generation(read_rows("generation")),

@@ -267,3 +267,20 @@ def test_explanations_have_the_last_row_of_each_method():
         ["a", "render", "0.300", "0.800", "0.500", "0.250"]
     ]
     assert cells_of(other_tables.activity(rows)) == [["a", "ascent", "17.12", "2.50"]]
+
+
+def test_foreign_images_have_means_over_seeds():
+    names = (
+        *("images", "labels", "draw", "seed", "auroc"),
+        *("error_without", "error_with", "error_weighed"),
+    )
+    runs = [
+        ("5000", "100", "0", "0", '{"foreign_images": {"all": 0.9}}', "4", "6", "5"),
+        ("5000", "100", "1", "1", '{"foreign_images": {"all": 0.8}}', "5", "7", "6"),
+    ]
+    rows = [dict(zip(names, run, strict=True)) for run in runs]
+    deviation = f"{statistics.stdev([4, 5]):.2f}"
+    errors = [f"{v} ± {deviation}" for v in ("4.50", "6.50", "5.50")]
+    assert cells_of(other_tables.foreign_among_unlabelled(rows)) == [
+        ["5000", "100", *errors, "0.850", "2"]
+    ]
