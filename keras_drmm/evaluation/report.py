@@ -163,8 +163,6 @@ def report(
         known = shown[dataset.labelled_indices]
         counts = np.bincount(known, minlength=logits.shape[1])
         shares = class_shares(of_unlabelled, counts)
-    learned = np.concatenate([dataset.labelled_indices, unlabelled])
-    shared = shared_images(dataset.x[dataset.validation_indices], dataset.x[learned])
     scaled, fold_temperatures = _scale_by_halves(logits, labels)
     numbers = ReportNumbers(
         **_measure_errors(probabilities.argmax(axis=1), labels, len(names)),
@@ -179,11 +177,7 @@ def report(
         ),
         reject=reject_curve(probabilities, labels),
         shares=shares,
-        shared={
-            "row": dataset.validation_indices[shared["row"]],
-            "other": learned[shared["other"]],
-            "exact": shared["exact"],
-        },
+        shared=_shared_with_training(dataset, unlabelled),
         suspicious=suspicious,
         to_label=unlabelled[chosen],
         annotation_csv=table if len(chosen) else None,
@@ -288,6 +282,28 @@ def _measure_errors(predicted, labels, num_classes):
         ),
         "precision": np.where(taken_for > 0, right / np.maximum(taken_for, 1), np.nan),
         "balanced_accuracy": float(np.nanmean(recall)),
+    }
+
+
+def _shared_with_training(dataset, unlabelled):
+    """Return which validation rows are among the training images.
+
+    Args:
+        dataset: of the report.
+        unlabelled: its unlabelled rows.
+    """
+    rows = dataset.validation_indices
+    learned = np.concatenate([dataset.labelled_indices, unlabelled])
+    # A row that is learned and validates is no copy of another.
+    learned = np.setdiff1d(learned, rows)
+    if len(learned) == 0:
+        none = np.arange(0)
+        return {"row": none, "other": none, "exact": none.astype(bool)}
+    shared = shared_images(dataset.x[rows], dataset.x[learned])
+    return {
+        "row": rows[shared["row"]],
+        "other": learned[shared["other"]],
+        "exact": shared["exact"],
     }
 
 

@@ -337,9 +337,30 @@ def test_labels_that_were_not_learned(tmp_path):
     numbers = report(Planted(), dataset, tmp_path / "new.html")
     assert numbers.rows == 80
     assert set(numbers.suspicious["row"]) <= set(known)
-    assert "The model learned" not in Page(tmp_path / "new.html").text
+    page = Page(tmp_path / "new.html").text
+    assert "The model learned" not in page
+    # No row is taken for a copy of itself.
+    assert len(numbers.shared["row"]) == 0
+    assert "among the training images" not in page
     report(Planted(), make_dataset(), tmp_path / "learned.html")
     assert "The model learned" in Page(tmp_path / "learned.html").text
+
+
+def test_copies_in_training_are_warned_of(tmp_path):
+    pytest.importorskip("matplotlib")
+    dataset = make_dataset()
+    rows = dataset.validation_indices
+    # Two that differ by the first pixel, which says the row.
+    dataset.x = X.copy()
+    one, other = rows[3], dataset.unlabelled_indices[5]
+    dataset.x[other] = dataset.x[one]
+    numbers = report(Planted(), dataset, tmp_path / "shared.html")
+    assert numbers.shared["row"].tolist() == [one]
+    assert numbers.shared["other"].tolist() == [other]
+    assert numbers.shared["exact"].all()
+    assert "1 of these images are among the training" in (
+        Page(tmp_path / "shared.html").text
+    )
 
 
 def test_the_page_needs_nothing_else(written):
