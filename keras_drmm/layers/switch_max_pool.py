@@ -114,6 +114,7 @@ class SwitchMaxPool(ImageLayer):
         Returns:
             Tensor of shape (B, h, w, C).
         """
+        u, switches = ops.convert_to_tensor(u), ops.convert_to_tensor(switches)
         u = pad(u, self.windows.paddings(self._sizes(ops.shape(u))), self.rows)
         # (B, H, W, C) -> (B, h, w, C)
         return kernels.pick(u, switches, self.pool_size, self.rows)
