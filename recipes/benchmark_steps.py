@@ -267,9 +267,11 @@ def batches(model, count):
     is_ours = isinstance(model, DRMM)
     shape = model.image_shape if is_ours else model.input_shape[1:]
     x = np.random.default_rng(0).random((count, *shape), "float32")
-    y = np.arange(count) % 10
+    rows = np.arange(count)
+    # Every class among the labelled rows, which are every sixth.
+    y = rows // 6 % 10
     if is_ours:
-        y = np.where(np.arange(count) % 6 == 0, y, -1)
+        y = np.where(rows % 6 == 0, y, -1)
     return x, y
 
 
