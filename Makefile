@@ -1,5 +1,6 @@
-# `make test` and `make demo` need only Python 3.11, 3.12 or 3.13 with pip: they
-# set up virtual environments of their own, with CPU builds of the backends.
+# `make test`, `make demo` and `make docs` need only Python 3.11, 3.12 or 3.13 with pip:
+# they set up virtual environments of their own, with CPU builds of the backends.
+# `make docs-test` also needs Chromium and its driver.
 
 # The first supported one; `make PYTHON=...` picks another.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python; do \
@@ -8,6 +9,7 @@ IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 
 
 VENV ?= .venv
 VENV_NO_TF ?= .venv-no-tf
+VENV_DOCS ?= .venv-docs
 PYTEST_ARGS ?=
 # In the environment without TensorFlow every test module is imported, and these run.
 NO_TF_ARGS ?= -m smoke
@@ -26,7 +28,7 @@ RUN_TESTS := scripts/run_tests.py --args-without-tensorflow="$(NO_TF_ARGS)" \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test test-tensorflow test-jax test-torch \
-	test-without-tensorflow lint format demo bench clean
+	test-without-tensorflow lint format demo bench docs docs-test clean
 
 help:
 	@echo 'make test                     everything below but demo and bench'
@@ -36,6 +38,8 @@ help:
 	@echo 'make format                   let ruff format and fix'
 	@echo 'make demo                     semi-supervised MNIST, the short run'
 	@echo 'make bench                    time the training steps'
+	@echo 'make docs                     build the site, into site/'
+	@echo 'make docs-test                open each of its pages in a browser'
 	@echo 'make setup                    only the environment of the above'
 	@echo 'make clean                    remove the environments, caches and builds'
 	@echo
@@ -65,10 +69,17 @@ demo: $(VENV)/.demo
 bench: $(VENV)/.test
 	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python -m recipes.benchmark_steps $(BENCH_ARGS)
 
+docs: $(VENV_DOCS)/.docs
+	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --quiet
+
+docs-test: docs
+	$(VENV_DOCS)/bin/python scripts/docs/check_site.py site \
+		--screenshots build/screenshots
+
 setup: $(VENV)/.test
 
 clean:
-	rm -rf $(VENV) $(VENV_NO_TF) build dist site *.egg-info
+	rm -rf $(VENV) $(VENV_NO_TF) $(VENV_DOCS) build dist site *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -89,6 +100,11 @@ $(VENV_NO_TF)/.test: pyproject.toml requirements/constraints.txt \
 		requirements/test-without-tensorflow.txt | $(VENV_NO_TF)/bin/python
 	$(VENV_NO_TF)/bin/python $(PIP_INSTALL) \
 		-r requirements/test-without-tensorflow.txt
+	touch $@
+
+$(VENV_DOCS)/.docs: requirements/constraints.txt requirements/docs.txt \
+		| $(VENV_DOCS)/bin/python
+	$(VENV_DOCS)/bin/python $(PIP_INSTALL) -r requirements/docs.txt
 	touch $@
 
 # Some systems have venv without ensurepip: then their own pip fills the environment.

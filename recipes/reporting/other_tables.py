@@ -376,9 +376,11 @@ def presets(cards):
         if card["draws"] > 1:
             runs += f" ± {card['std_test_error']:.2f}"
         error = f"{card['test_error']:.2f}"
-        line = [f"`{card['name']}`", card["labels"], card["setting"], error, runs]
-        lines.append([*line, card["chosen"]])
-    titles = ["preset", "labels", "setting", "test error", "all runs", "chosen as"]
+        name = f"[`{card['name']}`](#{card['name']})"
+        line = [name, card["data"], card["labels"], card["setting"], error, runs]
+        lines.append([*line, "yes" if "generation" in card else "no"])
+    titles = ["preset", "data", "labels", "setting", "test error", "all runs"]
+    titles.append("prior of switches")
     return markdown_table(titles, lines)
 
 

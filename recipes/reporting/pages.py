@@ -1,12 +1,12 @@
 """The pages of the site that are made from the rows.
 
-Their text is in `results.md` and `results_log.md` beside this module, with the names of
+Their text is in `results.md`, `results_log.md` and `zoo.md` beside this module, with the names of
 the tables in braces.
 """
 
 from pathlib import Path
 
-from recipes.common.results import read_rows
+from recipes.common.results import PROJECT, read_rows
 from recipes.reporting import cell_tables, other_tables
 from recipes.reporting.records import cards
 
@@ -47,7 +47,13 @@ def results():
         evolutionary=other_tables.evolutionary(read_rows("evolutionary_mnist")),
         signed=other_tables.signed(read_rows("signed_inference")),
         remaining=other_tables.remaining(read_rows("remaining_errors")),
-        presets=other_tables.presets(cards()),
+    )
+
+
+def zoo():
+    """Return the page of presets: a table, and the card of each."""
+    return _text("zoo.md").format(
+        presets=other_tables.presets(cards()), cards="\n".join(map(_card, cards()))
     )
 
 
@@ -60,6 +66,12 @@ def log():
         all_first_below=cell_tables.all_first_below(read_rows("epochs")),
         early_variants=other_tables.early_variants(read_rows("ablation")),
     )
+
+
+def _card(card):
+    """Return a preset's model card, down to what is the same for all of them."""
+    text = (PROJECT / "zoo" / card["name"] / "README.md").read_text("utf-8")
+    return f"#{text.partition('## Load')[0].rstrip()}\n"
 
 
 def _text(name):

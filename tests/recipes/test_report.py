@@ -21,6 +21,7 @@ def test_readme_and_site_are_up_to_date():
         assert part(*found) in text
     assert (PROJECT / "docs" / "results.md").read_text() == pages.results()
     assert (PROJECT / "docs" / "results_log.md").read_text() == pages.log()
+    assert (PROJECT / "docs" / "zoo.md").read_text() == pages.zoo()
 
 
 def test_the_command_writes_all_of_them(tmp_path, monkeypatch):
@@ -35,6 +36,7 @@ def test_the_command_writes_all_of_them(tmp_path, monkeypatch):
     assert readme.table(*found) in path.read_text()
     assert (tmp_path / "docs" / "results.md").read_text() == pages.results()
     assert (tmp_path / "docs" / "results_log.md").read_text() == pages.log()
+    assert (tmp_path / "docs" / "zoo.md").read_text() == pages.zoo()
     assert drawn == [(readme.table(*found), tmp_path / "docs" / "images")]
 
 

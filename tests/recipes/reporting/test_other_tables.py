@@ -193,10 +193,11 @@ def test_variants_are_ranked_within_equal_runs():
 def test_presets_stand_with_the_runs_that_they_were_chosen_from():
     card = {"name": "a", "labels": 100, "setting": "b", "test_error": 0.691}
     card |= {"mean_test_error": 0.742, "std_test_error": 0.078, "draws": 5}
-    card |= {"chosen": "the best"}
-    assert cells_of(other_tables.presets([card, card | {"draws": 1}])) == [
-        ["`a`", "100", "b", "0.69", "0.74 ± 0.08", "the best"],
-        ["`a`", "100", "b", "0.69", "0.74", "the best"],
+    card |= {"data": "c", "generation": {}}
+    single = {k: v for k, v in card.items() if k != "generation"} | {"draws": 1}
+    assert cells_of(other_tables.presets([card, single])) == [
+        ["[`a`](#a)", "c", "100", "b", "0.69", "0.74 ± 0.08", "yes"],
+        ["[`a`](#a)", "c", "100", "b", "0.69", "0.74", "no"],
     ]
     assert {card["name"] for card in records.cards()} == set(zoo.presets())
 

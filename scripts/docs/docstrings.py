@@ -1,0 +1,38 @@
+"""What Griffe, which reads the docstrings for the API pages, is told about this library.
+
+An extension of Griffe (`extensions:` in mkdocs.yml).
+"""
+
+import re
+
+import griffe
+
+# From a first `>>>` to the next blank line: where doctest ends an example, too.
+EXAMPLE = re.compile(r"^( *)>>> .*(?:\n(?! *$).+)*", re.MULTILINE)
+
+
+class Docstrings(griffe.Extension):
+    """Fences examples, and finds functions behind modules of the same name."""
+
+    def on_object(self, *, obj, **kwargs):
+        """Show examples as code: Markdown takes `>>>` for quotations."""
+        if obj.docstring:
+            obj.docstring.value = fence_examples(obj.docstring.value)
+
+    def on_package(self, *, pkg, **kwargs):
+        """Let the name of a function and of its module mean the function.
+
+        So it is when Python has imported the package; Griffe, which only reads it,
+        takes the module.
+        """
+        for package in (pkg, *pkg.modules.values()):
+            for name in map(str, package.exports or ()):
+                found = package.members.get(name)
+                if found is not None and found.is_module and name in found.members:
+                    function = found.members[name]
+                    package.members[name] = griffe.Alias(name, function, parent=package)
+
+
+def fence_examples(text):
+    """Return a docstring with its examples between fences."""
+    return EXAMPLE.sub(r"\1```pycon\n\g<0>\n\1```", text)
