@@ -64,7 +64,7 @@ format: $(VENV)/.test
 	$(VENV)/bin/ruff check --fix
 
 demo: $(VENV)/.demo
-	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python -m recipes.mnist_semi_supervised $(DEMO_ARGS)
+	TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python -m recipes.mnist_semi_supervised $(DEMO_ARGS)
 
 bench: $(VENV)/.test
 	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python -m recipes.benchmark_steps $(BENCH_ARGS)

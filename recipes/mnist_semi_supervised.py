@@ -9,6 +9,7 @@ are labelled, and the stock convnet of the same levels on the labelled images al
 are hidden are scored after each epoch; nothing is selected by them. The test set is
 read once, at the end.
 
+Prints a line for each model while it learns, a small table, and where the pictures are.
 Writes checkpoints, `history.csv` with a row for each epoch, the model, and pictures of
 its reconstructions, transfers and samples to `--output`, and no row of results. A run
 that was stopped goes on after its last whole epoch when it is started again.
@@ -20,16 +21,44 @@ half precision where the processor has a unit for it.
 from pathlib import Path
 
 from recipes.common.command import choose_backend, keep_memory, make_parser
+from recipes.common.progress import ProgressLine, quiet_start
 from recipes.common.results import RUNS
 
 # Fewer than in the tables, so that the demonstration takes minutes.
 EPOCHS, SHORT_EPOCHS = 3, 2
+PICTURES = {
+    "reconstructions.png": "images, what the model renders of them, how classes look",
+    "transfer.png": "classes with the switches of other images",
+    "samples.png": "images that the model draws; independent switches make blots",
+}
 
 
 def main():
     """Train both models, plot pictures and print the errors."""
     options = parse()
     choose_backend(options.backend)
+    finished = options.output / "finished.txt"
+    if finished.exists():
+        print(f"This run is finished:\n\n{finished.read_text()}")
+        return
+    with quiet_start():
+        import keras
+
+        # The first operation starts the backend.
+        keras.ops.convert_to_tensor(0.0)
+    lines = train_both(options)
+    lines += ["", f"Pictures, in {options.output}:"]
+    lines += [f"  {name:<20}  {what}" for name, what in PICTURES.items()]
+    finished.write_text("\n".join(lines) + "\n")
+    print(f"\n{finished.read_text()}")
+
+
+def train_both(options):
+    """Train the model and the convnet, plot pictures, and return the lines of a table.
+
+    Args:
+        options: of the command line.
+    """
     import keras
 
     from keras_drmm import data
@@ -39,15 +68,12 @@ def main():
     from recipes.tables.run_cells import fastest
 
     folder = options.output
-    finished = folder / "finished.txt"
-    if finished.exists():
-        print(f"This run is finished:\n{finished.read_text()}")
-        return
     (x, y), test = data.load("mnist", options.data_dir)
-    lines = ["100 labels, test error:"]
-    for table, setting, name in (
-        (1, SEMI_SUPERVISED, "drmm_conv_small"),
-        (5, LABELED_ONLY, "convnet"),
+    print(f"MNIST: {len(x):,} training images, of which 100 have a label.", flush=True)
+    lines = [f"  wrong     time  learned from ({len(test[0]):,} test images)"]
+    for table, setting, name, title, source in (
+        (1, SEMI_SUPERVISED, "drmm_conv_small", "DRMM", "100 labels and all images"),
+        (5, LABELED_ONLY, "convnet", "convnet", "the 100 labelled images alone"),
     ):
         cell = Cell(table, setting, name, 100)
         keras.utils.set_random_seed(0)
@@ -64,7 +90,11 @@ def main():
         learned = training.make_model(cell, steps, (28, 28, 1))
         run = folder / name
         run.mkdir(parents=True, exist_ok=True)
-        seconds = training.train(learned, dataset, epochs, run, options.backend)
+        progress = ProgressLine(f"{title} of 5 levels learns", epochs, len(dataset))
+        seconds = training.train(
+            learned, dataset, epochs, run, options.backend, progress=progress
+        )
+        progress.end(f"{seconds:.0f} s, {epochs} epochs")
         keras.config.set_dtype_policy("float32")
         model = training.make_model(cell, steps, (28, 28, 1))
         model.set_weights(learned.get_weights())
@@ -73,10 +103,8 @@ def main():
             model.save(folder / "model.keras")
         # The test images are used here, for the first and only time.
         error = training.test_error(model, *test)
-        lines.append(f"{error:6.2f} %  {name}, {setting}, {seconds:.0f} s")
-    finished.write_text("\n".join(lines) + "\n")
-    print(finished.read_text())
-    print(f"Pictures: {folder}/*.png")
+        lines.append(f"{error:5.2f} %  {seconds:5.0f} s  {title}: {source}")
+    return lines
 
 
 def parse(arguments=None):

@@ -1,7 +1,7 @@
 """The pages of the site that are made from the rows.
 
-Their text is in `results.md`, `results_log.md` and `zoo.md` beside this module, with the names of
-the tables in braces.
+Their text is in `results.md`, `results_log.md` and `zoo.md` beside this module, with
+the names of the tables in braces.
 """
 
 from pathlib import Path

@@ -331,7 +331,7 @@ def _anonymous(config):
     return config
 
 
-def train(model, dataset, epochs, folder, backend, scored=None):
+def train(model, dataset, epochs, folder, backend, scored=None, progress=None):
     """Fit `model`; a run that was stopped goes on after its last whole epoch.
 
     Args:
@@ -341,6 +341,7 @@ def train(model, dataset, epochs, folder, backend, scored=None):
         folder: for checkpoint and history.
         backend: name of Keras' backend.
         scored: data set whose validation images are scored, by default `dataset`.
+        progress: a `ProgressLine` in place of Keras' lines and those of the scores.
 
     Returns:
         Seconds of all epochs, including those before a stop.
@@ -350,21 +351,26 @@ def train(model, dataset, epochs, folder, backend, scored=None):
     folder.mkdir(parents=True, exist_ok=True)
     history = folder / "history.csv"
     scored = dataset if scored is None else scored
-    log = EpochLog(model, dataset, scored, history, epochs)
+    log = EpochLog(model, dataset, scored, history, epochs, progress is None)
+    callbacks = [
+        keras.callbacks.BackupAndRestore(
+            folder / "checkpoint", double_checkpoint=True, delete_checkpoint=False
+        ),
+        keras.callbacks.LambdaCallback(on_epoch_begin=log.begin, on_epoch_end=log.end),
+    ]
+    if progress is not None:
+        callbacks.append(
+            keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda step, _: progress.step(dataset.epoch, step)
+            )
+        )
     model.fit(
         dataset.as_tf_dataset() if backend == "tensorflow" else dataset,
         epochs=epochs,
         # The data set shuffles itself, by seed and epoch.
         shuffle=False,
-        verbose=2,
-        callbacks=[
-            keras.callbacks.BackupAndRestore(
-                folder / "checkpoint", double_checkpoint=True, delete_checkpoint=False
-            ),
-            keras.callbacks.LambdaCallback(
-                on_epoch_begin=log.begin, on_epoch_end=log.end
-            ),
-        ],
+        verbose=2 if progress is None else 0,
+        callbacks=callbacks,
     )
     with history.open() as file:
         return sum(float(row["seconds"]) for row in csv.DictReader(file))
@@ -391,9 +397,9 @@ def pretrain_templates(model, x):
 class EpochLog:
     """Sets the data set to each epoch's order, and logs each epoch's results."""
 
-    def __init__(self, model, dataset, scored, path, epochs):
+    def __init__(self, model, dataset, scored, path, epochs, prints=True):
         self.model, self.dataset, self.scored = model, dataset, scored
-        self.path, self.epochs = path, epochs
+        self.path, self.epochs, self.prints = path, epochs, prints
 
     def is_validated(self, epoch):
         """Whether the validation images are scored after an epoch.
@@ -415,7 +421,8 @@ class EpochLog:
         seconds, found = round(time.perf_counter() - self.start, 2), ""
         if self.is_validated(epoch):
             found = validation_error(self.model, self.scored)
-            print(f" - validation error: {found} %", flush=True)
+            if self.prints:
+                print(f" - validation error: {found} %", flush=True)
         row = {
             "epoch": epoch + 1,
             "seconds": seconds,

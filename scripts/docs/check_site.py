@@ -13,8 +13,8 @@ chromium-driver`). The site is served from this machine, and each page is opened
 - links within the site, and their anchors, lead somewhere;
 - the search finds each of `SEARCHES`.
 
-Screenshots of each page at both widths, and of two in the dark, go to a folder. The exit
-status is 1 if anything is wrong.
+Screenshots of each page at both widths, and of two in the dark, go to a folder. The
+exit status is 1 if anything is wrong.
 """
 
 import argparse
@@ -178,7 +178,10 @@ class Checker:
             deviceScaleFactor=1,
             mobile=width < 600,
         )
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
+        scheme = {
+            "name": "prefers-color-scheme",
+            "value": "dark" if is_dark else "light",
+        }
         self._command("Emulation.setEmulatedMedia", features=[scheme])
         self.driver.get(self.address + page)
         self.driver.execute_async_script(

@@ -1,6 +1,6 @@
-"""What Griffe, which reads the docstrings for the API pages, is told about this library.
+"""How the docstrings become API pages.
 
-An extension of Griffe (`extensions:` in mkdocs.yml).
+An extension of Griffe (`extensions:` in mkdocs.yml), which reads them.
 """
 
 import re

@@ -1,0 +1,58 @@
+"""One line that says how far a training is, and a start without noise."""
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+
+
+class ProgressLine:
+    """Writes how far a training is over itself, and at its end what came of it.
+
+    Where the output is no terminal, only the last line is written.
+
+    Args:
+        name: of what learns.
+        epochs: number of epochs in all.
+        steps: number of steps of an epoch.
+    """
+
+    def __init__(self, name, epochs, steps):
+        self.name, self.epochs, self.steps = name, epochs, steps
+        self.start, self.last = time.monotonic(), -1.0
+
+    def step(self, epoch, step):
+        """Tell of a step, at most once a second; both count from 0."""
+        now = time.monotonic() - self.start
+        if sys.stdout.isatty() and now - self.last >= 1:
+            self.last = now
+            done = (epoch * self.steps + step + 1) / (self.epochs * self.steps)
+            print(f"\r{self.name}: {done:4.0%}, {now:.0f} s ", end="", flush=True)
+
+    def end(self, result):
+        """Write the last line."""
+        before = "\r" if sys.stdout.isatty() else ""
+        print(f"{before}{self.name}: {result}", flush=True)
+
+
+@contextlib.contextmanager
+def quiet_start():
+    """Keep back what libraries write to stderr, unless an error follows.
+
+    TensorFlow's C++ parts write some lines as they start, whatever its log level is.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
