@@ -27,10 +27,10 @@ class Docstrings(griffe.Extension):
         """
         for package in (pkg, *pkg.modules.values()):
             for name in map(str, package.exports or ()):
-                found = package.members.get(name)
-                if found is not None and found.is_module and name in found.members:
-                    function = found.members[name]
-                    package.members[name] = griffe.Alias(name, function, parent=package)
+                module = package.members.get(name)
+                found = getattr(module, "members", {}).get(name)
+                if found is not None and (found.is_function or found.is_class):
+                    package.members[name] = griffe.Alias(name, found, parent=package)
 
 
 def fence_examples(text):
