@@ -162,8 +162,11 @@ class RenderingModel(NamedClasses, Learner):
 
     def export(self, filepath, format="tf_saved_model", **kwargs):
         """Write a file that computes the logits; see `keras.Model.export`."""
-        # A functional model knows its input, and shows PyTorch its weights.
+        # A functional model shows PyTorch its weights. It was never called, which
+        # Keras' writer of ONNX asks for where it is not told the input.
         images = keras.Input(self.image_shape, name="images")
+        spec = keras.InputSpec(shape=(None, *self.image_shape), dtype="float32")
+        kwargs.setdefault("input_signature", [spec])
         keras.Model(images, self(images)).export(filepath, format, **kwargs)
 
     @classmethod
