@@ -361,7 +361,7 @@ def train(model, dataset, epochs, folder, backend, scored=None, progress=None):
     if progress is not None:
         callbacks.append(
             keras.callbacks.LambdaCallback(
-                on_train_batch_end=lambda step, _: progress.step(dataset.epoch, step)
+                on_train_batch_end=lambda step, logs: progress.step(dataset.epoch, step)
             )
         )
     model.fit(
