@@ -89,7 +89,7 @@ VARIANTS = {
     ),
     "zoo, no generation": Variant(
         "Nothing is rendered: the convnet alone learns.",
-        {"reconstruction": 0.0, "nonnegativity": 0.0},
+        {"reconstruction": 0.0, "nonnegativity": 0.0, "render_divisor": 1},
     ),
     "zoo, reconstruction 1": Variant(
         "What is rendered counts twenty times as much.", {"reconstruction": 1.0}

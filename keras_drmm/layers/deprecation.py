@@ -70,6 +70,29 @@ def renamed_arguments(**new_names):
     return decorate
 
 
+def removed_arguments(**reasons):
+    """Return a class decorator that still takes keywords which do nothing any more.
+
+    Args:
+        **reasons: keyword = why it is not needed.
+    """
+
+    def decorate(cls):
+        init = cls.__init__
+
+        @functools.wraps(init)
+        def accept(self, *args, **kwargs):
+            for name in reasons.keys() & kwargs.keys():
+                warn_renamed(f"`{cls.__name__}({name}=...)`", f"none, {reasons[name]}")
+                del kwargs[name]
+            return init(self, *args, **kwargs)
+
+        cls.__init__ = accept
+        return cls
+
+    return decorate
+
+
 def renamed_attributes(**new_names):
     """Return a decorator for a class whose attributes have new names.
 

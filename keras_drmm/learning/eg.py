@@ -1,6 +1,6 @@
 """EG: learning by an E-step and a gradient step."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import keras
 from keras import ops
@@ -28,6 +28,7 @@ _TERMS = (
     "nonnegativity",
     "consistency",
 )
+_DIVISORS = ("augmentation_divisor", "render_divisor")
 
 
 @renamed_arguments(nuisance="augmentation", rows_per_render="render_divisor")
@@ -63,18 +64,19 @@ class EG:
             images as they are.
         augmentation_divisor: n augments the first ceil(B / n) of a training batch's B
             rows, from which consistency is then estimated: each augmented row costs as
-            much as one of the batch itself.
+            much as one of the batch itself. 1 without an augmentation.
         render_divisor: n renders the first ceil(B / n) of a training batch's B rows,
             from which reconstruction and nonnegativity are then estimated: the
-            top-down pass costs as much as the bottom-up pass.
+            top-down pass costs as much as the bottom-up pass. 1 where both have
+            weight 0.
         warmup_steps: the number of training steps over which the weights of the terms
             that need no label rise from 0 to their value, so that labels lead first.
             None takes a third of the steps of `fit`, and at most 1,000.
 
     Raises:
         ValueError: a weight is no number, negative or not finite, or all are 0;
-            `consistency` and `augmentation` are not given together; another argument
-            is out of range.
+            `consistency` and `augmentation` are not given together; a divisor has
+            nothing to divide; another argument is out of range.
         TypeError: an argument is not known.
 
     Example:
@@ -118,6 +120,20 @@ class EG:
             # The warm-up may follow `fit`.
             if name != "warmup_steps" or count is not None:
                 self._set(name, standardize_integer(count, name, least))
+        for name, used, what in self._divided():
+            if getattr(self, name) != 1 and not used:
+                raise ValueError(
+                    f"`{name}={getattr(self, name)}` has nothing to divide: give {what}"
+                    f", or `{name}=1`."
+                )
+
+    def _divided(self):
+        """Return for each divisor whether it has an effect, and what gives it one."""
+        renders = self.reconstruction > 0 or self.nonnegativity > 0
+        needed = "`augmentation`", "`reconstruction` or `nonnegativity` a weight"
+        return zip(
+            _DIVISORS, (self.augmentation is not None, renders), needed, strict=True
+        )
 
     def _set(self, name, value):
         # The fields are frozen for users.
@@ -164,7 +180,11 @@ class EG:
         for name in ("augmentation", "nuisance"):
             if name in config:
                 config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
+        # Files of earlier versions have divisors of what is not there.
+        divisors = {name: config.pop(name, 1) for name in _DIVISORS}
+        algorithm = cls(**config)
+        used = {name: divisors[name] for name, used, _ in algorithm._divided() if used}
+        return replace(algorithm, **used)
 
 
 class EGTrainer(Trainer):

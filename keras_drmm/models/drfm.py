@@ -1,5 +1,7 @@
 """DRFM: the Deep Rendering Factor Model."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -18,6 +20,7 @@ from keras_drmm.models.drmm import DRMM
 
 @deprecation.renamed_attributes(loadings="factor_templates.templates")
 @deprecation.renamed_arguments(factors="num_factors")
+@deprecation.removed_arguments(solver_steps="the factors are exact")
 @deprecation.reordered_arguments("levels", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class DRFM(DRMM):
@@ -35,8 +38,8 @@ class DRFM(DRMM):
     $$\hat z^{(L+1)} = (A^T A + \sigma^2 1)^{-1} A^T
     (I - \Lambda_{\hat g} \mu_{\hat c})$$
 
-    A is applied by rendering and Aᵀ by matching at the switches, never built: the
-    system is solved by conjugate gradients. Like ĝ, ẑ^(L+1) carries no gradient.
+    A's columns are those of Λ^(L+1), rendered at the switches. Like ĝ, ẑ^(L+1) carries
+    no gradient.
 
     Λ^(L+1) is the same for all classes. Gaussian classes that share a covariance are
     told apart by a linear function of the message, so classification stays as in
@@ -47,7 +50,6 @@ class DRFM(DRMM):
         input_shape: (H, W, C) of an image.
         num_classes: number of classes.
         num_factors: d, the number of factors.
-        solver_steps: steps of conjugate gradients; d steps are exact.
         pooling: of the `ClassTemplates` on top, "mean" or None.
         pixel_range: (lowest, highest) value of a pixel.
         templates_initializer: of the class templates μ_c.
@@ -73,7 +75,6 @@ class DRFM(DRMM):
         input_shape,
         num_classes,
         num_factors=32,
-        solver_steps=8,
         pooling=None,
         pixel_range=(0.0, 1.0),
         templates_initializer="glorot_uniform",
@@ -86,7 +87,6 @@ class DRFM(DRMM):
             )
         # All that may fail comes before a model takes its levels.
         num_factors = standardize_integer(num_factors, "num_factors")
-        solver_steps = standardize_integer(solver_steps, "solver_steps")
         for level in standardize_levels(levels):
             if level.top_down_batch_norm is not None:
                 raise ValueError(
@@ -102,7 +102,6 @@ class DRFM(DRMM):
             templates_initializer=templates_initializer,
             **kwargs,
         )
-        self.solver_steps = solver_steps
         self.factor_templates = FactorTemplates(
             num_factors, dtype=self.dtype_policy, name="factor_templates"
         )
@@ -132,27 +131,29 @@ class DRFM(DRMM):
             classes: one-hot, (B, num_classes).
             switches: ĝ^(1..L).
         """
+        d, pixels = self.num_factors, math.prod(self.image_shape)
         variance = ops.convert_to_tensor(self.noise_variance)
 
-        def render(factors):
-            z = self.factor_templates.render(ops.cast(factors, self.compute_dtype))
-            for level, inferred in self.from_the_top(switches):
-                z = level.render.call(z, inferred)
-            return z
-
-        def match(x):
-            for level, inferred in zip(self.levels, switches, strict=True):
-                x = level.render.adjoint(x, inferred)
-            # (B, H_L, W_L, C_L) -> (B, d)
-            return ops.cast(self.factor_templates.call(x), "float32")
+        def posterior_mean(row):
+            residual, inferred = row
+            same = [ops.repeat(s[None], d, axis=0) for s in inferred]
+            # (d, H, W, C) -> (d, H * W * C)
+            columns = templates
+            for level, found in self.from_the_top(same):
+                columns = level.render.call(columns, found)
+            a_transposed = ops.cast(ops.reshape(columns, (d, pixels)), "float32")
+            precision = ops.matmul(a_transposed, ops.transpose(a_transposed))
+            precision = precision + variance * ops.eye(d)
+            return ops.solve(precision, ops.matmul(a_transposed, residual))
 
         with kernels.without_gradient():
-            residual = images - self.top_down(classes, switches)[0]
-            factors = _conjugate_gradients(
-                lambda z: match(render(z)) + variance * z,
-                match(residual),
-                self.solver_steps,
+            templates = self.factor_templates.render(
+                ops.eye(d, dtype=self.compute_dtype)
             )
+            residual = images - self.top_down(classes, switches)[0]
+            residual = ops.cast(ops.reshape(residual, (-1, pixels)), "float32")
+            # Row by row: A takes d times an image's memory.
+            factors = ops.map(posterior_mean, (residual, list(switches)))
         return ops.stop_gradient(ops.cast(factors, self.compute_dtype))
 
     def explain(self, images, classes, switches, training=False):
@@ -208,7 +209,6 @@ class DRFM(DRMM):
         return {
             **config,
             "num_factors": self.num_factors,
-            "solver_steps": self.solver_steps,
         }
 
     def _render_sample(self, classes, switches, random):
@@ -220,38 +220,3 @@ class DRFM(DRMM):
         e_step, score = super()._score(x, y)
         squares = np.square(np.float64(e_step.factors)).sum(axis=1)
         return e_step, score - 0.5 * (self.num_factors * np.log(2 * np.pi) + squares)
-
-
-def _conjugate_gradients(matrix, b, steps):
-    r"""Solve $M_n x_n = b_n$ for symmetric positive definite $M_n$, from x = 0.
-
-    Exact after as many steps as M has different eigenvalues, up to rounding.
-
-    Args:
-        matrix: function that maps x (B, d) to the rows $M_n x_n$.
-        b: (B, d), float32.
-        steps: number of steps.
-
-    Returns:
-        x, (B, d).
-    """
-    x, residual = ops.zeros_like(b), b
-    direction, norm = b, _dot(b, b)
-    for _ in range(steps):
-        image = matrix(direction)
-        # A row that is solved has nothing left to divide.
-        step = _ratio(norm, _dot(direction, image))
-        x = x + step * direction
-        residual = residual - step * image
-        new_norm = _dot(residual, residual)
-        direction = residual + _ratio(new_norm, norm) * direction
-        norm = new_norm
-    return x
-
-
-def _dot(a, b):
-    return ops.sum(a * b, axis=-1, keepdims=True)
-
-
-def _ratio(a, b):
-    return ops.where(b > 0, a / ops.where(b > 0, b, 1.0), 0.0)

@@ -13,8 +13,13 @@ from keras_drmm.zoo.preset import load_preset
 # sooner, a third of the augmented rows does as much.
 DEEP = {"entropy": 4.0, "augmentation_divisor": 3}
 # Of images in colour: noise that leaves digits as they are hides what these show.
-COLOUR = {"consistency": 0, "augmentation": None, "entropy": 1.0}
-# Each row that a factor model renders takes a solver's steps.
+COLOUR = {
+    "consistency": 0,
+    "augmentation": None,
+    "augmentation_divisor": 1,
+    "entropy": 1.0,
+}
+# Each row that a factor model renders takes as many renders as it has factors.
 FACTORS = {"render_divisor": 64}
 
 

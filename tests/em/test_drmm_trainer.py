@@ -52,7 +52,7 @@ def build(levels=2, pooling=None, seed=0, algorithm=None, factors=0, **options):
     keras.utils.set_random_seed(seed)
     parts = [Level(3, 3, padding="full", pool_size=2), Level(4, 2, padding="valid")]
     if factors:
-        model = DRFM(parts[:levels], (8, 8, 1), 3, factors, solver_steps=factors)
+        model = DRFM(parts[:levels], (8, 8, 1), 3, factors)
     else:
         model = DRMM(parts[:levels], (8, 8, 1), 3, pooling=pooling, **options)
     model.compile("sgd", algorithm=algorithm or HardEM(), run_eagerly=EAGER)

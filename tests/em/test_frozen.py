@@ -27,7 +27,7 @@ def build(kind=DRMM):
         Level(3, 1, name="upper"),
     ]
     if kind is DRFM:
-        return DRFM(levels, (8, 8, 1), 3, num_factors=2, solver_steps=2)
+        return DRFM(levels, (8, 8, 1), 3, num_factors=2)
     return DRMM(levels, (8, 8, 1), 3)
 
 

@@ -55,7 +55,6 @@ def test_levels_must_be_levels(given):
         lambda levels: DRMM([*levels, "level"], (9, 9, 1), 3),
         lambda levels: DRMM([*levels, Level(3, 99, padding="valid")], (9, 9, 1), 3),
         lambda levels: DRFM(levels, (9, 9, 1), 3, num_factors=0),
-        lambda levels: DRFM(levels, (9, 9, 1), 3, solver_steps=0),
     ],
 )
 def test_a_model_that_fails_takes_no_level(fail):

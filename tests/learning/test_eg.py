@@ -167,11 +167,27 @@ def test_full_batch_objective_falls(batch_norm):
             },
             "nothing would be learned",
         ),
+        (
+            {"augmentation_divisor": 2},
+            "`augmentation_divisor=2` has nothing to divide: give `augmentation`",
+        ),
+        (
+            {"render_divisor": 3, "reconstruction": 0, "nonnegativity": 0},
+            "`render_divisor=3` has nothing to divide: give `reconstruction`",
+        ),
     ],
 )
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         EG(**options)
+
+
+@pytest.mark.once
+def test_a_file_of_a_divisor_without_effect_is_read():
+    """Earlier versions wrote them; one with an effect is kept."""
+    config = EG(render_divisor=3).get_config()
+    read = EG.from_config({**config, "augmentation_divisor": 2})
+    assert read == EG(render_divisor=3)
 
 
 class Shift(keras.layers.Layer):
