@@ -29,7 +29,7 @@ def probes(rows):
     """
     found, runs = scores(rows), dict(_groups(rows))
     lines = [
-        [nuisances, factor, trained, *(f"{v:.2f}" for v in found[key]), len(runs[key])]
+        [nuisances, factor, trained, *map(_two_digits, found[key]), len(runs[key])]
         for key in sorted(found, key=_place_of(found))
         for nuisances, trained, factor in [key]
     ]
@@ -51,25 +51,45 @@ def claims(rows):
 def _information(found):
     """Say how much of many nuisances the last hidden level tells."""
     before, after = (_nuisances(found, trained) for trained in ("no", "yes"))
-    last = len(after) - 2
-    change = "more" if after[last] > before[last] else "less"
-    share = "more" if after[last] > 0.5 else "less"
+    names = list(after)
+    last = len(after[names[0]]) - 2
+    pixels, untrained, trained = (
+        mean(levels[level] for levels in scores_of.values())
+        for scores_of, level in ((after, 0), (before, last), (after, last))
+    )
+    raised = [name for name in names if after[name][last] > before[name][last]]
+    lowered = [name for name in names if name not in raised]
+    change = "more" if trained > untrained else "less"
+    share = "more" if trained > 0.5 else "less"
     return (
         f"Of many nuisances, level {last}, the last hidden one, tells a mean R² of "
-        f"{after[last]:.2f} after\ntraining: {change} than before it "
-        f"({before[last]:.2f}), where the pixels tell {after[0]:.2f}. The paper finds\n"
+        f"{trained:.2f} after\nlearning: {change} than before it ({untrained:.2f}), "
+        f"where the pixels tell {pixels:.2f}. The paper finds\n"
         f"significant information there; here it is {share} than half of the variance."
+        f"\nLearning raised what the level tells of {_listed(raised)} and lowered that "
+        f"of\n{_listed(lowered)}."
     )
 
 
 def _nuisances(found, trained):
-    """Return for each level the mean score of many nuisances."""
-    scores_of = [
-        levels
+    """Return {nuisance: scores of levels} of many nuisances."""
+    return {
+        factor: levels
         for (name, answer, factor), levels in found.items()
         if (name, answer) == ("many", trained) and factor != CLASS
-    ]
-    return [mean(level) for level in zip(*scores_of, strict=True)]
+    }
+
+
+def _listed(names):
+    if not names:
+        return "none"
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _two_digits(score):
+    # No -0.00.
+    return f"{round(score, 2) + 0:.2f}"
 
 
 def _depth(found):
@@ -82,8 +102,9 @@ def _depth(found):
         "they do."
     )
     return (
-        f"The class is told with {ENOUGH:.0%} of the best level's accuracy from level "
-        f"{few} on with few\nnuisances, and from level {many} on with many. {verdict}"
+        f"The class is told with {100 * ENOUGH:.0f} % of the best level's accuracy from "
+        f"level {few} on with few\nnuisances, and from level {many} on with many. "
+        f"{verdict}"
     )
 
 

@@ -59,8 +59,9 @@ STOCK = {
 MODELS = {name: DRMM.from_convnet(stock) for name, stock in STOCK.items()}
 
 
-def assert_maps_are_gradients(model, stock, images):
+def assert_maps_are_gradients(stock, images, *methods):
     """Maps of evidence against what the backend's own derivative makes of the stock."""
+    model = DRMM.from_convnet(stock)
     logits = ops.convert_to_numpy(stock(images, training=False))
     first, second = np.argsort(-logits, axis=1)[:, :2].T
     eye = np.eye(logits.shape[1], dtype="float32")
@@ -68,8 +69,8 @@ def assert_maps_are_gradients(model, stock, images):
         lambda images: stock(images, training=False), images, eye[first] - eye[second]
     )
     wanted = {"gradient": np.abs(gradient), "contribution": images * gradient}
-    for method, maps in wanted.items():
-        maps = maps.sum(axis=-1)
+    for method in methods:
+        maps = wanted[method].sum(axis=-1)
         scale = np.abs(maps).max()
         assert scale > 0
         found = analysis.evidence(model, images, method)
@@ -78,7 +79,7 @@ def assert_maps_are_gradients(model, stock, images):
 
 @pytest.mark.parametrize("name", STOCK)
 def test_evidence_is_the_gradient_of_the_stock_convnet(name):
-    assert_maps_are_gradients(MODELS[name], STOCK[name], X)
+    assert_maps_are_gradients(STOCK[name], X, "gradient", "contribution")
 
 
 @pytest.mark.slow
@@ -93,7 +94,7 @@ def test_evidence_of_vgg16_is_its_gradient():
         )
     )
     images = np.random.default_rng(0).random((5, 64, 64, 3)).astype("float32")
-    assert_maps_are_gradients(DRMM.from_convnet(stock), stock, images)
+    assert_maps_are_gradients(stock, images, "contribution")
 
 
 @pytest.mark.parametrize("name", STOCK)

@@ -77,10 +77,10 @@ def test_all_on_is_the_gradient_of_linear_layers(level):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("level", [1, 3])
 def test_switches_of_an_image_make_a_product_of_sparse_maps(level):
     model = build()
-    images = np.stack([image_of(model, seed) for seed in (1, 2, 3)])
+    images = np.stack([image_of(model, seed) for seed in (1, 2)])
     message = model.infer(images).messages[level]
     found = render_filters(model, level, images)
     at_corner = render_filters(model, level, images, place=(1, 0))
@@ -116,8 +116,10 @@ def test_channels_that_are_off_render_nothing():
 
 
 def test_factor_models_and_channels_first_have_templates_too(backend):
-    model = zoo.drfm_lenet((16, 16, 1), 3)
-    assert render_filters(model, 2).shape == (50, 16, 16, 1)
+    model = zoo.rfm((8, 8, 1), 3)
+    middle = render_filters(model, 1)[:, 2:7, 2:7]
+    kernel = ops.convert_to_numpy(model.levels[0].conv.kernel)
+    np.testing.assert_allclose(middle, np.moveaxis(kernel, 3, 0), atol=1e-6)
     if backend == "tensorflow":
         # Without a convolution for channels_first on CPUs.
         return
@@ -128,11 +130,9 @@ def test_factor_models_and_channels_first_have_templates_too(backend):
     for here, there in zip(first.levels, last.levels, strict=True):
         here.conv.set_weights(there.conv.get_weights())
     images = np.stack([image_of(last, seed) for seed in (1, 2)])
-    for given in (None, images):
-        wanted = render_filters(last, 2, given)
-        moved_images = None if given is None else np.moveaxis(given, 3, 1)
-        found = render_filters(first, 2, moved_images)
-        np.testing.assert_allclose(np.moveaxis(found, 1, 3), wanted, atol=1e-5)
+    wanted = render_filters(last, 2, images)
+    found = render_filters(first, 2, np.moveaxis(images, 3, 1))
+    np.testing.assert_allclose(np.moveaxis(found, 1, 3), wanted, atol=1e-5)
 
 
 def test_a_picture_has_a_row_for_each_level_and_way(monkeypatch):

@@ -39,6 +39,7 @@ def test_lines_are_means_over_seeds_before_and_after_training():
     second = [row | {"seed": "1", "level_1": "0.0"} for row in first]
     found = cells_of(probe_tables.probes(first + second))
     half = f"{statistics.mean([0.96, 0]):.2f}"
+    assert found[3][3] == "0.10"
     assert found[0] == ["few", "class", "yes", "0.20", half, "0.90", "1.00", "2"]
     assert [line[:3] for line in found] == [
         ["few", "class", "yes"],
@@ -48,6 +49,9 @@ def test_lines_are_means_over_seeds_before_and_after_training():
         ["many", "light", "no"],
         ["many", "light", "yes"],
     ]
+    # Nothing is -0.00.
+    close = [row | {"level_0": "-0.001"} for row in first]
+    assert cells_of(probe_tables.probes(close))[0][3] == "0.00"
     # A seed that ran again counts once.
     assert cells_of(probe_tables.probes(first + first))[0][-1] == "1"
 
@@ -69,6 +73,9 @@ def test_claims_follow_the_numbers(grows, learns):
     before, after = ("0.30", "0.70") if learns else ("0.70", "0.30")
     change, share = ("more", "more") if learns else ("less", "less")
     assert f"level 2, the last hidden one, tells a mean R² of {after} after" in text
+    # Each of the two factors rises or falls as its own numbers do.
+    raised, lowered = ("x and light", "none") if learns else ("none", "x and light")
+    assert f"tells of {raised} and lowered that of {lowered}." in text
     assert f"{change} than before it ({before}), where the pixels tell 0.20" in text
     assert f"here it is {share} than half of the variance" in text
     first, second = (1, 2) if grows else (2, 1)
