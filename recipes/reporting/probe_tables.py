@@ -101,10 +101,10 @@ def _depth(found):
         else "So more nuisances did not need more\nlevels here, which the paper says "
         "they do."
     )
+    share = f"{100 * ENOUGH:.0f} %"
     return (
-        f"The class is told with {100 * ENOUGH:.0f} % of the best level's accuracy from "
-        f"level {few} on with few\nnuisances, and from level {many} on with many. "
-        f"{verdict}"
+        f"The class is told with {share} of the best level's accuracy from level {few} "
+        f"on with few\nnuisances, and from level {many} on with many. {verdict}"
     )
 
 

@@ -42,7 +42,7 @@ def test_few_nuisances_are_the_same_places_and_the_rest_is_fixed():
         np.testing.assert_array_equal(few[2][name], many[2][name])
     images, classes, _ = nuisance_probe.draw(240, (), np.random.default_rng(0))
     flat = images.astype("float64")[classes == 0]
-    # Nothing but noise is left at a place... the middle moves still.
+    # Of one class with nothing but its place and noise: the same light everywhere.
     assert flat.min(axis=(1, 2)).std() < 5
     assert flat.max(axis=(1, 2)).std() < 8
 
