@@ -2,8 +2,9 @@
 
     python -m recipes.pictures --preset drmm_conv_small_mnist_100
 
-Writes reconstructions, class templates with the switches of other images, samples and,
-of a preset with a prior of switches, classes in the styles of images to `docs/images`.
+Writes reconstructions, class templates with the switches of other images, templates of
+every level as pixels, samples and, of a preset with a prior of switches, classes in the
+styles of images to `docs/images`.
 The images shown are training images whose labels the preset did not see and which
 validated its run. It takes half a minute on one core.
 """
@@ -29,7 +30,7 @@ def parse(arguments=None):
 
 
 def plot(model, dataset, folder):
-    """Write reconstructions.png, transfer.png, samples.png, styles.png to a folder.
+    """Write reconstructions, transfer, rendered_filters, samples, styles to a folder.
 
     Args:
         model: a trained `DRMM`.
@@ -41,6 +42,7 @@ def plot(model, dataset, folder):
     images, labels = (v[:COUNT] for v in dataset.validation)
     analysis.plot_reconstructions(model, images, labels, folder / "reconstructions.png")
     analysis.plot_nuisance_transfer(model, images, labels, folder / "transfer.png")
+    analysis.plot_rendered_filters(model, folder / "rendered_filters.png", images, 10)
     analysis.plot_samples(model, folder / "samples.png", columns=5)
     if model.switch_prior is not None:
         analysis.plot_style_transfer(model, images, labels, folder / "styles.png")

@@ -22,7 +22,14 @@ def main():
     found = read_rows("tables"), read_rows("paper")
     table = readme.table(*found)
     runs = last_settings(found[0])
-    figures.write(runs, found[1], read_rows("epochs"), table, docs / "images")
+    figures.write(
+        runs,
+        found[1],
+        read_rows("epochs"),
+        read_rows("nuisance_probe"),
+        table,
+        docs / "images",
+    )
 
 
 if __name__ == "__main__":

@@ -6,8 +6,13 @@ from keras_drmm.analysis.deletion import DeletionInsertion, deletion_insertion
 from keras_drmm.analysis.evidence import evidence
 from keras_drmm.analysis.filters import plot_filters
 from keras_drmm.analysis.logit_templates import logit_templates
+from keras_drmm.analysis.nuisance_probe import probe_nuisances
 from keras_drmm.analysis.nuisance_transfer import plot_nuisance_transfer
 from keras_drmm.analysis.reconstructions import plot_reconstructions
+from keras_drmm.analysis.rendered_filters import (
+    plot_rendered_filters,
+    render_filters,
+)
 from keras_drmm.analysis.samples import plot_samples
 from keras_drmm.analysis.style_transfer import plot_style_transfer
 
@@ -21,6 +26,9 @@ __all__ = [
     "plot_filters",
     "plot_nuisance_transfer",
     "plot_reconstructions",
+    "plot_rendered_filters",
     "plot_samples",
     "plot_style_transfer",
+    "probe_nuisances",
+    "render_filters",
 ]

@@ -3,7 +3,12 @@
 import numpy as np
 from keras import ops
 
-from keras_drmm.analysis.grid import check_has, save_grid
+from keras_drmm.analysis.grid import (
+    check_has,
+    filled_up,
+    save_grid,
+    scaled_to_grey,
+)
 from keras_drmm.layers.arguments import standardize_integer
 
 
@@ -33,13 +38,8 @@ def plot_filters(model, path, columns=8):
     columns = standardize_integer(columns, "columns")
     check_has(model, levels="a `DRMM` or a factor model")
     kernel = ops.convert_to_numpy(model.levels[0].conv.kernel)
-    largest = np.abs(kernel).max(axis=(0, 1, 2))
-    # (kh, kw, C, filters) -> (filters, kh, kw, C), 0.5 for 0
-    pictures = np.moveaxis(kernel / np.where(largest > 0, largest, 1), 3, 0) / 2 + 0.5
-    # The last row is filled up with templates that are 0.
-    missing = -len(pictures) % columns
-    blank = np.full((missing, *pictures.shape[1:]), 0.5)
-    pictures = np.concatenate([pictures, blank])
+    # (kh, kw, C, filters) -> (filters, kh, kw, C)
+    pictures = filled_up(scaled_to_grey(np.moveaxis(kernel, 3, 0)), columns)
     rows = {
         f"{start + 1}": pictures[start : start + columns]
         for start in range(0, len(pictures), columns)

@@ -21,7 +21,27 @@ def check_has(model, **needed):
             )
 
 
-def save_grid(rows, pixel_range, path):
+def scaled_to_grey(pictures):
+    """Return pictures (N, H, W, C) from 0 to 1: 0.5 for 0, the largest size 0 or 1.
+
+    Each picture has a scale of its own; one that is 0 everywhere is grey.
+    """
+    largest = np.abs(pictures).max(axis=(1, 2, 3), keepdims=True)
+    return pictures / np.where(largest > 0, largest, 1) / 2 + 0.5
+
+
+def filled_up(pictures, columns):
+    """Return pictures (N, H, W, C) and grey ones behind them: whole rows of `columns`.
+
+    Args:
+        pictures: from 0 to 1.
+        columns: number of pictures in a row.
+    """
+    blank = np.full((-len(pictures) % columns, *pictures.shape[1:]), 0.5)
+    return np.concatenate([pictures, blank])
+
+
+def save_grid(rows, pixel_range, path, captions=None):
     """Write a grid of pictures as a PNG file.
 
     Args:
@@ -29,6 +49,7 @@ def save_grid(rows, pixel_range, path):
             pictures in each row.
         pixel_range: (lowest, highest) value of a pixel, shown as black and white.
         path: path of the file.
+        captions: {name of a row: a text below each of its pictures}, for some rows.
 
     Raises:
         ImportError: matplotlib is missing: `pip install keras-drmm[plots]`.
@@ -47,8 +68,10 @@ def save_grid(rows, pixel_range, path):
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, (name, pictures) in zip(axes, rows.items(), strict=True):
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-        for axis, picture in zip(line, pictures, strict=True):
+        texts = (captions or {}).get(name, [""] * columns)
+        for axis, picture, text in zip(line, pictures, texts, strict=True):
             axis.imshow(picture.clip(low, high).squeeze(), "gray", vmin=low, vmax=high)
+            axis.set_xlabel(text, fontsize=8)
             axis.set_xticks([])
             axis.set_yticks([])
     figure.tight_layout(pad=0.3)

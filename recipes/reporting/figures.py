@@ -1,8 +1,9 @@
-"""Pictures made from the recorded rows: README's table, the errors and Figure 2."""
+"""Pictures made from the recorded rows: README's table, errors, speed and probes."""
 
 from math import nan
 from statistics import mean, stdev
 
+from recipes.reporting import probe_tables
 from recipes.reporting.cell_tables import THRESHOLDS
 from recipes.reporting.records import (
     grouped_by_settings,
@@ -13,13 +14,14 @@ from recipes.tables import cells
 from recipes.tables.training import default_epochs
 
 
-def write(rows, paper, epochs, table, folder):
-    """Write table.png, errors.png, figure2.png and colour.png.
+def write(rows, paper, epochs, probes, table, folder):
+    """Write table.png, errors.png, figure2.png, colour.png and nuisance_probe.png.
 
     Args:
         rows: rows of `tables.csv` with the last settings of each cell.
         paper: rows of `paper.csv`.
         epochs: rows of `epochs.csv`.
+        probes: rows of `nuisance_probe.csv`.
         table: a Markdown table.
         folder: the folder to write to.
     """
@@ -27,6 +29,7 @@ def write(rows, paper, epochs, table, folder):
     plot_errors(error_curves(rows), paper_curves(paper), folder / "errors.png")
     plot_speed(speed_curves(epochs), folder / "figure2.png")
     plot_colour(colour_curves(epochs), folder / "colour.png")
+    plot_probes(probe_tables.scores(probes), folder / "nuisance_probe.png")
 
 
 def error_curves(rows):
@@ -145,6 +148,33 @@ def plot_colour(curves, path):
         axes.plot(*zip(*points, strict=True), marker=".", label=name)
     axes.set(xlabel="seconds, one core", ylabel="validation error, percent")
     axes.legend(fontsize=7)
+    figure.savefig(path, dpi=120)
+
+
+def plot_probes(scores, path):
+    """Plot the scores of probes against levels, few nuisances beside many.
+
+    Args:
+        scores: {(nuisances, trained, factor): scores of levels}.
+        path: of the PNG file.
+    """
+    names = list(dict.fromkeys(name for name, *_ in scores))
+    factors = list(dict.fromkeys(factor for *_, factor in scores))
+    figure, grid = _figure(9, 4, columns=len(names))
+    for name, axes in zip(names, grid, strict=True):
+        for (nuisances, trained, factor), levels in scores.items():
+            if nuisances == name:
+                is_trained = trained == "yes"
+                axes.plot(
+                    levels,
+                    "-" if is_trained else "--",
+                    color=f"C{factors.index(factor)}",
+                    marker=".",
+                    label=factor if is_trained else None,
+                )
+        axes.set(title=f"{name} nuisances", xlabel="level, 0 for the pixels")
+        axes.set(ylabel="accuracy of the class, R² of others")
+        axes.legend(fontsize=7)
     figure.savefig(path, dpi=120)
 
 

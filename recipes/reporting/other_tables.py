@@ -8,6 +8,8 @@ from recipes.reporting.records import grouped, markdown_table, mean_of, spread
 # Variants of this name change the zoo's objective. The others change the objective
 # that the search for it began with.
 ZOO = "zoo, "
+# What `recipes.explanations` compares images of most activity with.
+ASCENT = "gradient ascent"
 
 
 def seconds(rows):
@@ -140,12 +142,22 @@ def activity(rows):
     Args:
         rows: rows of `explanations.csv`.
     """
+    found = [row for row in _last(rows) if row["measure"] == "activity"]
+    ascent = {row["preset"]: row for row in found if row["method"] == ASCENT}
     lines = []
-    for row in _last(rows):
-        if row["measure"] == "activity":
-            numbers = [f"{float(row[name]):.2f}" for name in ("score", "seconds")]
-            lines.append([row["preset"], row["method"], *numbers])
-    return markdown_table(["preset", "found by", "mean logit", "seconds"], lines)
+    for row in found:
+        score, took = float(row["score"]), float(row["seconds"])
+        shares = ["", ""]
+        if row["preset"] in ascent:
+            other = ascent[row["preset"]]
+            shares[0] = f"{score / float(other['score']):.3f}"
+            shares[1] = f"{took / float(other['seconds']):.3f}"
+        lines.append(
+            [row["preset"], row["method"], f"{score:.2f}", f"{took:.2f}", *shares]
+        )
+    titles = ["preset", "found by", "mean logit", "seconds"]
+    titles += ["logit / ascent's", "seconds / ascent's"]
+    return markdown_table(titles, lines)
 
 
 def _last(rows):

@@ -7,7 +7,7 @@ the names of the tables in braces.
 from pathlib import Path
 
 from recipes.common.results import PROJECT, read_rows
-from recipes.reporting import cell_tables, other_tables
+from recipes.reporting import cell_tables, other_tables, probe_tables
 from recipes.reporting.records import cards
 
 
@@ -26,6 +26,8 @@ def results():
         ),
         explanations=other_tables.explanations(read_rows("explanations")),
         activity=other_tables.activity(read_rows("explanations")),
+        probes=probe_tables.probes(read_rows("nuisance_probe")),
+        probe_claims=probe_tables.claims(read_rows("nuisance_probe")),
         generation=other_tables.generation(read_rows("generation")),
         styles=other_tables.styles(read_rows("generation")),
         foreign=other_tables.foreign(read_rows("generation")),

@@ -1,5 +1,7 @@
 """Twelve kinds of objects, drawn as outlines or filled."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 SIZE = 32
@@ -66,6 +68,34 @@ OUTLINES = {
 }
 
 
+@dataclass(frozen=True)
+class Pose:
+    """What an image of an object has beside the object itself.
+
+    Attributes:
+        rotation: in radians; a positive one turns the object clockwise.
+        stretch: (x, y), its half width and height in pixels, about.
+        middle: (x, y) of the object in pixels, y downwards.
+        is_filled: whether it is filled, not an outline.
+        thickness: of the outline, in pixels.
+        ground, body: brightness of ground and object, from 0 to 1.
+        light_from: direction of the light in radians, 0 from the right, π/2 from below.
+        light: its strength: at the edge of the image it is 1 + `light`.
+        noise: standard deviation of the pixel noise.
+    """
+
+    rotation: float
+    stretch: np.ndarray
+    middle: np.ndarray
+    is_filled: bool
+    thickness: float
+    ground: float
+    body: float
+    light_from: float
+    light: float
+    noise: float
+
+
 def draw_objects(count, random):
     """Return objects, uint8 (count, 32, 32), and which of `OUTLINES` each one is.
 
@@ -79,45 +109,67 @@ def draw_objects(count, random):
         random: a `numpy.random.Generator`.
     """
     labels = random.permutation(np.arange(count) % len(OUTLINES))
-    outlines = [np.asarray(points, "float64") for points in OUTLINES.values()]
     images = np.empty((count, SIZE, SIZE), "uint8")
     for image, label in zip(images, labels, strict=True):
-        image[:] = _draw(outlines[label], random)
+        # Call by call: the generator draws a pose, and then its noise.
+        image[:] = draw_object(label, _random_pose(random), random)
     return images, labels
 
 
-def _draw(outline, random):
-    ink = _ink(_place(outline, random), random)
-    ground, body = random.uniform(0.1, 0.4), random.uniform(0.55, 0.9)
-    angle, strength = random.uniform(0, 2 * np.pi), random.uniform(0, 0.4)
+def draw_object(label, pose, random):
+    """Return an object in a pose, uint8 (32, 32).
+
+    Args:
+        label: which of `OUTLINES`, by its number.
+        pose: a `Pose`.
+        random: a `numpy.random.Generator`, of the pixel noise.
+    """
+    outline = np.asarray(list(OUTLINES.values())[label], "float64")
+    ink = _ink(_place(outline, pose), pose)
     x, y = np.meshgrid(*[np.linspace(-1, 1, SIZE)] * 2)
-    light = 1 + strength * (x * np.cos(angle) + y * np.sin(angle))
-    grey = light * (ground + (body - ground) * ink)
-    grey += random.normal(0, random.uniform(0, 0.08), ink.shape)
-    return np.round(255 * np.clip(grey, 0, 1))
+    side = x * np.cos(pose.light_from) + y * np.sin(pose.light_from)
+    grey = (1 + pose.light * side) * (pose.ground + (pose.body - pose.ground) * ink)
+    grey += random.normal(0, pose.noise, ink.shape)
+    return np.round(255 * np.clip(grey, 0, 1)).astype("uint8")
 
 
-def _place(outline, random):
+def _random_pose(random):
+    """Return the pose of an object of `draw_objects`."""
+    # The order of the draws makes the images that results are of.
+    return Pose(
+        rotation=np.radians(random.uniform(-25, 25)),
+        stretch=random.uniform(9, 12) * random.uniform(0.8, 1.1, size=2),
+        middle=SIZE / 2 + random.uniform(-2, 2, size=2),
+        is_filled=random.random() < 0.5,
+        thickness=random.uniform(1, 2.5),
+        ground=random.uniform(0.1, 0.4),
+        body=random.uniform(0.55, 0.9),
+        light_from=random.uniform(0, 2 * np.pi),
+        light=random.uniform(0, 0.4),
+        noise=random.uniform(0, 0.08),
+    )
+
+
+def _place(outline, pose):
     """Return the outline's points in pixels: stretched, then turned, then shifted."""
-    angle = np.radians(random.uniform(-25, 25))
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    radius = random.uniform(9, 12) * random.uniform(0.8, 1.1, size=2)
-    middle = SIZE / 2 + random.uniform(-2, 2, size=2)
-    return (outline * radius) @ turn + middle
+    cos, sin = np.cos(pose.rotation), np.sin(pose.rotation)
+    return (outline * pose.stretch) @ np.array([[cos, sin], [-sin, cos]]) + pose.middle
 
 
-def _ink(points, random):
+def _ink(points, pose):
     """Return how much of each pixel the object covers, (32, 32) from 0 to 1."""
     from PIL import Image, ImageDraw
 
     picture = Image.new("L", (_FINER * SIZE, _FINER * SIZE))
     corners = [tuple(point) for point in _FINER * points]
-    is_filled, width = random.random() < 0.5, _FINER * random.uniform(1, 2.5)
-    if is_filled:
+    if pose.is_filled:
         ImageDraw.Draw(picture).polygon(corners, fill=255)
     else:
         # The second point again, so that the first corner is a joint as well.
         ImageDraw.Draw(picture).line(
-            [*corners, *corners[:2]], fill=255, width=round(width), joint="curve"
+            [*corners, *corners[:2]],
+            fill=255,
+            width=round(_FINER * pose.thickness),
+            joint="curve",
         )
     return np.asarray(picture.reduce(_FINER)) / 255

@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from recipes.common import results
-from recipes.reporting import figures, readme, records
+from recipes.reporting import figures, probe_tables, readme, records
 from recipes.tables import cells
 from tests.recipes.reporting.rows import row
 
@@ -106,10 +106,18 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
         "matplotlib.figure.Figure.savefig",
         lambda figure, path, **_: drawn.setdefault(path.name, figure),
     )
-    rows, paper, epochs = (results.read_rows(v) for v in ("tables", "paper", "epochs"))
+    rows, paper, epochs, probes = (
+        results.read_rows(v) for v in ("tables", "paper", "epochs", "nuisance_probe")
+    )
     table = readme.table(rows, paper)
-    figures.write(records.last_settings(rows), paper, epochs, table, tmp_path)
-    assert sorted(drawn) == ["colour.png", "errors.png", "figure2.png", "table.png"]
+    figures.write(records.last_settings(rows), paper, epochs, probes, table, tmp_path)
+    assert sorted(drawn) == [
+        "colour.png",
+        "errors.png",
+        "figure2.png",
+        "nuisance_probe.png",
+        "table.png",
+    ]
     handles = drawn["errors.png"].axes[0].get_legend_handles_labels()
     shown = {
         # Of curves with bars the line.
@@ -139,6 +147,19 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
     assert {
         name: [tuple(v) for v in line.get_xydata()] for name, line in lines.items()
     } == curves
+    scores = probe_tables.scores(probes)
+    for nuisances, axes in zip(
+        ("few", "many"), drawn["nuisance_probe.png"].axes, strict=True
+    ):
+        shown = [
+            (line.get_linestyle(), line.get_ydata().tolist())
+            for line in axes.get_lines()
+        ]
+        assert shown == [
+            ("-" if trained == "yes" else "--", levels)
+            for (name, trained, _), levels in scores.items()
+            if name == nuisances
+        ]
     (grid,) = drawn["table.png"].axes[0].tables
     titles, lines = figures.cells_of(table)
     texts = {at: cell.get_text().get_text() for at, cell in grid.get_celld().items()}

@@ -261,13 +261,19 @@ def test_explanations_have_the_last_row_of_each_method():
     runs = [
         ("a", "evidence", "render", "1", ".2", ".9", ".8", ".7", ""),
         ("a", "evidence", "render", "1", ".3", ".8", ".5", ".25", ""),
-        ("a", "activity", "ascent", "2.5", "", "", "", "", "17.125"),
+        ("a", "activity", "sum", "2.5", "", "", "", "", "15"),
+        ("a", "activity", "gradient ascent", "50", "", "", "", "", "20"),
+        ("b", "activity", "sum", "2", "", "", "", "", "7"),
     ]
     rows = [dict(zip(names, run, strict=True)) for run in runs]
     assert cells_of(other_tables.explanations(rows)) == [
         ["a", "render", "0.300", "0.800", "0.500", "0.250"]
     ]
-    assert cells_of(other_tables.activity(rows)) == [["a", "ascent", "17.12", "2.50"]]
+    assert cells_of(other_tables.activity(rows)) == [
+        ["a", "sum", "15.00", "2.50", "0.750", "0.050"],
+        ["a", "gradient ascent", "20.00", "50.00", "1.000", "1.000"],
+        ["b", "sum", "7.00", "2.00", "", ""],
+    ]
 
 
 def test_foreign_images_have_means_over_seeds():
