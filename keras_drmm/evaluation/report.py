@@ -322,7 +322,7 @@ def _find_foreign(model, dataset, unlabelled):
     """Return which unlabelled images are of none of the classes, the likeliest first.
 
     Returns:
-        As `ReportNumbers.foreign`. All labels tell the classes, of validation rows, too.
+        As `ReportNumbers.foreign`. The labels of validation rows help to tell, too.
     """
     labels = dataset.shown_labels
     labels[dataset.validation_indices] = dataset.validation[1]

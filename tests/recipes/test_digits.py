@@ -23,17 +23,18 @@ def test_digits_that_are_held_out_are_the_same_and_are_not_learned(images):
     np.testing.assert_allclose(np.bincount(y) / images, shares, atol=0.005)
 
 
+SEEN: list = []
+
+
 class First:
     """A classifier that names the first class, and says what it was given."""
-
-    seen: list = []
 
     def __init__(self, epochs=None, random_state=None):
         self.epochs, self.random_state = epochs, random_state
         self.history_ = {"loss": [0.0] * (epochs or 167)}
 
     def fit(self, X, y):
-        self.seen.append((len(X), y, self.epochs, self.random_state))
+        SEEN.append((len(X), y, self.epochs, self.random_state))
 
     def predict(self, X):
         return np.zeros(len(X), int)
@@ -41,7 +42,7 @@ class First:
 
 def test_rows_are_of_all_methods_on_the_same_labels(monkeypatch):
     found: list = []
-    First.seen.clear()
+    SEEN.clear()
     monkeypatch.setattr(wrappers, "DRMMClassifier", First)
     monkeypatch.setattr(digits.results, "record", lambda *given: found.append(given))
     monkeypatch.setattr(digits, "choose_backend", lambda name: None)
@@ -49,7 +50,7 @@ def test_rows_are_of_all_methods_on_the_same_labels(monkeypatch):
     digits.main(["--draw", "3", "--seed", "4"])
     assert [kept for *_, kept in found] == [True] * 3
     rows = {row["model"]: row for _, row, _ in found}
-    ((count, shown, epochs, seed),) = First.seen
+    ((count, shown, epochs, seed),) = SEEN
     # Its own default, no number of the recipe's.
     assert (count, epochs, seed) == (600, None, 4)
     assert np.bincount(shown[shown >= 0]).tolist() == [10] * 10
@@ -65,4 +66,4 @@ def test_rows_are_of_all_methods_on_the_same_labels(monkeypatch):
     assert {row["labels"] for row in rows.values()} == {100}
     digits.main(["--short"])
     assert [kept for *_, kept in found[3:]] == [False] * 3
-    assert First.seen[1][2] == 1
+    assert SEEN[1][2] == 1
