@@ -168,6 +168,34 @@ def test_unlabelled_rows_help():
     assert np.mean(ours) < np.mean(spreading)
 
 
+@pytest.mark.once
+def test_one_label_of_each_class_teaches():
+    """Much better than the three labelled images alone, for as many steps."""
+    X, y = DIGITS
+    classes, scores = (0, 1, 4), []
+    for seed in (1, 2):
+        rng = np.random.default_rng(seed)
+        of_each = [rng.permutation(np.flatnonzero(y == c)) for c in classes]
+        rows, first = np.concatenate(of_each), np.cumsum([0, *map(len, of_each[:2])])
+        images, truth = X[rows], np.searchsorted(classes, y[rows])
+        shown = np.full(len(rows), -1)
+        shown[first] = truth[first]
+        ours = fitted(images, shown, for_digits, epochs=20, random_state=seed)
+        alone = fitted(
+            images[first],
+            shown[first],
+            for_digits,
+            epochs=int(keras.ops.convert_to_numpy(ours.model_.optimizer.iterations)),
+            random_state=seed,
+        )
+        rest = shown < 0
+        right = [np.mean(v.predict(images[rest]) == truth[rest]) for v in (ours, alone)]
+        scores.append(right)
+    (ours, alone) = np.mean(scores, axis=0)
+    assert ours > 0.93
+    assert ours > alone + 0.1
+
+
 def test_a_pickled_classifier_predicts_the_same():
     X, y = few_digits()
     classifier = fitted(X, y, one_level, epochs=2)
@@ -421,7 +449,7 @@ def test_labels_of_other_shares_than_images_are_told(marginal_kl, warns):
         shares = re.findall(r"\[(.*?)\]", told[0])
         assert shares[0] == "0.5, 0.5"
         ours = [float(v) for v in shares[1].split(", ")]
-        np.testing.assert_allclose(ours, [0.9, 0.1], atol=0.05)
+        np.testing.assert_allclose(ours, [0.9, 0.1], atol=0.1)
         assert "EG(marginal_kl=0)" in told[0]
 
 
