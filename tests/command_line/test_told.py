@@ -37,7 +37,7 @@ def tell(tmp_path, monkeypatch, call):
 def colour(folder, number):
     """Give some of the images a colour."""
     for path in sorted(folder.rglob("*.png"))[:number]:
-        pixels = np.asarray(Image.open(path))
+        pixels = np.asarray(Image.open(path).convert("L"))
         Image.fromarray(np.stack([pixels, pixels, pixels // 2], axis=-1)).save(path)
 
 
