@@ -15,8 +15,12 @@ from keras_drmm.convert import to_inference_model
 
 FORMATS = ("onnx", "tf_saved_model", "openvino", "litert")
 # The backends that write a format, whatever else is installed.
-WRITERS = {"onnx": ("torch", "tensorflow"), "tf_saved_model": ("tensorflow", "jax")}
-WRITERS |= {"openvino": ("torch", "tensorflow"), "litert": ("tensorflow",)}
+WRITERS: dict[str, tuple[str, ...]] = {
+    "onnx": ("torch", "tensorflow"),
+    "tf_saved_model": ("tensorflow", "jax"),
+    "openvino": ("torch", "tensorflow"),
+    "litert": ("tensorflow",),
+}
 # Images on which a file is compared with the model, and by how much it may differ, as a
 # part of the largest logit.
 COMPARED, TOLERANCE = 2, 1e-5

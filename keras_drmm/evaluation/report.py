@@ -44,8 +44,8 @@ _DRAWS = 200
 # Pixels in a row or column by which images are compared, and positions of messages, at
 # most.
 _COMPARED_SIZE, _POSITIONS = 32, 8
-# Unlabelled images among which foreign ones are looked for, at most: the graph of more
-# takes minutes.
+# Unlabelled images among which foreign ones are looked for, and labelled ones that tell
+# them, at most: the graph of more takes minutes.
 _MOST_ROWS = 10_000
 
 
@@ -326,14 +326,13 @@ def _find_foreign(model, dataset, unlabelled):
     """
     labels = dataset.shown_labels
     labels[dataset.validation_indices] = dataset.validation[1]
-    known = np.flatnonzero(labels >= 0)
-    fewest = np.unique(labels[known], return_counts=True)[1].min()
-    if not len(unlabelled) or fewest < 2:
+    random = np.random.default_rng(0)
+    of_classes = [np.flatnonzero(labels == k) for k in np.unique(labels[labels >= 0])]
+    if not len(unlabelled) or min(map(len, of_classes)) < 2:
         return None
-    looked_at = unlabelled
-    if len(unlabelled) > _MOST_ROWS:
-        random = np.random.default_rng(0)
-        looked_at = random.choice(unlabelled, _MOST_ROWS, replace=False)
+    of_each = max(2, _MOST_ROWS // len(of_classes))
+    known = np.sort(np.concatenate([_some(v, of_each, random) for v in of_classes]))
+    looked_at = _some(unlabelled, _MOST_ROWS, random)
     rows = np.concatenate([known, looked_at])
     is_known = np.arange(len(rows)) < len(known)
     found = foreign_images(
@@ -349,6 +348,11 @@ def _find_foreign(model, dataset, unlabelled):
         "count": round(found["share"] * len(unlabelled)),
         "chance": len(known) ** -0.5,
     }
+
+
+def _some(rows, count, random):
+    """Return rows, at random where there are more than `count`."""
+    return rows if len(rows) <= count else random.choice(rows, count, replace=False)
 
 
 def _pixels(dataset, rows):

@@ -87,18 +87,27 @@ def test_a_drmm_s_images_are_compared_by_its_messages(path):
 def test_of_many_images_some_are_looked_at(path, monkeypatch):
     # The function has the module's name.
     module = import_module("keras_drmm.evaluation.report")
-    monkeypatch.setattr(module, "_MOST_ROWS", 500)
+    monkeypatch.setattr(module, "_MOST_ROWS", 60)
+    seen = []
+
+    def looked_at(features, labels):
+        seen.append(labels)
+        return foreign_images(features, labels)
+
+    monkeypatch.setattr(module, "foreign_images", looked_at)
     dataset, _ = foreign_digits()
     found = report(Guesses(), dataset, path, count=5).foreign
-    assert len(set(found["row"])) == len(found["score"]) == 500
+    assert len(set(found["row"])) == len(found["score"]) == 60
     assert set(found["row"]) <= set(dataset.unlabelled_indices)
+    # Of ten labels of each class there are as many again.
+    assert np.bincount(seen[0] + 1).tolist() == [60] + [6] * 10
+    assert found["chance"] == pytest.approx(60**-0.5)
     # The number is of all of them.
     assert found["count"] == round(found["share"] * len(dataset.unlabelled_indices))
-    labels = dataset.shown_labels
-    labels[dataset.validation_indices] = dataset.validation[1]
-    rows = np.concatenate([np.flatnonzero(labels >= 0), found["row"]])
-    expected = foreign_images(dataset.x[rows], labels[rows])
-    assert found["share"] == pytest.approx(expected["share"], abs=0.02)
+    monkeypatch.setattr(module, "_MOST_ROWS", 10)
+    report(Guesses(), dataset, path, count=5)
+    # One of each could not tell.
+    assert np.bincount(seen[1] + 1).tolist() == [10] + [2] * 10
 
 
 def test_one_label_of_a_class_cannot_tell(path):
