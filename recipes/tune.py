@@ -17,7 +17,8 @@ falls over `--epochs` in all of them.
 
 The state of the search is kept in `runs/`. A search that was stopped goes on with the
 trial that was under way when it is started again, with any number of workers, and a
-larger `--trials` adds more. Each trial is a row of `recipes/results/tuning.csv`.
+larger `--trials` adds more. Each trial is a row of `recipes/results/tuning.csv`, and
+one only, if it was stopped between its row and keras-tuner's own note that it ended.
 
 With `--workers` a chief of keras-tuner gives out trials, and each worker is a process
 that computes in one thread. `--save` writes the model of the best trial, as it was at
@@ -27,6 +28,7 @@ With `--images` it uses the first training images alone, at most a quarter of th
 validation, and its rows stay in `runs/`: the last command is a check in seconds.
 """
 
+import csv
 import os
 import socket
 import subprocess
@@ -45,6 +47,11 @@ TUNERS = {
 # The name of the process that has the search's state. keras-tuner looks for the state
 # under the name of the process that asks: with another one it would begin anew.
 ID, CHIEF = "KERASTUNER_TUNER_ID", "chief"
+# The columns that say which trial of which search a row is.
+TRIAL = (
+    *("model", "labels", "draw", "images", "tuner", "seed", "epochs"),
+    *("settings", "dtype", "backend", "commit"),
+)
 ADDRESS, PORT = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 
 
@@ -183,7 +190,11 @@ def search(x, y, options, **arguments):
 
 
 def recorded(fit, path, run):
-    """Return a hypermodel's `fit` that also appends a row to the CSV file `path`."""
+    """Return a hypermodel's `fit` that also appends a row to the CSV file `path`.
+
+    keras-tuner runs a trial again if it was stopped before it kept the score. If its
+    row was written by then, it stays the only one.
+    """
 
     def timed(hp, model, dataset, epochs, **options):
         start = time.perf_counter()
@@ -196,10 +207,22 @@ def recorded(fit, path, run):
             "seconds": round(time.perf_counter() - start, 1),
             "validation_error": round(scores["validation_error"], 2),
         }
-        results.append_row(path, row)
+        if not is_recorded(path, row):
+            results.append_row(path, row)
         return scores
 
     return timed
+
+
+def is_recorded(path, row):
+    """Return whether the CSV file `path` has a row of the same trial."""
+    if not path.exists():
+        return False
+    with path.open(newline="") as file:
+        return any(
+            all(before[name] == str(row[name]) for name in TRIAL)
+            for before in csv.DictReader(file)
+        )
 
 
 def show(tuner, number=5):

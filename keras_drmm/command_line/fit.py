@@ -25,6 +25,7 @@ from keras_drmm.command_line.record import (
 )
 from keras_drmm.command_line.report import FEWEST
 from keras_drmm.command_line.starts_epoch import StartsEpoch
+from keras_drmm.data.images import BLOCK
 from keras_drmm.evaluation import report
 from keras_drmm.evaluation.pictures import check_matplotlib
 from keras_drmm.zoo.preset import Preset
@@ -41,8 +42,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--epochs",
         type=whole("epochs", 1),
-        required=True,
-        help="passes over the unlabelled images",
+        help="passes over the unlabelled images; default: 10, and of few images as "
+        "many as make 1000 training steps",
     )
     parser.add_argument(
         "--image-size",
@@ -136,6 +137,9 @@ def run(options):
     keras.utils.set_random_seed(options.seed)
     dataset, augmented = _make_datasets(options, found)
     _tell(found, dataset)
+    if preset is None and options.color_mode in (None, "auto"):
+        _tell_colours(found.images)
+    _choose_epochs(options, dataset)
     work = output.with_name(f"{output.name}.unfinished")
     settings = settings_of(options, found)
     learned = _find_learned(options.preset, found.images, dataset)
@@ -239,6 +243,33 @@ def _tell(found, dataset):
         f"{', '.join(found.class_names)}",
         flush=True,
     )
+
+
+def _tell_colours(images):
+    """Say so if few images with a colour made colour images of all."""
+    if images.shape[-1] == 1:
+        return
+    coloured = 0
+    for start in range(0, len(images), BLOCK):
+        block = images[start : start + BLOCK]
+        coloured += int((block != block[..., :1]).any(axis=(1, 2, 3)).sum())
+    if coloured < len(images) / 2:
+        print(
+            f"Only {coloured} of {len(images)} images have a colour, and all are read "
+            "as rgb. If colour means nothing, give --color-mode grayscale.",
+            flush=True,
+        )
+
+
+def _choose_epochs(options, dataset):
+    """Set the epochs, if they were left out, and say how many steps they are."""
+    enough = zoo.epochs_for(dataset)
+    if options.epochs is None:
+        options.epochs = enough
+    text = f"{options.epochs} epochs of {len(dataset)} training steps"
+    if 2 * options.epochs < enough:
+        text += f"; so few images may need {enough} epochs, the default"
+    print(text, flush=True)
 
 
 def _begin(work, settings, learned):

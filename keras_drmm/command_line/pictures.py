@@ -1,5 +1,7 @@
 """Pictures of what a model renders, for `fit` and `report`."""
 
+from pathlib import Path
+
 import numpy as np
 
 from keras_drmm import analysis
@@ -26,20 +28,23 @@ def draw_pictures(model, images, labels, prefix):
     rows = [np.flatnonzero(labels == k)[:OF_CLASS] for k in classes]
     missing = [k for k in classes if not len(rows[k])]
     path = f"{prefix}reconstructions.png"
+    # Of a fit they are in a folder that gets its name when all is there.
+    name = Path(path).name
     if not hasattr(model, "render"):
-        print(f"no {path}: `{model.name}` does not render")
+        print(f"no {name}: `{model.name}` does not render")
     elif model.num_classes > MOST_CLASSES:
-        print(f"no {path}: it could not show more than {MOST_CLASSES} classes")
+        print(f"no {name}: it could not show more than {MOST_CLASSES} classes")
     elif missing:
-        print(f"no {path}: {len(missing)} classes have no labelled image to show")
+        print(f"no {name}: {len(missing)} classes have no labelled image to show")
     else:
         chosen = np.concatenate(rows)
         shown = scale_images(images[chosen])
         analysis.plot_reconstructions(model, shown, labels[chosen], path)
     path = f"{prefix}samples.png"
+    name = Path(path).name
     if getattr(model, "switch_prior", None) is None:
-        print(f"no {path}: the model has no learned prior (fit --prior-epochs)")
+        print(f"no {name}: the model has no learned prior (fit --prior-epochs)")
     elif model.num_classes > MOST_CLASSES:
-        print(f"no {path}: it could not show more than {MOST_CLASSES} classes")
+        print(f"no {name}: it could not show more than {MOST_CLASSES} classes")
     else:
         analysis.plot_samples(model, path)

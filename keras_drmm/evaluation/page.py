@@ -53,7 +53,15 @@ class Picture(NamedTuple):
 
 
 def write_page(
-    model_name, names, numbers, bins, mistakes, suspicious, to_label, were_learned
+    model_name,
+    names,
+    numbers,
+    bins,
+    mistakes,
+    foreign,
+    suspicious,
+    to_label,
+    were_learned,
 ):
     """Return the page.
 
@@ -63,6 +71,7 @@ def write_page(
         numbers: `ReportNumbers`.
         bins: `Bins` of the reliability diagram.
         mistakes: pictures of wrongly classified validation rows.
+        foreign: pictures of unlabelled rows that may be of no class.
         suspicious: pictures of labelled rows.
         to_label: pictures of unlabelled rows.
         were_learned: whether the model learned the labels of the labelled rows.
@@ -76,6 +85,7 @@ def write_page(
         _pseudo_labels(numbers),
         _rejecting(numbers),
         _shares(names, numbers),
+        _foreign(numbers, foreign),
         _suspicious(numbers, suspicious, were_learned),
         _to_label(numbers, to_label),
     ]
@@ -92,7 +102,7 @@ def write_page(
 def _basis(numbers):
     """Return what all of the page rests on, with a warning if that is little."""
     text = (
-        "<p>All of this but the shares of the classes and the last two lists rests "
+        "<p>All of this but the shares of the classes and the last three lists rests "
         "on <b>"
         f"{_value('rows', numbers.rows)}</b> labelled validation images. It holds for "
         "new images like them, and only if the model did not learn them and was not "
@@ -305,6 +315,31 @@ def _shares(names, numbers):
             "are as wrong as the model.",
             ["class", "of the labels", "of the unlabelled images"],
             rows,
+        ),
+    )
+
+
+def _foreign(numbers, pictures):
+    found = numbers.foreign
+    if found is None:
+        words = "There are no unlabelled images, or a class has only one label: two of "
+        words += "each are needed to tell."
+        return _section("Images of none of the classes", f"<p>{words}</p>\n")
+    return _section(
+        "Images of none of the classes",
+        _tiles(
+            "foreign",
+            pictures,
+            f"About <b>{_value('foreign-count', found['count'])}</b> of the unlabelled "
+            f"images, {_value('foreign-share', as_percent(found['share']))}, seem to "
+            "be of none of the classes: labelled images are not among their like. With "
+            "as many labels, chance alone moves this share by "
+            f"{_value('foreign-chance', as_percent(found['chance']))}, so look at the "
+            "pictures: the most foreign ones, each with the probability that it is of "
+            "the classes. Remove such images, or train a new model with the weights of "
+            "<code>evaluation.foreign_images</code>.",
+            # There is an unlabelled image.
+            "",
         ),
     )
 

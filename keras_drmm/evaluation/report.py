@@ -23,6 +23,7 @@ from keras_drmm.evaluation.checks import (
 )
 from keras_drmm.evaluation.class_shares import class_shares
 from keras_drmm.evaluation.confidence_interval import confidence_interval
+from keras_drmm.evaluation.foreign_images import foreign_images
 from keras_drmm.evaluation.images_to_label import images_to_label
 from keras_drmm.evaluation.page import Picture, as_percent, write_page
 from keras_drmm.evaluation.pictures import check_matplotlib
@@ -40,8 +41,12 @@ from keras_drmm.layers.arguments import (
 
 # Draws of labels for what calibration error chance alone makes.
 _DRAWS = 200
-# Pixels in a row or column by which images to label are compared, at most.
-_COMPARED_SIZE = 32
+# Pixels in a row or column by which images are compared, and positions of messages, at
+# most.
+_COMPARED_SIZE, _POSITIONS = 32, 8
+# Unlabelled images among which foreign ones are looked for, and labelled ones that tell
+# them, at most: the graph of more takes minutes.
+_MOST_ROWS = 10_000
 
 
 def report(
@@ -59,13 +64,13 @@ def report(
     It is one HTML file that needs nothing else, not even a network: error and its
     confidence interval, recall and precision of each class, confusions, calibration
     before and after temperature scaling, quality of pseudo-labels, error if only the
-    surest images are answered, shares of the classes, labels that may be wrong, and
-    images to label next. Each number comes with a sentence that says how to read it.
-    Beside it is `NAME_to_label.csv`, a table of the images to label, to be filled in.
-    The page warns if validation images are among the training images, by
-    `data.shared_images`, and if the shares of labels and images differ.
+    surest images are answered, shares of the classes, images of none of them, labels
+    that may be wrong, and images to label next. Each number comes with a sentence that
+    says how to read it. Beside it is `NAME_to_label.csv`, a table of the images to
+    label, to be filled in. The page warns if validation images are among the training
+    images, by `data.shared_images`, and if the shares of labels and images differ.
 
-    All but the last three come from the validation rows, which the model must not have
+    All but the last four come from the validation rows, which the model must not have
     learned, nor its settings have been chosen by.
 
     Args:
@@ -154,10 +159,7 @@ def report(
     suspicious["row"] = dataset.labelled_indices[suspicious["row"]]
     chosen = np.arange(0)
     if len(unlabelled):
-        # Large images are compared by some of their pixels: all would fill the memory.
-        step = -(-max(dataset.x.shape[1:3]) // _COMPARED_SIZE)
-        pixels = dataset.x[:, ::step, ::step][unlabelled]
-        chosen = images_to_label(of_unlabelled, pixels, count)
+        chosen = images_to_label(of_unlabelled, _pixels(dataset, unlabelled), count)
     shares = None
     if len(unlabelled):
         known = shown[dataset.labelled_indices]
@@ -177,6 +179,7 @@ def report(
         ),
         reject=reject_curve(probabilities, labels),
         shares=shares,
+        foreign=_find_foreign(model, dataset, unlabelled),
         shared=_shared_with_training(dataset, unlabelled),
         suspicious=suspicious,
         to_label=unlabelled[chosen],
@@ -200,6 +203,14 @@ def report(
                 f"{as_percent(probabilities[i].max())}",
             )
             for i in _most_confident_errors(probabilities, labels)[:count]
+        ],
+        foreign=[]
+        if numbers.foreign is None
+        else [
+            picture(row, f"of the classes at {as_percent(weight)}")
+            for row, weight in zip(
+                numbers.foreign["row"][:count], numbers.foreign["weight"], strict=False
+            )
         ],
         suspicious=[
             picture(
@@ -305,6 +316,74 @@ def _shared_with_training(dataset, unlabelled):
         "other": learned[shared["other"]],
         "exact": shared["exact"],
     }
+
+
+def _find_foreign(model, dataset, unlabelled):
+    """Return which unlabelled images are of none of the classes, the likeliest first.
+
+    Returns:
+        As `ReportNumbers.foreign`. The labels of validation rows help to tell, too.
+    """
+    labels = dataset.shown_labels
+    labels[dataset.validation_indices] = dataset.validation[1]
+    random = np.random.default_rng(0)
+    of_classes = [np.flatnonzero(labels == k) for k in np.unique(labels[labels >= 0])]
+    if not len(unlabelled) or min(map(len, of_classes)) < 2:
+        return None
+    of_each = max(2, _MOST_ROWS // len(of_classes))
+    known = np.sort(np.concatenate([_some(v, of_each, random) for v in of_classes]))
+    looked_at = _some(unlabelled, _MOST_ROWS, random)
+    rows = np.concatenate([known, looked_at])
+    is_known = np.arange(len(rows)) < len(known)
+    found = foreign_images(
+        _features(model, dataset, rows), np.where(is_known, labels[rows], -1)
+    )
+    score, weight = (found[name][~is_known] for name in ("score", "weight"))
+    order = np.argsort(score, kind="stable")
+    return {
+        "row": looked_at[order],
+        "weight": weight[order],
+        "score": score[order],
+        "share": found["share"],
+        "count": round(found["share"] * len(unlabelled)),
+        "chance": len(known) ** -0.5,
+    }
+
+
+def _some(rows, count, random):
+    """Return rows, at random where there are more than `count`."""
+    return rows if len(rows) <= count else random.choice(rows, count, replace=False)
+
+
+def _pixels(dataset, rows):
+    """Return images of rows, large ones by some pixels: all would fill the memory."""
+    step = -(-max(dataset.x.shape[1:3]) // _COMPARED_SIZE)
+    return dataset.x[:, ::step, ::step][rows]
+
+
+def _features(model, dataset, rows):
+    """Return what rows are compared by: messages of the first level, or pixels."""
+    if not (hasattr(model, "levels") and hasattr(model, "infer")):
+        return _pixels(dataset, rows)
+    return np.concatenate(
+        [
+            _pool(
+                model.infer(_images(dataset, rows[start : start + BLOCK])).messages[1]
+            )
+            for start in range(0, len(rows), BLOCK)
+        ]
+    )
+
+
+def _pool(messages):
+    """Return means of messages (N, H, W, C) over squares; a rest is left out."""
+    number, height, width, channels = messages.shape
+    size = -(-max(height, width) // _POSITIONS)
+    size = min(size, height, width)
+    high, wide = height // size, width // size
+    whole = messages[:, : high * size, : wide * size]
+    parts = whole.reshape(number, high, size, wide, size, channels)
+    return parts.mean(axis=(2, 4))
 
 
 def _scale_by_halves(logits, labels):

@@ -32,6 +32,11 @@ class ReportNumbers:
         pseudo_labels: as of `pseudo_label_quality`, of validation and unlabelled rows.
         reject: as of `reject_curve`.
         shares: as of `class_shares`, of the unlabelled images; None without any.
+        foreign: as of `foreign_images` for the unlabelled images, at most 10,000 of
+            them, the most foreign first: `row` in the data set, `weight`, `score`;
+            `share` and `count` are of all, and `chance` is by how much chance moves the
+            share, about, with so many labels. None without unlabelled images, or where
+            a class has a single label.
         shared: validation rows that are among the training images, as of
             `data.shared_images`; `row` and `other` count in the data set.
         suspicious: as of `suspicious_labels`, of the shown labels; `row` counts in the
@@ -58,6 +63,7 @@ class ReportNumbers:
     pseudo_labels: dict[str, np.ndarray]
     reject: dict[str, np.ndarray]
     shares: dict | None
+    foreign: dict | None
     shared: dict[str, np.ndarray]
     suspicious: dict[str, np.ndarray]
     to_label: np.ndarray

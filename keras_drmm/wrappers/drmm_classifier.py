@@ -24,6 +24,7 @@ from keras_drmm.layers.arguments import (
     standardize_integer,
 )
 from keras_drmm.models import DRMM
+from keras_drmm.zoo.epochs_for import LEAST_EPOCHS
 from keras_drmm.zoo.for_images import SMALLEST
 from keras_drmm.zoo.settings import load_and_compile
 
@@ -51,7 +52,9 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
             their number of columns is a square number, otherwise one row of pixels,
             (1, D, 1), with a warning.
         epochs: number of passes over the unlabelled rows, or over the labelled rows if
-            all are.
+            all are. None is 10 and, where `model` is None, more of few rows: as many as
+            make 1,000 training steps, by `keras_drmm.zoo.epochs_for`. A `model` may
+            learn by EM, whose sweeps would be too many then.
         batch_size: number of rows in a batch; all rows, if there are fewer. Rows that
             do not fill a batch are left out, others in each epoch.
         random_state: integer, `numpy.random.RandomState`, or None for NumPy's own. The
@@ -102,7 +105,7 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
         model=None,
         *,
         image_shape=None,
-        epochs=10,
+        epochs=None,
         batch_size=100,
         random_state=None,
         verbose=0,
@@ -134,7 +137,8 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
             UserWarning: the model learned by `EG` with `marginal_kl`, and labels and
                 unlabelled images are of different shares by `class_shares`.
         """
-        epochs = standardize_integer(self.epochs, "epochs")
+        epochs = LEAST_EPOCHS if self.epochs is None else self.epochs
+        epochs = standardize_integer(epochs, "epochs")
         check_choice(self.verbose, "verbose", (0, 1, 2, "auto"))
         rows, shape = _flatten(X)
         rows, y = validate_data(self, rows, y)
@@ -158,6 +162,8 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
         dataset = data.semi_supervised(
             images, targets, None, batch_size=self.batch_size, seed=seed
         )
+        if self.epochs is None and self.model is None:
+            epochs = zoo.epochs_for(dataset)
         with _seeded(seed):
             self.model_ = self._make_model()
             history = self.model_.fit(

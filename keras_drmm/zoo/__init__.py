@@ -4,6 +4,7 @@ from keras_drmm.zoo.drfm_lenet import drfm_lenet
 from keras_drmm.zoo.drmm_conv_large import drmm_conv_large
 from keras_drmm.zoo.drmm_conv_small import drmm_conv_small
 from keras_drmm.zoo.drmm_lenet import drmm_lenet
+from keras_drmm.zoo.epochs_for import epochs_for
 from keras_drmm.zoo.evolutionary_forest import evolutionary_forest
 from keras_drmm.zoo.evolutionary_tree import evolutionary_tree
 from keras_drmm.zoo.for_images import for_images
@@ -19,6 +20,7 @@ __all__ = [
     "drmm_conv_large",
     "drmm_conv_small",
     "drmm_lenet",
+    "epochs_for",
     "evolutionary_forest",
     "evolutionary_tree",
     "for_images",

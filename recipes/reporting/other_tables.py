@@ -75,16 +75,53 @@ def untuned(rows):
     Args:
         rows: rows of `few_labels.csv`.
     """
+    return _methods(rows, "data")
+
+
+def digits(rows):
+    """Return a table of small digits beside scikit-learn: errors of each method.
+
+    Args:
+        rows: rows of `digits.csv`.
+    """
+    return _methods(rows, "images")
+
+
+def _methods(rows, first):
+    """Return a table with a column for each method.
+
+    Args:
+        rows: with `model`, `labels` and `test_error`.
+        first: the column that leads, of different data.
+    """
     models = list(dict.fromkeys(row["model"] for row in rows))
-    found = dict(
-        grouped(rows, lambda row: ((row["data"], row["labels"]), row["model"]))
-    )
+    found = dict(grouped(rows, lambda row: ((row[first], row["labels"]), row["model"])))
     lines = []
     for name in dict.fromkeys(key for key, _ in found):
         runs = [found.get((name, model)) for model in models]
         errors = [spread(group, "test_error") if group else "" for group in runs]
         lines.append([*name, *errors, max(len(group or []) for group in runs)])
-    return markdown_table(["data", "labels", *models, "draws"], lines)
+    return markdown_table([first, "labels", *models, "draws"], lines)
+
+
+def calibration(rows):
+    """Return a table of the ways to a temperature: means over draws.
+
+    Args:
+        rows: rows of `calibration.csv`.
+    """
+    # Digits after the point of each column.
+    columns = {"temperature": 2, "ece": 4, "cross_entropy": 4, "aurc": 3}
+    lines = []
+    for (model, images, way), runs in grouped(
+        rows, lambda row: (row["model"], row["images"], row["way"])
+    ):
+        measured = [spread(runs, *column) for column in columns.items()]
+        error = spread(runs, "test_error")
+        lines.append([f"`{model}`", images, error, way, *measured, len(runs)])
+    titles = ["network", "images", "error (%)", "temperature by", "T", "ECE"]
+    titles += ["cross entropy", "error (%), mean over shares answered", "runs"]
+    return markdown_table(titles, lines)
 
 
 def next_labels(rows):

@@ -20,6 +20,8 @@ def results():
         plain_fit=other_tables.plain_fit(read_rows("plain_fit")),
         imbalance=other_tables.imbalance(read_rows("imbalance")),
         untuned=other_tables.untuned(read_rows("few_labels")),
+        digits=other_tables.digits(read_rows("digits")),
+        calibration=other_tables.calibration(read_rows("calibration")),
         next_labels=other_tables.next_labels(read_rows("next_labels")),
         foreign_among_unlabelled=other_tables.foreign_among_unlabelled(
             read_rows("foreign")

@@ -18,7 +18,7 @@ FIT = ["fit", "photos", "--output", "model", "--epochs"]
     [
         ([], "arguments are required: COMMAND"),
         (["learn"], "invalid choice: 'learn'"),
-        (FIT[:-1], "arguments are required: --epochs"),
+        (FIT[:2], "arguments are required: --output"),
         ([*FIT, "0"], "argument --epochs: `epochs` must be an integer of at least 1"),
         ([*FIT, "a"], "argument --epochs: `epochs` .*, got 'a'"),
         ([*FIT, "1", "--image-size", "28"], "--image-size: expected 2 arguments"),

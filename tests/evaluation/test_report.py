@@ -239,9 +239,9 @@ def decode(source):
 
 
 def test_pictures_are_of_the_rows_they_name(written):
-    lists = ("mistakes", "suspicious", "to-label")
+    lists = ("mistakes", "foreign", "suspicious", "to-label")
     pictures = [v for name in lists for v in tiles(written.page, name)]
-    assert len(pictures) == 3 * 20
+    assert len(pictures) == 4 * 20
     for row, _, picture in pictures:
         np.testing.assert_allclose(picture[..., 0], X[row] / 255, atol=1e-6)
 
@@ -366,7 +366,7 @@ def test_copies_in_training_are_warned_of(tmp_path):
 def test_the_page_needs_nothing_else(written):
     page = written.page
     images = page.all("img")
-    assert len(images) == 3 * 20 + 2
+    assert len(images) == 4 * 20 + 2
     for image in images:
         assert image["src"].startswith("data:image/png;base64,")
         assert len(image["alt"]) > 10

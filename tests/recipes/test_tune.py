@@ -198,6 +198,41 @@ def test_a_search_that_one_process_began_goes_on_under_a_chief(tmp_path, monkeyp
     assert len(rows(options)) == 2
 
 
+@pytest.mark.parametrize("kind", ["random", "hyperband"])
+def test_a_trial_that_was_stopped_after_its_row_has_one_row(
+    kind, tmp_path, monkeypatch
+):
+    """Stopped before keras-tuner notes its end, it is run again."""
+    keras_tuner = pytest.importorskip("keras_tuner")
+    from keras_drmm.tuning import EGHyperModel
+
+    errors = iter([40.0, 30.0, 20.0, 10.0])
+    monkeypatch.setattr(
+        EGHyperModel, "fit", lambda *_, **options: {"validation_error": next(errors)}
+    )
+    x, y = images(60)
+    options = parsed(tmp_path, "--tuner", kind, "--trials", "3")
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras_tuner.engine.oracle.Oracle, "end_trial", killed)
+        with pytest.raises(Killed):
+            recipe.search(x, y, options, **SMALL)
+    (first,) = rows(options)
+    tuner = recipe.search(x, y, options, **SMALL)
+    found = rows(options)
+    assert found[0] == first
+    assert [float(row["validation_error"]) for row in found] == [40, 20, 10]
+    assert len({row["settings"] for row in found}) == len(tuner.oracle.trials) == 3
+    # The second try was another run of the first trial.
+    assert max(trial.score for trial in tuner.oracle.trials.values()) == 30
+
+
 def test_a_preset_that_is_there_is_seen_before_the_search(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["tune", "--save", str(tmp_path)])
     with pytest.raises(SystemExit, match="is there: give another folder"):

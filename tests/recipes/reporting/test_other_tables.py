@@ -50,6 +50,41 @@ def test_plain_fit_has_means_over_draws():
     ]
 
 
+def test_digits_have_a_column_for_each_method():
+    names = "images", "model", "labels", "draw", "seed", "test_error"
+    runs = [
+        ("600", "drmm", "100", "0", "0", "3.0"),
+        ("600", "svm", "100", "0", "0", "9.5"),
+        ("600", "drmm", "100", "1", "0", "5.0"),
+        ("1400", "drmm", "100", "0", "0", "2.0"),
+    ]
+    rows = [dict(zip(names, run, strict=True)) for run in runs]
+    table = other_tables.digits(rows)
+    assert "| images | labels | drmm | svm | draws |" in table
+    spread = f"4.00 ± {statistics.stdev([3, 5]):.2f}"
+    assert cells_of(table) == [
+        ["600", "100", spread, "9.50", "2"],
+        ["1400", "100", "2.00", "", "1"],
+    ]
+
+
+def test_calibration_has_a_line_for_each_way():
+    names = "model", "images", "way", "draw", "seed", "temperature", "ece"
+    names += "cross_entropy", "aurc", "test_error"
+    runs = [
+        ("a", "9", "none", "0", "0", "1.0", "0.0027", "0.0266", "0.0212", "0.69"),
+        ("a", "9", "copies", "0", "0", "0.84", "0.0026", "0.0265", "0.0215", "0.69"),
+        ("a", "9", "none", "1", "0", "1.0", "0.0037", "0.0268", "0.0214", "0.71"),
+    ]
+    rows = [dict(zip(names, run, strict=True)) for run in runs]
+    (none, copies) = cells_of(other_tables.calibration(rows))
+    error = f"0.70 ± {statistics.stdev([0.69, 0.71]):.2f}"
+    assert none[:5] == ["`a`", "9", error, "none", "1.00 ± 0.00"]
+    ece = f"0.0032 ± {statistics.stdev([0.0027, 0.0037]):.4f}"
+    assert none[5:] == [ece, "0.0267 ± 0.0001", "0.021 ± 0.000", "2"]
+    assert copies[3:] == ["copies", "0.84", "0.0026", "0.0265", "0.021", "1"]
+
+
 def test_imbalance_has_the_least_frequent_first_and_means_over_draws():
     names = (
         *("frequent", "method", "draw", "seed"),
