@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import time
 from dataclasses import asdict, replace
 
@@ -332,13 +333,13 @@ def _anonymous(config):
 
 
 def train(model, dataset, epochs, folder, backend, scored=None):
-    """Fit `model`; a run that was stopped goes on after its last whole epoch.
+    """Fit `model`; a run that was stopped goes on where it was.
 
     Args:
         model: compiled.
         dataset: the batches.
         epochs: number of epochs in all.
-        folder: for checkpoint and history.
+        folder: for the states of the run, and `history.csv`.
         backend: name of Keras' backend.
         scored: data set whose validation images are scored, by default `dataset`.
 
@@ -347,27 +348,41 @@ def train(model, dataset, epochs, folder, backend, scored=None):
     """
     import keras
 
-    folder.mkdir(parents=True, exist_ok=True)
-    history = folder / "history.csv"
-    scored = dataset if scored is None else scored
-    log = EpochLog(model, dataset, scored, history, epochs)
-    model.fit(
-        dataset.as_tf_dataset() if backend == "tensorflow" else dataset,
-        epochs=epochs,
-        # The data set shuffles itself, by seed and epoch.
-        shuffle=False,
-        verbose=2,
-        callbacks=[
-            keras.callbacks.BackupAndRestore(
-                folder / "checkpoint", double_checkpoint=True, delete_checkpoint=False
-            ),
-            keras.callbacks.LambdaCallback(
-                on_epoch_begin=log.begin, on_epoch_end=log.end
-            ),
-        ],
+    from keras_drmm.callbacks import Resume
+
+    log = EpochLog(model, dataset if scored is None else scored, epochs)
+    resume = Resume(folder / "checkpoint", dataset)
+    logs = keras.callbacks.LambdaCallback(
+        on_epoch_begin=log.begin, on_epoch_end=log.end
     )
-    with history.open() as file:
-        return sum(float(row["seconds"]) for row in csv.DictReader(file))
+    try:
+        model.fit(
+            dataset.as_tf_dataset() if backend == "tensorflow" else dataset,
+            epochs=epochs,
+            # The data set shuffles itself, by seed and epoch.
+            shuffle=False,
+            verbose=2,
+            callbacks=[logs, resume],
+        )
+    finally:
+        write_history(folder / "history.csv", resume.rows)
+    return sum(row["seconds"] for row in resume.rows)
+
+
+def write_history(path, rows):
+    """Write the `rows` of a `Resume` as a table; without one, leave what is there."""
+    if not rows:
+        return
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        for row in rows:
+            texts = {name: f"{value:.5f}" for name, value in row.items()}
+            # NaN: it was not scored.
+            error = row["validation_error"]
+            texts |= {"epoch": row["epoch"] + 1, "seconds": row["seconds"]}
+            texts["validation_error"] = "" if math.isnan(error) else error
+            writer.writerow(texts)
 
 
 def pretrain_templates(model, x):
@@ -389,11 +404,10 @@ def pretrain_templates(model, x):
 
 
 class EpochLog:
-    """Sets the data set to each epoch's order, and logs each epoch's results."""
+    """Adds to the logs of an epoch its seconds and its validation error, in percent."""
 
-    def __init__(self, model, dataset, scored, path, epochs):
-        self.model, self.dataset, self.scored = model, dataset, scored
-        self.path, self.epochs = path, epochs
+    def __init__(self, model, scored, epochs):
+        self.model, self.scored, self.epochs = model, scored, epochs
 
     def is_validated(self, epoch):
         """Whether the validation images are scored after an epoch.
@@ -405,24 +419,19 @@ class EpochLog:
         return number % every == 0 or number == self.epochs
 
     def begin(self, epoch, logs=None):
-        """Start the clock, and set the data set to this epoch's order."""
-        self.dataset.epoch = epoch
+        """Start the clock."""
         self.start = time.perf_counter()
 
     def end(self, epoch, logs):
-        """Append epoch, seconds, validation error and terms to the history."""
+        """Add to the logs; an epoch that is not scored has NaN."""
         # The time of scoring does not count.
-        seconds, found = round(time.perf_counter() - self.start, 2), ""
-        if self.is_validated(epoch):
-            found = validation_error(self.model, self.scored)
-            print(f" - validation error: {found} %", flush=True)
-        row = {
-            "epoch": epoch + 1,
-            "seconds": seconds,
-            "validation_error": found,
-            **{name: f"{value:.5f}" for name, value in logs.items()},
-        }
-        results.append_row(self.path, row)
+        logs["seconds"] = round(time.perf_counter() - self.start, 2)
+        found = (
+            validation_error(self.model, self.scored)
+            if self.is_validated(epoch)
+            else ""
+        )
+        logs["validation_error"] = math.nan if found == "" else found
 
 
 def validation_error(model, dataset):
