@@ -46,8 +46,8 @@ class Resume(keras.callbacks.Callback):
     it is whole and on the disk. A damaged one is left out with a warning. A finished
     run returns at once with its weights and its history.
 
-    Arrays are shuffled by a seed of the run and the epoch, not by Keras. A data set goes
-    on if it has an attribute `epoch` that its batches depend on, as
+    Arrays are shuffled by a seed of the run and the epoch, not by Keras. A data set
+    goes on if it has an attribute `epoch` that its batches depend on, as
     `keras_drmm.data.semi_supervised` returns it; any other one starts anew, of which a
     warning tells. Other callbacks keep nothing: `EarlyStopping` counts anew.
 

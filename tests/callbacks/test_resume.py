@@ -1,5 +1,6 @@
 """A run that is broken and resumed is the run that was never broken."""
 
+import doctest
 import errno
 import os
 import signal
@@ -88,9 +89,13 @@ def test_a_broken_run_equals_the_unbroken_one(name, tmp_path, monkeypatch):
     spoil(model)
     resume = Resume(folder)
     learned = []
-    history = fit(model, resume, keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: learned.append(epoch)
-    ))
+    history = fit(
+        model,
+        resume,
+        keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: learned.append(epoch)
+        ),
+    )
     assert learned == [2, 3]
     assert_same_run(model, history, state, expected)
     assert [row["epoch"] for row in resume.rows] == history.epoch
@@ -98,20 +103,11 @@ def test_a_broken_run_equals_the_unbroken_one(name, tmp_path, monkeypatch):
 
 def test_a_signal_keeps_the_batch(tmp_path):
     """The batches before are not learned again: the weights are those of the stop."""
-    kept, steps = [], []
-    make = MAKE["EG"]
+    make, steps = MAKE["EG"], []
     model = make()
-
-    def stop():
-        kept.append(int(model.optimizer.iterations.numpy()))
-        signal.raise_signal(signal.SIGTERM)
-
-    if keras.backend.backend() == "jax":
-        # Within an epoch, Keras' loop has the number.
-        kept = [None]
-
+    stop = Break(1, 2, lambda: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(KeyboardInterrupt):
-        fit(model, Resume(tmp_path), Break(1, 2, lambda: signal.raise_signal(15)))
+        fit(model, Resume(tmp_path), stop)
     stopped = state_of(model)
     model = make()
     spoil(model)
@@ -425,3 +421,12 @@ def test_the_end_of_early_stopping_is_kept(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(rmm_by(SoftEM()), StopTraining(), resume)
     assert fit(rmm_by(SoftEM()), Resume(tmp_path)).epoch == [0, 1]
+
+
+@pytest.mark.once
+def test_examples_are_true():
+    names = {"np": np, "RMM": RMM, "HardEM": HardEM, "Resume": Resume}
+    finder = doctest.DocTestFinder(recurse=False)
+    (test,) = finder.find(Resume, "Resume", globs=names)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
