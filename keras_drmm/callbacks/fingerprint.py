@@ -5,7 +5,6 @@ import re
 import zlib
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_drmm.callbacks.nested import flatten
@@ -111,6 +110,5 @@ def _checksum(arrays):
     total = 0
     for array in arrays:
         if array is not None:
-            content = np.ascontiguousarray(ops.convert_to_numpy(array))
-            total = zlib.crc32(content.view("uint8").reshape(-1), total)
+            total = zlib.crc32(ops.convert_to_numpy(array).tobytes(), total)
     return total

@@ -5,14 +5,12 @@ BETWEEN = "/"
 
 def flatten(value, path=""):
     """Return {path: value} of what is nested in dictionaries and lists."""
-    if isinstance(value, dict):
-        pairs = value.items()
-    elif isinstance(value, list):
-        pairs = enumerate(value)
-    else:
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
         return {path: value}
     found = {}
-    for name, part in pairs:
+    for name, part in value.items():
         found.update(flatten(part, f"{path}{BETWEEN}{name}" if path else str(name)))
     return found
 

@@ -17,12 +17,13 @@ def read_random():
     # First: where there is none yet, Python's stream gives its seed.
     keras_stream = ops.convert_to_numpy(_keras_stream().state).tolist()
     version, words, gauss = random.getstate()
-    name, key, *rest = np.random.get_state()  # noqa: NPY002  # what others drew from
+    numpy = np.random.get_state(legacy=False)  # noqa: NPY002  # what others drew from
+    numpy["state"]["key"] = numpy["state"]["key"].tolist()
     torch = sys.modules.get("torch")
     states = {
         "keras": keras_stream,
         "python": [version, list(words), gauss],
-        "numpy": [name, key.tolist(), *rest],
+        "numpy": numpy,
         "torch": None if torch is None else torch.get_rng_state().tolist(),
     }
     return json.dumps(states).encode()
@@ -34,7 +35,7 @@ def set_random(content):
     _keras_stream().state.assign(states["keras"])
     version, words, gauss = states["python"]
     random.setstate((version, tuple(words), gauss))
-    np.random.set_state(tuple(states["numpy"]))  # noqa: NPY002
+    np.random.set_state(states["numpy"])  # noqa: NPY002
     torch = sys.modules.get("torch")
     if torch is not None and states["torch"] is not None:
         torch.set_rng_state(torch.tensor(states["torch"], dtype=torch.uint8))

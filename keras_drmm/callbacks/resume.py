@@ -3,6 +3,7 @@
 import io
 import math
 import signal
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -136,12 +137,14 @@ class Resume(keras.callbacks.Callback):
             self.model.train_function = self._skip.function
         if self._run is not None:
             self._lock.release()
+        if self.model is not None:
+            self.model._initial_epoch = None
         self._run = self._found = self._skip = self._data = self._previous = None
         self._is_told_of_fit = False
 
     def on_train_begin(self, logs=None):
-        if self._run is None:
-            self._data = self.dataset
+        if not self._is_told_of_fit:
+            self._data, self._epoch = self.dataset, 0
             self._is_in_order = self._data is not None
             data = self._is_in_order and fingerprint_of_data(self._data)
             self._open(self.model, data, self.params["epochs"])
@@ -154,6 +157,9 @@ class Resume(keras.callbacks.Callback):
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         if self._found is None:
+            if isinstance(self._data, ShuffledRows):
+                # Now: what EM starts from is drawn as without this callback.
+                self._data.seed = int(keras.random.randint((), 0, 2**31 - 1))
             self._save(self._epoch)
             return
         manifest, state = self._found
@@ -219,12 +225,15 @@ class Resume(keras.callbacks.Callback):
 
     def _open(self, model, data, epochs):
         """Become the owner of the folder, and read what it has."""
-        self._run = RunFolder(self.folder)
-        self._lock = RunLock(self.folder)
-        self._lock.acquire()
         self.rows, self._found = [], None
+        self._fingerprint = fingerprint(model, data, epochs)
         try:
-            self._fingerprint = fingerprint(model, data, epochs)
+            self._run = RunFolder(self.folder)
+            self._lock = RunLock(self.folder)
+            self._lock.acquire()
+        except OSError as error:
+            raise self._explained(error, "The folder cannot be used") from error
+        try:
             found = self._run.read()
             if found is None:
                 return
@@ -241,7 +250,7 @@ class Resume(keras.callbacks.Callback):
         _assign(self.model.variables, state["model"])
         _assign(self.model.optimizer.variables, state["optimizer"])
         self._set_trainer(state)
-        if manifest["seed"] is not None:
+        if isinstance(self._data, ShuffledRows):
             self._data.seed = manifest["seed"]
 
     def _set_trainer(self, state):
@@ -298,13 +307,17 @@ class Resume(keras.callbacks.Callback):
         try:
             self._run.write(manifest, content.getvalue())
         except OSError as error:
-            raise OSError(
-                error.errno,
-                f"The state of the run could not be written to {self.folder}: "
-                f"{error.strerror or error}. What was kept before is whole: see that "
-                "the folder can be written and has room for two states of "
-                f"{len(content.getvalue()):,} bytes, and start the run again.",
+            raise self._explained(
+                error, "What was kept before is whole, but a state cannot be written"
             ) from error
+
+    def _explained(self, error, what):
+        """Return an OSError as one that says what to do."""
+        text = (
+            f"{what}: {error.strerror or error}. See that {self.folder} may be written "
+            "and its disk has room, and start the run again."
+        )
+        return OSError(error.errno, text)
 
     def _listen(self):
         """Note a SIGTERM instead of ending within a step."""
@@ -319,6 +332,7 @@ class Resume(keras.callbacks.Callback):
 
     def _obey(self):
         """Let a SIGTERM do what it would have done."""
+        sys.stdout.flush()
         signal.signal(signal.SIGTERM, self._previous)
         signal.raise_signal(signal.SIGTERM)
         # Whoever had asked for the signal did not end the run.

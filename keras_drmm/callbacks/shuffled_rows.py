@@ -18,14 +18,14 @@ class ShuffledRows(keras.utils.PyDataset):
 
     Attributes:
         epoch: that of the batches, from 0.
-        seed: an integer of at least 0.
+        seed: an integer of at least 0, which is 0 until it is set.
     """
 
     def __init__(self, arrays, batch_size):
         super().__init__()
         self._arrays = [ops.convert_to_numpy(v) for v in arrays]
         self._batch_size = batch_size
-        self.epoch, self.seed = 0, int(keras.random.randint((), 0, 2**31 - 1))
+        self.epoch = self.seed = 0
         self._made: tuple = (None, None)
 
     def __len__(self):
