@@ -374,15 +374,16 @@ def write_history(path, rows):
     if not rows:
         return
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
+        first = ("epoch", "seconds", "validation_error")
+        others = [name for name in rows[0] if name not in first]
+        writer = csv.writer(file)
+        writer.writerow([*first, *others])
         for row in rows:
-            texts = {name: f"{value:.5f}" for name, value in row.items()}
+            epoch, seconds, error = (row[name] for name in first)
             # NaN: it was not scored.
-            error = row["validation_error"]
-            texts |= {"epoch": row["epoch"] + 1, "seconds": row["seconds"]}
-            texts["validation_error"] = "" if math.isnan(error) else error
-            writer.writerow(texts)
+            scored = "" if math.isnan(error) else error
+            terms = [f"{row[name]:.5f}" for name in others]
+            writer.writerow([epoch + 1, seconds, scored, *terms])
 
 
 def pretrain_templates(model, x):

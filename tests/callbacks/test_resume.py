@@ -259,7 +259,7 @@ def test_a_data_set_without_an_epoch_begins_anew_and_says_so(tmp_path):
         (lambda: rmm_by(HardEM()), {}, r"`compile/algorithm/class_name` was SoftEM"),
         (lambda: rmm_by(SoftEM(temperature=2)), {}, "temperature` was 1.0 and is 2.0"),
         (lambda: _rmm(num_nuisances=3), {}, "`model/num_nuisances` was 2 and is 3"),
-        (lambda: _rmm("sgd"), {}, "`compile/optimizer/.* was Adam and is SGD"),
+        (lambda: _rmm("sgd"), {}, "`compile/optimizer` was adam and is sgd"),
         (lambda: rmm_by(SoftEM()), {"epochs": 5}, "`epochs` was 4 and is 5"),
         (lambda: rmm_by(SoftEM()), {"y": None}, "`data/labels and weights` was"),
         (
