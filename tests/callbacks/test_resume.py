@@ -57,7 +57,13 @@ def assert_same_run(model, history, state, expected):
         np.testing.assert_allclose(history.history[name], values, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", list(MAKE))
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("EG", "hard EM", "soft EM", "RMM, soft EM"),
+        pytest.param("hard EM within sweeps", marks=pytest.mark.once),
+    ],
+)
 def test_a_broken_run_equals_the_unbroken_one(name, tmp_path, monkeypatch):
     """Broken within an epoch, at its end, in writing its state, and by SIGTERM."""
     make = MAKE[name]
@@ -153,6 +159,7 @@ def test_a_finished_run_returns_at_once(tmp_path, capsys):
     assert fit(model, epochs=1).epoch == [0]
 
 
+@pytest.mark.once
 def test_it_is_silent_where_fit_is(tmp_path, capsys):
     for _ in range(2):
         fit(MAKE["RMM, soft EM"](), Resume(tmp_path))
@@ -175,7 +182,9 @@ class Noisy(keras.Sequential):
         self.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", pytest.param("bfloat16", marks=pytest.mark.once)]
+)
 def test_a_plain_keras_model(dtype, backend, tmp_path):
     def learn(*callbacks):
         dataset = data.semi_supervised(IMAGES, LABELS, None, batch_size=BATCH)
