@@ -1,7 +1,7 @@
 """Kill runs at random, resume them, and compare them with the unbroken run.
 
     python -m recipes.kills --backend tensorflow --kills 20
-    python -m recipes.kills --backend torch --kills 1 --methods RMM
+    python -m recipes.kills --backend torch --kills 1 --epochs 5 --methods RMM
 
 A run is a process that learns a tiny model by EG with the zoo's settings, by hard EM of
 a DRMM, or by soft EM of an RMM, with `keras_drmm.callbacks.Resume` alone between it and
@@ -28,7 +28,6 @@ from pathlib import Path
 from recipes.common.command import at_least, choose_backend, make_parser
 
 METHODS = ("EG", "hard EM", "RMM")
-EPOCHS = 60
 TOLERANCE = 1e-6
 # Printed by a run as its training begins.
 BEGINS = "begins"
@@ -40,11 +39,11 @@ def main():
     """Kill, resume, compare, and print the table."""
     options = parse()
     if options.run is not None:
-        learn(options.methods[0], options.run, options.backend)
+        learn(options.methods[0], options)
         return
     with ThreadPoolExecutor(len(options.methods)) as pool:
         rows = list(pool.map(lambda v: kill_runs(v, options), options.methods))
-    print(f"{options.backend}, {EPOCHS} epochs a run")
+    print(f"{options.backend}, {options.epochs} epochs a run")
     print(f"{'method':<10}{'kills':>8}{'runs':>8}{'left out':>10}{'difference':>12}")
     for method, row in zip(options.methods, rows, strict=True):
         print(
@@ -71,6 +70,9 @@ def parse(arguments=None):
         help="of each method; default: %(default)s",
     )
     parser.add_argument(
+        "--epochs", type=at_least(1), default=60, help="of a run; default: %(default)s"
+    )
+    parser.add_argument(
         "--methods", nargs="+", choices=METHODS, default=METHODS, help="default: all"
     )
     parser.add_argument(
@@ -91,14 +93,14 @@ def kill_runs(method, options):
     chance = random.Random(f"{method} {options.seed}")
     with tempfile.TemporaryDirectory() as folder:
         unbroken = Path(folder, "unbroken")
-        seconds, _ = one_process(method, unbroken, options.backend)
+        seconds, _ = one_process(method, unbroken, options)
         while row["kills"] < options.kills or not row["runs"]:
             run = Path(folder, f"run_{row['runs']}")
             while not (run / RESULT).exists():
                 # The last run is not killed any more.
                 is_left = row["kills"] < options.kills
                 after = chance.uniform(0, seconds) if is_left else None
-                _, told = one_process(method, run, options.backend, after)
+                _, told = one_process(method, run, options, after)
                 row["left_out"] += told.count("its writing was cut off")
                 row["kills"] += not (run / RESULT).exists()
             row["runs"] += 1
@@ -106,7 +108,7 @@ def kill_runs(method, options):
     return row
 
 
-def one_process(method, folder, backend, after=None):
+def one_process(method, folder, options, after=None):
     """Let a process learn, and kill it `after` so many seconds of training.
 
     Returns:
@@ -115,7 +117,8 @@ def one_process(method, folder, backend, after=None):
     Raises:
         RuntimeError: it failed by itself.
     """
-    words = ["--backend", backend, "--methods", method, "--run", str(folder)]
+    words = ["--backend", options.backend, "--epochs", str(options.epochs)]
+    words += ["--methods", method, "--run", str(folder)]
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "recipes.kills", *words],
@@ -139,9 +142,9 @@ def one_process(method, folder, backend, after=None):
     return seconds, told
 
 
-def learn(method, folder, backend):
+def learn(method, options):
     """Be the run: learn, and write what was learned."""
-    choose_backend(backend)
+    choose_backend(options.backend)
     import keras
     import numpy as np
     from keras import ops
@@ -149,13 +152,13 @@ def learn(method, folder, backend):
     from keras_drmm.callbacks import Resume
 
     keras.utils.set_random_seed(0)
-    model, given = make(method)
+    folder, (model, given) = options.run, make(method)
     begins = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: print(BEGINS, flush=True)
     )
     history = model.fit(
         **given,
-        epochs=EPOCHS,
+        epochs=options.epochs,
         verbose=0,
         callbacks=[begins, Resume(folder / "states")],
     )
@@ -198,7 +201,7 @@ def compare(run, unbroken):
 
     with np.load(run / RESULT) as ours, np.load(unbroken / RESULT) as theirs:
         rows, expected = (json.loads(str(v["rows"])) for v in (ours, theirs))
-        if rows["epoch"] != list(range(EPOCHS)) or rows.keys() != expected.keys():
+        if rows["epoch"] != expected["epoch"] or rows.keys() != expected.keys():
             return np.inf
         pairs = [(ours[name], theirs[name]) for name in theirs.files if name != "rows"]
     pairs += [(rows[name], values) for name, values in expected.items()]
