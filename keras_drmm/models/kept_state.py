@@ -50,9 +50,6 @@ class KeptState(keras.callbacks.Callback):
             raise
 
     def _put_back(self):
-        # A callback has put them back, of a later step, as `jax_state_sync` does.
-        if getattr(self.model, "_jax_state_synced", False):
-            return
         for variable, value in self._kept:
             # What a whole step used up is in the state that it returned.
             if not value.is_deleted():
