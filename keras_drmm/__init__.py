@@ -3,6 +3,7 @@
 from keras_drmm import (
     analysis,
     baselines,
+    callbacks,
     convert,
     data,
     em,
@@ -46,6 +47,7 @@ __all__ = [
     "TopDownRender",
     "analysis",
     "baselines",
+    "callbacks",
     "convert",
     "data",
     "em",

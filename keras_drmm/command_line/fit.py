@@ -5,6 +5,7 @@ import shutil
 import keras
 
 from keras_drmm import data, zoo
+from keras_drmm.callbacks import Resume
 from keras_drmm.command_line.arguments import (
     add_folder,
     add_labels,
@@ -24,7 +25,6 @@ from keras_drmm.command_line.record import (
     write_record,
 )
 from keras_drmm.command_line.report import FEWEST
-from keras_drmm.command_line.starts_epoch import StartsEpoch
 from keras_drmm.data.images import BLOCK
 from keras_drmm.evaluation import report
 from keras_drmm.evaluation.pictures import check_matplotlib
@@ -147,16 +147,14 @@ def run(options):
 
     model = _make_model(preset, found, options.prior_epochs)
     model.class_names = found.class_names
-    is_tensorflow = keras.config.backend() == "tensorflow"
     model.fit(
-        # On TensorFlow it has no autotuner, for which the end of an epoch would wait.
-        augmented.as_tf_dataset() if is_tensorflow else augmented,
+        augmented,
         epochs=options.epochs,
         # The data set shuffles itself, by seed and epoch.
         shuffle=False,
         validation_data=augmented.validation,
         verbose=verbosity(),
-        callbacks=_callbacks(work / "backup", augmented),
+        callbacks=Resume(work / "run"),
     )
     if options.prior_epochs:
         keras.utils.set_random_seed(options.seed)
@@ -167,9 +165,7 @@ def run(options):
             epochs=options.prior_epochs,
             shuffle=False,
             verbose=verbosity(),
-            callbacks=_callbacks(
-                work / f"backup_prior_{options.prior_epochs}_{components}", dataset
-            ),
+            callbacks=Resume(work / f"prior_{options.prior_epochs}_{components}"),
         )
     _write(options, output, work, model, found, dataset, settings)
 
@@ -310,18 +306,6 @@ def _make_model(preset, found, prior_epochs):
             "--prior-epochs, too."
         )
     return model
-
-
-def _callbacks(backup, dataset):
-    return [
-        keras.callbacks.BackupAndRestore(
-            # It stays until the model is written, and one of two is always whole.
-            backup,
-            double_checkpoint=True,
-            delete_checkpoint=False,
-        ),
-        StartsEpoch(dataset),
-    ]
 
 
 def _write(options, output, work, model, found, dataset, settings):

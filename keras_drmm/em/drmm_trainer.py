@@ -1,6 +1,6 @@
 """DRMMTrainer: hard and soft EM of a Deep Rendering Mixture Model."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -116,14 +116,29 @@ class DRMMTrainer(EMTrainer):
         self.best: Any = None
         self.step, self.falls = self.algorithm.step, 0
 
-    def end_fit(self, sweeps):
+    def end_fit(self):
         """Go back to the weights that the last log describes.
 
         The M-step after them would not be measured any more. One sweep alone has
         measured what it started from, and its M-step is all that it learned.
         """
-        if self.best and sweeps > 1 and not self._within_sweeps:
+        if self.best and self.sweeps > 1 and not self._within_sweeps:
             self._assign_parameters(0.0)
+
+    def state(self):
+        best = {} if self.best is None else {"best": asdict(self.best)}
+        return {**super().state(), "step": self.step, "falls": self.falls, **best}
+
+    def restore(self, state):
+        super().restore(state)
+        self.step, self.falls, self.best = (
+            float(state["step"]),
+            int(state["falls"]),
+            None,
+        )
+        if "best" in state:
+            levels = [MeasuredLevel(**v) for v in state["best"]["levels"].values()]
+            self.best = _Measured(**{**state["best"], "levels": levels})
 
     def e_step(self, images, labels, training=False):
         """Infer classes and switches, and render them; returns an `Expectation`."""

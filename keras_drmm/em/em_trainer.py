@@ -31,6 +31,9 @@ class EMTrainer(ExpectationMaximization, Trainer):
     def __init__(self, model, algorithm):
         super().__init__(model)
         self.algorithm = algorithm
+        # Sweeps of this `fit`, and of the sweep under way the batches that M-steps have
+        # used.
+        self.sweeps = self.used = 0
 
     def objective(self, e_step, labels, sample_weight, training):
         """Return what falls with each sweep, which is the whole loss."""
@@ -98,15 +101,17 @@ class EMTrainer(ExpectationMaximization, Trainer):
         """Return the callback that runs the M-step."""
         return [_MStep(self)]
 
+    def state(self):
+        return {"sweeps": self.sweeps, "used": self.used}
+
+    def restore(self, state):
+        self.sweeps, self.used = int(state["sweeps"]), int(state["used"])
+
     def begin_fit(self):
         """Get ready for the first sweep of a `fit`."""
 
-    def end_fit(self, sweeps):
-        """Leave the weights as the last log describes them.
-
-        Args:
-            sweeps: how many there were.
-        """
+    def end_fit(self):
+        """Leave the weights as the last log describes them."""
 
 
 class Expectation(NamedTuple):
@@ -147,31 +152,30 @@ class _MStep(keras.callbacks.Callback):
         self.batches = trainer.algorithm.batches_per_m_step
 
     def on_train_begin(self, logs=None):
-        self.sweeps = 0
+        self.trainer.sweeps = 0
         self.trainer.begin_fit()
 
     def on_epoch_begin(self, epoch, logs=None):
         # An interrupted sweep leaves statistics of a part of the data.
         self.trainer.reset_statistics()
-        # Batches seen and batches that M-steps have used.
-        self.seen = self.used = 0
+        self.seen = self.trainer.used = 0
 
     def on_train_batch_end(self, batch, logs=None):
         # `steps_per_execution` tells of several batches at once.
         self.seen = batch + 1
-        if self.seen - self.used == self.batches:
+        if self.seen - self.trainer.used == self.batches:
             # JAX's trainer keeps weights of its own within an epoch.
             if keras.backend.backend() == "jax":
                 self.model.jax_state_sync()
             self._run(logs, f"up to batch {batch + 1}")
 
     def on_epoch_end(self, epoch, logs=None):
-        self.sweeps += 1
-        if self.seen > self.used:
+        self.trainer.sweeps += 1
+        if self.seen > self.trainer.used:
             self._run(logs, f"of epoch {epoch + 1}")
 
     def on_train_end(self, logs=None):
-        self.trainer.end_fit(self.sweeps)
+        self.trainer.end_fit()
 
     def _run(self, logs, when):
         objective = float((logs or {}).get("loss", math.nan))
@@ -184,7 +188,7 @@ class _MStep(keras.callbacks.Callback):
             )
         # What whole sweeps measured; in their middle Keras' running means stay.
         logs.update(self.trainer.m_step() or {})
-        self.used = self.seen
+        self.trainer.used = self.seen
 
 
 def _no_graph():

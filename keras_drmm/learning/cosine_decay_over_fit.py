@@ -40,6 +40,11 @@ class CosineDecayOverFit(keras.optimizers.schedules.LearningRateSchedule):
             keras.Variable(0.0, trainable=False, dtype="float32") for _ in range(2)
         )
 
+    @property
+    def variables(self):
+        """What it follows: first step and number of steps."""
+        return [self._first_step, self._steps]
+
     def follow(self, first_step, steps):
         """Fall from now on over a `fit`.
 
@@ -68,6 +73,17 @@ def schedule_of(optimizer):
     # Keras shows a schedule's current rate alone.
     rate = getattr(optimizer, "_learning_rate", None)
     return rate if isinstance(rate, CosineDecayOverFit) else None
+
+
+def fit_variables(optimizer, warmup):
+    """Return the variables that the steps of a `fit` are told of it by.
+
+    Args:
+        optimizer: the model's.
+        warmup: a `Warmup`.
+    """
+    schedule = schedule_of(optimizer)
+    return [warmup.steps, *(schedule.variables if schedule else ())]
 
 
 def follow_fit(model, steps, initial_epoch, epochs):

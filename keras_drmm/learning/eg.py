@@ -13,7 +13,11 @@ from keras_drmm.layers.augmentation import (
 )
 from keras_drmm.layers.deprecation import renamed_arguments
 from keras_drmm.learning import terms
-from keras_drmm.learning.cosine_decay_over_fit import follow_fit, schedule_of
+from keras_drmm.learning.cosine_decay_over_fit import (
+    fit_variables,
+    follow_fit,
+    schedule_of,
+)
 from keras_drmm.learning.warmup import Warmup
 from keras_drmm.models.trainer import Trainer
 
@@ -249,6 +253,10 @@ class EGTrainer(Trainer):
         steps = follow_fit(self.model, steps, initial_epoch, epochs)
         if self.algorithm.warmup_steps is None:
             self._warmup.follow(epochs * steps, WARMUP_STEPS)
+
+    @property
+    def fit_variables(self):
+        return fit_variables(self.model.optimizer, self._warmup)
 
     def end_step(self, one):
         if self.model.trainable:

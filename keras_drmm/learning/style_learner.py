@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_drmm.layers.fixed_seed import fixed_seed
 from keras_drmm.layers.weighting import weighted_mean
-from keras_drmm.learning.cosine_decay_over_fit import follow_fit
+from keras_drmm.learning.cosine_decay_over_fit import fit_variables, follow_fit
 from keras_drmm.learning.warmup import Warmup
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.learns_part import without
@@ -145,6 +145,7 @@ class StyleTrainer(Trainer):
             1.0, dtype="float32", name="style_noise"
         )
         self.layers = (self._noise,)
+        self.given = learner.model.weights
         self._warmup = Warmup()
 
     def e_step(self, images, labels, training):
@@ -167,6 +168,10 @@ class StyleTrainer(Trainer):
         """Let the learning rate fall to 0 over this `fit`, and the KL term rise."""
         steps = follow_fit(self.model, steps, initial_epoch, epochs)
         self._warmup.follow(epochs * steps, WARMUP_STEPS)
+
+    @property
+    def fit_variables(self):
+        return fit_variables(self.model.optimizer, self._warmup)
 
     def ramp(self, name):
         return self._warmup.share(self.model.steps) if name == "style_kl" else 1.0

@@ -17,11 +17,11 @@ class Warmup:
 
     def __init__(self, steps=0):
         # A variable, so that a compiled step of TensorFlow sees it change.
-        self._steps = keras.Variable(float(steps), trainable=False, dtype="float32")
+        self.steps = keras.Variable(float(steps), trainable=False, dtype="float32")
 
     def follow(self, total, longest):
         """Rise over a third of `total` steps, and over at most `longest`."""
-        self._steps.assign(float(min(longest, total // DIVISOR)))
+        self.steps.assign(float(min(longest, total // DIVISOR)))
 
     def share(self, taken):
         """Return the share after so many steps, a tensor from 0 to 1.
@@ -29,5 +29,5 @@ class Warmup:
         Args:
             taken: an integer tensor.
         """
-        steps = ops.maximum(ops.convert_to_tensor(self._steps), 1e-6)
+        steps = ops.maximum(ops.convert_to_tensor(self.steps), 1e-6)
         return ops.minimum(ops.cast(taken, "float32") / steps, 1.0)

@@ -46,6 +46,7 @@ from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
 from keras_drmm.models.training_rows import TrainingRows
 from keras_drmm.models.unpack_batch import unpack_batch
+from keras_drmm.models.whole_fit import whole_fit
 
 # The name of what regularizers of weights add to the objective.
 REGULARIZATION = "regularization"
@@ -237,13 +238,15 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
             validation_freq=validation_freq,
         )
         kept = KeptState()
-        given["callbacks"] = [kept, BatchWatch(), *as_list(callbacks)]
+        own = as_list(callbacks)
+        rows = TrainingRows.of(given)
+        steps = rows.count_steps(given["batch_size"], steps_per_epoch)
+        given["callbacks"] = [kept, BatchWatch(), *own]
         if self.trainer is not None:
-            rows = TrainingRows.of(given)
-            steps = rows.count_steps(given["batch_size"], steps_per_epoch)
-            self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
             given["callbacks"] += self.trainer.callbacks()
-        with kept.guard():
+        with whole_fit(self, own, given), kept.guard():
+            if self.trainer is not None:
+                self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
             return super().fit(**given)
 
     def evaluate(

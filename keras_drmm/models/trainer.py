@@ -1,10 +1,11 @@
 """Trainer: what `compile` binds to a model, so that Keras' loop makes it learn."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import keras
+from keras import ops
 
 
 class Trainer(ABC):
@@ -23,11 +24,14 @@ class Trainer(ABC):
         weights: {name of a term: its weight β}.
         metrics: Keras metrics whose variables a step may change.
         layers: layers whose random state Keras has to track.
+        given: variables that `fit` reads and does not learn: with others it is
+            another one.
     """
 
     weights: Mapping[str, float] = MappingProxyType({})
     metrics: tuple = ()
     layers: tuple = ()
+    given: Sequence = ()
 
     def __init__(self, model):
         self.model = model
@@ -91,6 +95,29 @@ class Trainer(ABC):
         """Raise a ValueError unless a single batch can be learned from."""
         return
 
+    @property
+    def fit_variables(self):
+        """What `prepare` sets for the steps, a list of Keras variables."""
+        return []
+
     def callbacks(self):
         """Return the callbacks that `fit` adds after those of the user."""
         return []
+
+    def state(self):
+        """Return what a `fit` goes on from, beside the variables that Keras knows.
+
+        Returns:
+            {name: number, NumPy array, or a dictionary or list of such}.
+        """
+        variables = enumerate(self.fit_variables)
+        return {f"fit_{n}": ops.convert_to_numpy(v) for n, v in variables}
+
+    def restore(self, state):
+        """Go on from what `state` returned, in this or another process.
+
+        Args:
+            state: its numbers as NumPy arrays, and a list as {number: item}.
+        """
+        for number, variable in enumerate(self.fit_variables):
+            variable.assign(state[f"fit_{number}"])

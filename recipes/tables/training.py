@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import time
 from dataclasses import asdict, replace
 
@@ -332,13 +333,13 @@ def _anonymous(config):
 
 
 def train(model, dataset, epochs, folder, backend, scored=None, progress=None):
-    """Fit `model`; a run that was stopped goes on after its last whole epoch.
+    """Fit `model`; a run that was stopped goes on where it was.
 
     Args:
         model: compiled.
         dataset: the batches.
         epochs: number of epochs in all.
-        folder: for checkpoint and history.
+        folder: for the states of the run, and `history.csv`.
         backend: name of Keras' backend.
         scored: data set whose validation images are scored, by default `dataset`.
         progress: a `ProgressLine` in place of Keras' lines and those of the scores.
@@ -348,15 +349,13 @@ def train(model, dataset, epochs, folder, backend, scored=None, progress=None):
     """
     import keras
 
-    folder.mkdir(parents=True, exist_ok=True)
-    history = folder / "history.csv"
-    scored = dataset if scored is None else scored
-    log = EpochLog(model, dataset, scored, history, epochs, progress is None)
+    from keras_drmm.callbacks import Resume
+
+    log = EpochLog(model, dataset if scored is None else scored, epochs)
+    resume = Resume(folder / "checkpoint", dataset)
     callbacks = [
-        keras.callbacks.BackupAndRestore(
-            folder / "checkpoint", double_checkpoint=True, delete_checkpoint=False
-        ),
         keras.callbacks.LambdaCallback(on_epoch_begin=log.begin, on_epoch_end=log.end),
+        resume,
     ]
     if progress is not None:
         callbacks.append(
@@ -364,16 +363,35 @@ def train(model, dataset, epochs, folder, backend, scored=None, progress=None):
                 on_train_batch_end=lambda step, logs: progress.step(dataset.epoch, step)
             )
         )
-    model.fit(
-        dataset.as_tf_dataset() if backend == "tensorflow" else dataset,
-        epochs=epochs,
-        # The data set shuffles itself, by seed and epoch.
-        shuffle=False,
-        verbose=2 if progress is None else 0,
-        callbacks=callbacks,
-    )
-    with history.open() as file:
-        return sum(float(row["seconds"]) for row in csv.DictReader(file))
+    try:
+        model.fit(
+            dataset.as_tf_dataset() if backend == "tensorflow" else dataset,
+            epochs=epochs,
+            # The data set shuffles itself, by seed and epoch.
+            shuffle=False,
+            verbose=2 if progress is None else 0,
+            callbacks=callbacks,
+        )
+    finally:
+        write_history(folder / "history.csv", resume.rows)
+    return sum(row["seconds"] for row in resume.rows)
+
+
+def write_history(path, rows):
+    """Write the `rows` of a `Resume` as a table; without one, leave what is there."""
+    if not rows:
+        return
+    with path.open("w", newline="") as file:
+        first = ("epoch", "seconds", "validation_error")
+        others = [name for name in rows[0] if name not in first]
+        writer = csv.writer(file)
+        writer.writerow([*first, *others])
+        for row in rows:
+            epoch, seconds, error = (row[name] for name in first)
+            # NaN: it was not scored.
+            scored = "" if math.isnan(error) else error
+            terms = [f"{row[name]:.5f}" for name in others]
+            writer.writerow([epoch + 1, seconds, scored, *terms])
 
 
 def pretrain_templates(model, x):
@@ -395,11 +413,10 @@ def pretrain_templates(model, x):
 
 
 class EpochLog:
-    """Sets the data set to each epoch's order, and logs each epoch's results."""
+    """Adds to the logs of an epoch its seconds and its validation error, in percent."""
 
-    def __init__(self, model, dataset, scored, path, epochs, prints=True):
-        self.model, self.dataset, self.scored = model, dataset, scored
-        self.path, self.epochs, self.prints = path, epochs, prints
+    def __init__(self, model, scored, epochs):
+        self.model, self.scored, self.epochs = model, scored, epochs
 
     def is_validated(self, epoch):
         """Whether the validation images are scored after an epoch.
@@ -411,25 +428,17 @@ class EpochLog:
         return number % every == 0 or number == self.epochs
 
     def begin(self, epoch, logs=None):
-        """Start the clock, and set the data set to this epoch's order."""
-        self.dataset.epoch = epoch
+        """Start the clock."""
         self.start = time.perf_counter()
 
     def end(self, epoch, logs):
-        """Append epoch, seconds, validation error and terms to the history."""
+        """Add to the logs; an epoch that is not scored has NaN."""
         # The time of scoring does not count.
-        seconds, found = round(time.perf_counter() - self.start, 2), ""
+        logs["seconds"] = round(time.perf_counter() - self.start, 2)
+        logs["validation_error"] = math.nan
         if self.is_validated(epoch):
             found = validation_error(self.model, self.scored)
-            if self.prints:
-                print(f" - validation error: {found} %", flush=True)
-        row = {
-            "epoch": epoch + 1,
-            "seconds": seconds,
-            "validation_error": found,
-            **{name: f"{value:.5f}" for name, value in logs.items()},
-        }
-        results.append_row(self.path, row)
+            logs["validation_error"] = math.nan if found == "" else found
 
 
 def validation_error(model, dataset):

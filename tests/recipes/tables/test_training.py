@@ -167,7 +167,7 @@ def test_more_labels_than_images_are_refused(setting):
 @pytest.mark.smoke
 @pytest.mark.parametrize(("epochs", "scores"), [(1, 1), (5, 5), (15, 15), (500, 10)])
 def test_a_run_is_validated_some_ten_times(epochs, scores):
-    log = training.EpochLog(None, None, None, None, epochs)
+    log = training.EpochLog(None, None, epochs)
     validated = [epoch for epoch in range(epochs) if log.is_validated(epoch)]
     assert len(validated) == scores
     assert validated[-1] == epochs - 1
