@@ -12,7 +12,7 @@ held out. For one `--draw` all methods learn the same ones:
 - `self_training`: scikit-learn's, of a support vector machine of pixels.
 
 That ten epochs of such few images are too few was seen on these digits. The 1,000 steps
-of today's default were set before any row was recorded, and compared with no others.
+of today's default were set before any row was recorded.
 Held-out images are classified once, at the end. A row for each method is
 appended to `recipes/results/digits.csv`. `--short` learns an epoch, a check, and
 records nothing.
