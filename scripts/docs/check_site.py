@@ -169,7 +169,7 @@ class Checker:
         self.driver, self.address, self.screenshots = driver, address, screenshots
         self.failures, self.formulas = [], 0
 
-    def open(self, page, width, is_dark=False):
+    def open(self, page, width):
         """Open a page at a width, and wait until its formulas are typeset."""
         self._command(
             "Emulation.setDeviceMetricsOverride",
@@ -178,11 +178,6 @@ class Checker:
             deviceScaleFactor=1,
             mobile=width < 600,
         )
-        scheme = {
-            "name": "prefers-color-scheme",
-            "value": "dark" if is_dark else "light",
-        }
-        self._command("Emulation.setEmulatedMedia", features=[scheme])
         self.driver.get(self.address + page)
         self.driver.execute_async_script(
             "MathJax.startup.promise.then(arguments[arguments.length - 1])"
@@ -200,6 +195,18 @@ class Checker:
                     self._fail(page, f"a row is {tallest:.0f} pixels tall at {WIDE}")
             self._check_logs(page)
             self.shoot(page, width)
+
+    def check_dark(self, page):
+        """Look at a page as somebody does whose system is dark."""
+        features = [{"name": "prefers-color-scheme", "value": "dark"}]
+        self._command("Emulation.setEmulatedMedia", features=features)
+        # The site remembers the scheme of the pages before.
+        self.driver.execute_script("localStorage.clear()")
+        self.open(page, WIDE)
+        body = self.driver.find_element(By.TAG_NAME, "body")
+        if body.get_attribute("data-md-color-scheme") != "slate":
+            self._fail(page, "is not dark")
+        self.shoot(page, WIDE, "_dark")
 
     def search(self, word, page):
         """Type a word into the search, and look for the page among what is found."""
@@ -292,8 +299,7 @@ def main(arguments=None):
             for word, page in SEARCHES.items():
                 checker.search(word, page)
             for page in IN_THE_DARK:
-                checker.open(page, WIDE, is_dark=True)
-                checker.shoot(page, WIDE, "_dark")
+                checker.check_dark(page)
     finally:
         driver.quit()
     failures += checker.failures

@@ -1,4 +1,4 @@
-"""Hooks of MkDocs (`hooks:` in mkdocs.yml): MathJax, and numbers that stay together.
+"""Hooks of MkDocs (`hooks:` in mkdocs.yml): MathJax, and two details of the text.
 
 MathJax is shipped with the site, so that its pages ask no other host for anything. Its
 files come from the PyPI package django-static-mathjax, which holds MathJax 3.2.2, built
@@ -33,3 +33,8 @@ def on_files(files, config):
 def on_page_markdown(markdown, **kwargs):
     """Keep a mean and its deviation on one line."""
     return re.sub(r"(?<=\d) ± (?=\d)", "\u00a0±\u00a0", markdown)
+
+
+def on_page_content(html, **kwargs):
+    """Leave out the dash before what a function returns, which has no name."""
+    return re.sub(r'(<li class="doc-section-item field-body">\s*)–\s', r"\1", html)
