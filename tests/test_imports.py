@@ -24,7 +24,7 @@ ALLOWED = {
     "tuning": {"data", "layers", "models", "em", "learning", "zoo"},
     "wrappers": {"data", "evaluation", "layers", "models", "zoo"},
     "data": {"layers"},
-    "callbacks": {"layers"},
+    "callbacks": {"analysis", "layers"},
     "analysis": {"layers"},
     "evaluation": {"data", "layers"},
     # A program: nothing else imports it.
