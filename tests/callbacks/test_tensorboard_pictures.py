@@ -76,7 +76,7 @@ def test_what_cannot_be_plotted_is_known_before_anything_is_learned(tmp_path):
     for now, start in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, start)
     plain = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
-    plain.compile("sgd", "mse")
+    plain.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(TypeError, match="`model` must be a rendering model"):
         plain.fit(X, Y, verbose=0, callbacks=[TensorBoardPictures(tmp_path, X, Y)])
 
