@@ -1,10 +1,7 @@
 """The page shows the numbers that are computed elsewhere, and needs nothing else."""
 
 import csv
-import io
 import re
-from html.parser import HTMLParser
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,48 +25,9 @@ from keras_drmm.evaluation import (
 )
 from keras_drmm.evaluation.calibration_error import bin_by_confidence
 from keras_drmm.evaluation.report import _calibration_error_by_chance
+from tests.evaluation.page import Page, decode, percent, tiles
 from tests.evaluation.planted import LOGITS, NAMES, RNG, Planted, X, Y, make_dataset
 from tests.evaluation.test_measures import ece_by_hand
-
-
-class Page(HTMLParser):
-    """What a page says: texts by id, tables by id, attributes of tags, plain text."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.texts, self.tables, self.tags = {}, {}, []
-        self.text, self._open, self._ids = "", [], []
-        self.feed(Path(path).read_text(encoding="utf-8"))
-        self.close()
-        # Every tag that was opened was closed.
-        assert self._open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag in ("meta", "img", "source", "br"):
-            return
-        self._open.append((tag, dict(attributes).get("id")))
-        if tag == "table":
-            self.tables[dict(attributes)["id"]] = self._table = []
-        elif tag == "tr":
-            self._table.append([])
-        elif tag in ("td", "th"):
-            self._table[-1].append("")
-
-    def handle_endtag(self, tag):
-        assert self._open.pop()[0] == tag
-
-    def handle_data(self, text):
-        tag, name = self._open[-1] if self._open else (None, None)
-        if tag in ("td", "th"):
-            self._table[-1][-1] += text
-        if name is not None:
-            self.texts[name] = self.texts.get(name, "") + text
-        if tag != "style":
-            self.text += text
-
-    def all(self, tag):
-        return [found for name, found in self.tags if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +48,6 @@ def written(tmp_path_factory):
         logits=LOGITS[rows],
         p=softmax(LOGITS[rows], axis=1),
     )
-
-
-def percent(value):
-    return f"{100 * value:.1f} %"
 
 
 def test_errors_are_those_of_scikit_learn(written):
@@ -210,32 +164,6 @@ def test_pseudo_labels_and_rejection(written):
         f"{percent(wrong)}; of all images it is {percent(written.numbers.error)}."
     )
     assert sentence in written.page.text
-
-
-def tiles(page, name):
-    """(row, words, picture) of each image of a list."""
-    inside, found = False, []
-    for tag, attributes in page.tags:
-        if tag == "ul":
-            inside = attributes["id"] == name
-        elif tag == "section":
-            inside = False
-        if tag == "img" and inside:
-            row, words = re.fullmatch(
-                r"Image row (\d+): (.*)", attributes["alt"]
-            ).groups()
-            found.append((int(row), words, decode(attributes["src"])))
-    return found
-
-
-def decode(source):
-    from base64 import b64decode
-
-    from matplotlib.image import imread
-
-    head, content = source.split(",")
-    assert head == "data:image/png;base64"
-    return imread(io.BytesIO(b64decode(content)))
 
 
 def test_pictures_are_of_the_rows_they_name(written):

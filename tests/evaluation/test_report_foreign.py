@@ -8,9 +8,9 @@ from keras import ops
 
 from keras_drmm import DRMM, Level, data
 from keras_drmm.evaluation import foreign_images, report
+from tests.evaluation.page import Page, percent, tiles
 from tests.evaluation.planted import Planted, make_dataset
 from tests.evaluation.test_foreign_images import digits
-from tests.evaluation.test_report import Page, percent, tiles
 
 
 class Guesses:
