@@ -142,9 +142,9 @@ def test_warm_up_takes_a_third_of_fit():
 def test_warm_up_takes_at_most_1000_steps():
     model = small_model(0.0, warmup_steps=None)
     model.trainer.prepare(None, 713, 0, 5)
-    assert float(model.trainer._warmup._steps) == 1000
+    assert float(model.trainer._warmup.steps) == 1000
     model.trainer.prepare(None, 83, 0, 5)
-    assert float(model.trainer._warmup._steps) == 138
+    assert float(model.trainer._warmup.steps) == 138
 
 
 def test_is_found_below_the_scaling_of_mixed_precision():
