@@ -5,20 +5,22 @@ import numpy as np
 from keras_drmm.evaluation.checks import standardize_probabilities
 from keras_drmm.layers.arguments import as_array, standardize_integer
 
-# Rows whose two most probable classes are further apart than this are sure.
-_SURE = 0.9
 # K-means of more rows takes minutes.
 _MOST_ROWS = 10_000
 
 
 def images_to_label(probabilities, features=None, count=100, seed=0):
-    """Choose unlabelled images to label: unsure ones that differ from each other.
+    r"""Choose unlabelled images to label: typical ones of where the model errs most.
 
-    An image is unsure if the margin between its two most probable classes is small. The
-    images of the smallest margins are often near-copies, one of which is enough. So the
-    unsure images (margin below 0.9, the 10,000 least sure if there are more) are
-    grouped into `count` clusters by k-means, in which each counts by 1 - margin, and
-    from each cluster the image nearest to its centre is chosen.
+    A label tells of the images around its own, if that is one of them: the least sure
+    images are often odd ones, or near-copies of each other, and teach less than random
+    ones. So all images (the 10,000 least sure if there are more) are grouped into
+    2 `count` clusters by k-means. From each of the `count` clusters k in which most
+    errors are expected,
+
+    $$E_k = \sum_{n \in k} (1 - \max_c p_{nc}),$$
+
+    the image nearest to the centre is chosen.
 
     Args:
         probabilities: (N, K), each row adding up to 1, of unlabelled images.
@@ -28,19 +30,21 @@ def images_to_label(probabilities, features=None, count=100, seed=0):
         seed: of k-means, 0 or larger.
 
     Returns:
-        Indices of the chosen images, integers (count,), the least sure first.
+        Indices of the chosen images, integers (count,), those of most expected errors
+        first.
 
     Raises:
         ValueError: an argument is not as described, or features are not finite.
 
     Example:
 
-    >>> probabilities = [[0.5, 0.5], [0.5, 0.5], [0.6, 0.4], [1.0, 0.0]]
-    >>> features = [[0.0], [0.1], [7.0], [8.0]]  # the first two are near-copies
-    >>> int(images_to_label(probabilities, features, count=2)[1])
-    2
+    >>> probabilities = [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [0.6, 0.4], [1.0, 0.0]]
+    >>> features = [[0.0], [0.1], [0.2], [7.0], [9.0]]  # the first three are near
+    >>> images_to_label(probabilities, features, count=1).tolist()
+    [1]
 
-    Source: Zhdanov (2019), "Diverse mini-batch Active Learning".
+    Source: Hacohen, Dekel, Weinshall (2022), "Active Learning on a Budget", for typical
+    images.
     """
     probabilities = standardize_probabilities(probabilities)
     count = min(standardize_integer(count, "count"), len(probabilities))
@@ -51,28 +55,23 @@ def images_to_label(probabilities, features=None, count=100, seed=0):
             "`features` must have one row of numbers for each of the "
             f"{len(probabilities)} images, got shape {features.shape}."
         )
-    second, first = np.sort(probabilities, axis=1)[:, -2:].T
-    margin = first - second
-    least_sure = np.argsort(margin, kind="stable")
-    unsure = max(count, int((margin < _SURE).sum()))
-    pool = least_sure[: min(unsure, max(count, _MOST_ROWS))]
+    unsure = 1 - probabilities.max(axis=1)
+    pool = np.argsort(-unsure, kind="stable")[: max(count, _MOST_ROWS)]
     points = features[pool].reshape(len(pool), -1).astype("float64")
     if not np.isfinite(points).all():
         raise ValueError("`features` must be finite, got NaN or infinity.")
     # Exact copies can not be in different clusters.
-    clusters = min(count, len(np.unique(points, axis=0)))
-    # Not 0, which k-means could not choose a first centre by.
-    weights = np.maximum(1 - margin[pool], 1e-6)
+    clusters = min(2 * count, len(np.unique(points, axis=0)))
     # Imported where it is needed: `import keras_drmm` would wait for it.
     from sklearn.cluster import KMeans
 
-    means = KMeans(clusters, random_state=seed).fit(points, sample_weight=weights)
+    means = KMeans(clusters, random_state=seed).fit(points)
     distances = np.linalg.norm(points - means.cluster_centers_[means.labels_], axis=1)
     by_cluster = np.lexsort((distances, means.labels_))
     _, nearest = np.unique(means.labels_[by_cluster], return_index=True)
-    chosen = pool[by_cluster[nearest]]
+    errors = np.bincount(means.labels_, weights=unsure[pool])
+    most = np.argsort(-errors, kind="stable")[:count]
+    chosen = by_cluster[nearest][most]
     # Copies make up the number, where there are too few others.
-    rest = np.setdiff1d(pool, chosen)
-    rest = rest[np.argsort(margin[rest], kind="stable")][: count - len(chosen)]
-    chosen = np.concatenate([chosen, rest])
-    return chosen[np.argsort(margin[chosen], kind="stable")]
+    rest = np.setdiff1d(np.arange(len(pool)), chosen)[: count - len(chosen)]
+    return pool[np.concatenate([chosen, rest])]

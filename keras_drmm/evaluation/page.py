@@ -374,8 +374,8 @@ def _to_label(numbers, pictures):
         _tiles(
             "to-label",
             pictures,
-            "The model is unsure of these images, and they differ from each other: "
-            "their labels would teach it most. The table <code>"
+            "Each is typical of a group of images among which the model errs most by "
+            "its own account: their labels would teach it most. The table <code>"
             f"{named}</code> beside this page has a line for each of them, with its "
             "name here and an empty column for the label.",
             "There are no unlabelled images.",

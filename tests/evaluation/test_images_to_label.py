@@ -5,6 +5,7 @@ import importlib
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 
 from keras_drmm.evaluation import images_to_label, write_annotation_csv
 
@@ -22,49 +23,49 @@ def with_margin(margins, first=0, second=1, classes=3):
     return rows
 
 
-def test_all_borders_are_covered_where_small_margins_are_near_copies():
+def expected_choice(probabilities, features, count, seed=0):
+    """By the definition, cluster by cluster."""
+    found = KMeans(2 * count, random_state=seed).fit(features)
+    clusters = []
+    for k, centre in enumerate(found.cluster_centers_):
+        (members,) = np.nonzero(found.labels_ == k)
+        nearest = min(members, key=lambda n: np.sum((features[n] - centre) ** 2))
+        errors = sum(1 - max(probabilities[n]) for n in members)
+        clusters.append((-errors, nearest))
+    return [nearest for _, nearest in sorted(clusters)[:count]]
+
+
+@pytest.mark.parametrize("count", [1, 5, 20])
+def test_typical_images_of_the_clusters_of_most_expected_errors(count):
+    # Least sure first, as they are grouped.
+    probabilities = with_margin(np.linspace(0.01, 0.95, 200))
+    features = RNG.normal(size=(200, 3))
+    expected = expected_choice(probabilities, features, count)
+    chosen = images_to_label(probabilities, features, count)
+    assert chosen.tolist() == expected
+    # Of images as of rows.
+    images = features.reshape(200, 1, 3)
+    assert images_to_label(probabilities, images, count).tolist() == expected
+
+
+def test_near_copies_are_chosen_once_and_sure_images_last():
+    """Fifty near-copies and two groups of five that are as unsure, among sure ones."""
     near = RNG.normal(scale=0.01, size=(50, 2))
-    probabilities = np.concatenate(
-        [
-            with_margin(np.linspace(0, 0.05, 50), 0, 1),
-            with_margin(np.linspace(0.2, 0.3, 5), 0, 2),
-            with_margin(np.linspace(0.2, 0.3, 5), 1, 2),
-            with_margin(np.full(100, 0.95)),
-        ]
-    )
+    probabilities = with_margin([*np.linspace(0, 0.05, 60), *np.full(100, 0.98)])
     features = np.concatenate(
         [
             near,
-            near[:5] + np.array([5, 0]),
-            near[:5] + np.array([0, 5]),
-            RNG.normal(scale=9, size=(100, 2)),
+            near[:5] + np.array([500, 0]),
+            near[:5] + np.array([0, 500]),
+            RNG.normal(scale=5, size=(100, 2)) + np.array([900, 900]),
         ]
     )
-    border = np.array([0] * 50 + [1] * 5 + [2] * 5 + [3] * 100)
-    by_margin = np.argsort(np.ptp(np.sort(probabilities)[:, -2:], axis=1))[:3]
-    assert border[by_margin].tolist() == [0, 0, 0]
-    # Also by the probabilities themselves, and of images as of rows.
-    for given in (features, features.reshape(160, 1, 2), None):
-        chosen = images_to_label(probabilities, given, count=3)
-        assert sorted(border[chosen]) == [0, 1, 2]
-    # None is sure, as long as there are unsure ones.
-    chosen = images_to_label(probabilities, features, count=60)
-    assert sorted(chosen) == list(range(60))
-    margins = np.ptp(np.sort(probabilities)[:, -2:], axis=1)[chosen]
-    assert (np.diff(margins) >= 0).all()
-
-
-def test_the_row_nearest_to_the_centre_of_its_cluster_is_chosen():
-    probabilities = with_margin([0.5] * 6)
-    features = np.array([[0.0], [1.0], [2.2], [20.0], [21.1], [22.0]])
-    assert sorted(images_to_label(probabilities, features, count=2)) == [1, 4]
-
-
-def test_unsure_rows_pull_a_centre():
-    """Weights 1, 0.15, 0.15: the mean is 0.25; without weights it would be 0.73."""
-    probabilities = with_margin([0.0, 0.85, 0.85])
-    features = np.array([[0.0], [1.0], [1.2]])
-    assert images_to_label(probabilities, features, count=1).tolist() == [0]
+    group = np.array([0] * 50 + [1] * 5 + [2] * 5 + [3] * 100)
+    least_sure = np.argsort(-(1 - probabilities.max(axis=1)), kind="stable")[:3]
+    assert group[least_sure].tolist() == [0, 0, 0]
+    chosen = images_to_label(probabilities, features, count=3)
+    assert group[chosen[0]] == 0
+    assert sorted(group[chosen]) == [0, 1, 2]
 
 
 @pytest.mark.filterwarnings("error")
