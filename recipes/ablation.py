@@ -77,7 +77,7 @@ VARIANTS = {
     "zoo, as it is": Variant("The zoo's objective."),
     "zoo, no nuisance": Variant(
         "Without consistency: q may change under pixel noise.",
-        {"consistency": 0.0, "augmentation": None},
+        {"consistency": 0.0, "augmentation": None, "augmentation_divisor": 1},
     ),
     "zoo, no entropy": Variant(
         "Rows need not decide: consistency and labels alone.", {"entropy": 0.0}

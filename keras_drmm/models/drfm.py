@@ -18,9 +18,9 @@ from keras_drmm.layers.level import standardize_levels
 from keras_drmm.models.drmm import DRMM
 
 
+@deprecation.removed_arguments(solver_steps="the factors are exact")
 @deprecation.renamed_attributes(loadings="factor_templates.templates")
 @deprecation.renamed_arguments(factors="num_factors")
-@deprecation.removed_arguments(solver_steps="the factors are exact")
 @deprecation.reordered_arguments("levels", "num_classes", "input_shape")
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class DRFM(DRMM):
