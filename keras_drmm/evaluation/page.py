@@ -375,7 +375,7 @@ def _to_label(numbers, pictures):
             "to-label",
             pictures,
             "Each is typical of a group of images among which the model errs most by "
-            "its own account: their labels would teach it most. The table <code>"
+            "its own account. The table <code>"
             f"{named}</code> beside this page has a line for each of them, with its "
             "name here and an empty column for the label.",
             "There are no unlabelled images.",
