@@ -15,9 +15,9 @@ def images_to_label(probabilities, features=None, count=100, seed=0):
     A label tells of the images around its own, if that is one of them: the least sure
     images are often odd ones, or near-copies of each other. With few labels random
     images have taught as much as those chosen here, or more (`recipes/next_labels.py`):
-    label some of both. All images (the 10,000 least sure if there are more) are grouped into
-    2 `count` clusters by k-means. From each of the `count` clusters k in which most
-    errors are expected,
+    label some of both. All images (the 10,000 least sure if there are more) are grouped
+    into 2 `count` clusters by k-means. From each of the `count` clusters k in which
+    most errors are expected,
 
     $$E_k = \sum_{n \in k} (1 - \max_c p_{nc}),$$
 
