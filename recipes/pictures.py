@@ -3,8 +3,9 @@
     python -m recipes.pictures --preset drmm_conv_small_mnist_100
 
 Writes reconstructions, class templates with the switches of other images, templates of
-every level as pixels, samples and, of a preset with a prior of switches, classes in the
-styles of images to `docs/images`.
+every level as pixels, what each level keeps of images, samples and, of a preset with a
+prior of switches, classes in the styles of images and between two styles to
+`docs/images`.
 The images shown are training images whose labels the preset did not see and which
 validated its run. It takes half a minute on one core.
 """
@@ -30,7 +31,7 @@ def parse(arguments=None):
 
 
 def plot(model, dataset, folder):
-    """Write reconstructions, transfer, rendered_filters, samples, styles to a folder.
+    """Write the pictures to a folder.
 
     Args:
         model: a trained `DRMM`.
@@ -43,9 +44,13 @@ def plot(model, dataset, folder):
     analysis.plot_reconstructions(model, images, labels, folder / "reconstructions.png")
     analysis.plot_nuisance_transfer(model, images, labels, folder / "transfer.png")
     analysis.plot_rendered_filters(model, folder / "rendered_filters.png", images, 10)
+    levels = folder / "level_reconstructions.png"
+    analysis.plot_level_reconstructions(model, images, labels, levels)
     analysis.plot_samples(model, folder / "samples.png", columns=5)
     if model.switch_prior is not None:
         analysis.plot_style_transfer(model, images, labels, folder / "styles.png")
+        between = folder / "styles_between.png"
+        analysis.plot_style_interpolation(model, images, labels, between)
 
 
 if __name__ == "__main__":

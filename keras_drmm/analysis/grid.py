@@ -91,7 +91,7 @@ def save_class_grid(model, images, labels, path, title, render):
             classes (K,), that yields the classes rendered like each, (K, H, W, C).
     """
     images = as_array(images, "images")
-    chosen = first_of_each_class(labels, len(images), model.num_classes)
+    chosen = images_of_each_class(labels, len(images), model.num_classes)[:, 0]
     classes = np.arange(model.num_classes)
     shown = images[chosen]
     rows = {
@@ -103,25 +103,27 @@ def save_class_grid(model, images, labels, path, title, render):
     save_grid(rows, model.pixel_range, path)
 
 
-def first_of_each_class(labels, num_images, num_classes):
-    """Return the index of the first image of each class.
+def images_of_each_class(labels, num_images, num_classes, count=1):
+    """Return the indices of the first images of each class, (classes, count).
 
     Args:
         labels: integers (N,).
         num_images: N.
         num_classes: number of classes.
+        count: how many images of each class.
 
     Raises:
-        ValueError: a class has no image, or labels are none.
+        ValueError: a class has too few images, or labels are none.
     """
     labels = as_array(labels, "labels")
     check_labels(labels, num_images, num_classes)
     labels = labels.reshape(-1)
-    classes = np.arange(num_classes)
-    missing = np.setdiff1d(classes, labels)
-    if len(missing):
+    found = [np.flatnonzero(labels == c)[:count] for c in range(num_classes)]
+    missing = [c for c, rows in enumerate(found) if len(rows) < count]
+    if missing:
+        least = "once" if count == 1 else f"{count} times"
         raise ValueError(
-            f"`labels` must have each class at least once, got none of the classes "
-            f"{missing.tolist()}. Give more images."
+            f"`labels` must have each class at least {least}, got fewer of the classes "
+            f"{missing}. Give more images."
         )
-    return [int(np.argmax(labels == c)) for c in classes]
+    return np.array(found)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_drmm.analysis.grid import check_has, first_of_each_class, save_grid
+from keras_drmm.analysis.grid import check_has, images_of_each_class, save_grid
 from keras_drmm.layers.arguments import as_array
 
 
@@ -37,7 +37,7 @@ def plot_reconstructions(model, images, labels, path):
     check_has(model, render="a rendering model")
     images, labels = as_array(images, "images"), as_array(labels, "labels")
     classes = np.arange(model.num_classes)
-    first = first_of_each_class(labels, len(images), model.num_classes)
+    first = images_of_each_class(labels, len(images), model.num_classes)[:, 0]
     e_step = model.infer(images, labels)
     labels = labels.reshape(-1)
     switches = [s[first[:1]].repeat(len(classes), axis=0) for s in e_step.switches]

@@ -1,7 +1,6 @@
 """Templates of any level, rendered down to pixels."""
 
 import numpy as np
-from keras import ops
 
 from keras_drmm.analysis.grid import (
     check_has,
@@ -9,14 +8,12 @@ from keras_drmm.analysis.grid import (
     save_grid,
     scaled_to_grey,
 )
+from keras_drmm.analysis.rendering import render_to_pixels, standardize_level
 from keras_drmm.layers.arguments import (
     as_array,
     standardize_integer,
     standardize_integers,
 )
-
-# Units rendered at a time: their maps on the finest level may be large.
-_ROWS = 32
 
 
 def render_filters(model, level, images=None, place=None):
@@ -63,13 +60,7 @@ def render_filters(model, level, images=None, place=None):
     is the product of all the filters/weights over all layers that yield meaningful
     images of objects".
     """
-    check_has(model, levels="a `DRMM` or a factor model")
-    level = standardize_integer(level, "level")
-    if level > len(model.levels):
-        raise ValueError(
-            f"`level` must be from 1 to {len(model.levels)}, the number of the model's "
-            f"levels, got {level}."
-        )
+    level = standardize_level(model, level)
     axis = model.levels[0].channel_axis
     shapes = [_channels_last(shape, axis) for shape in model.message_shapes]
     height, width, filters = shapes[level]
@@ -87,13 +78,12 @@ def render_filters(model, level, images=None, place=None):
                 f"`place` must be (row, column) of a map of {height} x {width} places, "
                 f"got {tuple(map(int, place))}."
             )
-    levels = model.levels[:level]
     if images is None:
         place = (height // 2, width // 2) if place is None else place
         places = np.tile(place, (filters, 1))
         switches = [
             np.full((filters, *shape), _fixed_place(below.pool.pool_size), "int8")
-            for below, shape in zip(levels, shapes[1:], strict=False)
+            for below, shape in zip(model.levels[:level], shapes[1:], strict=False)
         ]
     else:
         e_step = model.infer(as_array(images, "images"))
@@ -106,15 +96,11 @@ def render_filters(model, level, images=None, place=None):
     units = np.zeros((filters, height, width, filters), "float32")
     channels = np.arange(filters)
     units[channels, places[:, 0], places[:, 1], channels] = 1
-    parts = []
-    for start in range(0, filters, _ROWS):
-        rows = slice(start, start + _ROWS)
-        z = ops.convert_to_tensor(np.moveaxis(units[rows], 3, axis))
-        for below, given in zip(reversed(levels), reversed(switches), strict=True):
-            given = np.ascontiguousarray(np.moveaxis(given[rows], 3, axis))
-            z = below.render(z, ops.convert_to_tensor(given))
-        parts.append(ops.convert_to_numpy(z))
-    return np.concatenate(parts)
+    return render_to_pixels(
+        model,
+        np.moveaxis(units, 3, axis),
+        [np.moveaxis(given, 3, axis) for given in switches],
+    )
 
 
 def plot_rendered_filters(model, path, images=None, columns=8):

@@ -11,19 +11,27 @@ from recipes import next_labels
 from recipes.untuned import loading
 
 
-def test_proposed_are_images_of_the_model_s_own_doubt():
-    """As stock Keras sees them: the smallest margins of the same logits."""
+def test_proposed_by_the_model_s_probabilities_and_its_last_hidden_level(monkeypatch):
+    """As NumPy has them of logits and messages of all images at once."""
     keras.utils.set_random_seed(0)
     model = zoo.for_images((8, 8, 1), 3)
     images = np.random.default_rng(0).random((600, 8, 8, 1)).astype("float32")
-    rows = next_labels.propose(model, images)
-    assert len(set(rows.tolist())) == next_labels.LABELS
-    logits = model.predict(images, verbose=0)
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    second, first = np.sort(odds / odds.sum(axis=1, keepdims=True))[:, -2:].T
-    margins = (first - second)[rows]
-    # The least sure come first.
-    assert np.all(np.diff(margins) > -1e-5)
+    given = []
+
+    def choose(*arguments):
+        given.extend(arguments)
+        return np.array([7, 5])
+
+    monkeypatch.setattr("keras_drmm.evaluation.images_to_label", choose)
+    np.testing.assert_array_equal(next_labels.propose(model, images), [7, 5])
+    probabilities, features, count = given
+    assert count == next_labels.LABELS
+    found = model.infer(images, batch_size=600)
+    odds = np.exp(found.logits - found.logits.max(axis=1, keepdims=True))
+    wanted = odds / odds.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities, wanted, rtol=1e-4, atol=1e-6)
+    message = found.messages[len(model.levels) - 1]
+    np.testing.assert_allclose(features, message.mean((1, 2)), rtol=1e-4, atol=1e-6)
 
 
 def test_each_model_learns_from_its_own_labels(monkeypatch):

@@ -1,6 +1,8 @@
 """The pictures of README show the preset and images that validated it."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -37,8 +39,8 @@ def test_images_are_those_that_validated(arguments, tmp_path, monkeypatch):
 
     monkeypatch.setattr(analysis, "plot_reconstructions", record)
     pictures.main(arguments)
-    for name in ("reconstructions.png", "transfer.png", "samples.png"):
-        assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
+    for name in ("reconstructions", "transfer", "level_reconstructions", "samples"):
+        assert (tmp_path / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
     ((model, images, labels),) = plotted
     dataset = data.semi_supervised(
         X, Y, 30, validation=60, validation_images_unlabelled=True, seed=1
@@ -49,6 +51,23 @@ def test_images_are_those_that_validated(arguments, tmp_path, monkeypatch):
     preset = zoo.from_preset(tmp_path / "tiny")
     for mine, theirs in zip(model.get_weights(), preset.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("prior", [None, "a prior"])
+def test_styles_are_shown_if_there_are_any(prior, monkeypatch, tmp_path):
+    written = []
+    for name in analysis.__all__:
+        if name.startswith("plot_"):
+
+            def write(*given, **_):
+                written.extend(v.name for v in given if isinstance(v, Path))
+
+            monkeypatch.setattr(analysis, name, write)
+    model = SimpleNamespace(switch_prior=prior)
+    pictures.plot(model, SimpleNamespace(validation=(X, Y)), tmp_path)
+    styles = {"styles.png", "styles_between.png"}
+    assert styles & set(written) == (styles if prior else set())
+    assert len(set(written)) == len(written) == (7 if prior else 5)
 
 
 def test_a_preset_of_all_labels_has_no_images_to_show(arguments, tmp_path):
