@@ -27,7 +27,7 @@ from keras_drmm.learning import EG
 from keras_drmm.models import DRFM, DRMM, RFM, RMM, EStep
 from keras_drmm.trees import EvolutionaryDRMM, EvolutionaryForest
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "DRFM",

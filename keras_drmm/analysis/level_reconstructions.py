@@ -57,8 +57,9 @@ def plot_level_reconstructions(model, images, labels, path):
 
     The first row shows the images, then each level has a row of reconstructions by
     `reconstruct_from_level`, and the last row is Î, which the class alone renders by
-    all switches and, unlike the rows above, with offsets α and normalisation. Below each picture is the share of the image's variance that it has,
-    1 minus the squared error by that of a uniform picture.
+    all switches and, unlike the rows above, with offsets α and normalisation. Below
+    each picture is the share of the image's variance that it has, 1 minus the squared
+    error by that of a uniform picture.
 
     Args:
         model: a channels_last `DRMM` of grey or RGB images.
