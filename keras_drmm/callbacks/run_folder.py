@@ -94,7 +94,11 @@ class RunFolder:
         if not others:
             return None
         # The first state is that before the first step: without it nothing is lost.
-        if others == [self._folder(1).name] and not self._has_manifest(1):
+        # Each start that was killed while it wrote that one has left a folder.
+        first = range(1, len(others) + 1)
+        if sorted(others) == [self._folder(n).name for n in first] and not any(
+            map(self._has_manifest, first)
+        ):
             warnings.warn(
                 f"{self.path} is what a run left that was killed before it began: it "
                 "begins anew.",

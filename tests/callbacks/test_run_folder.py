@@ -1,7 +1,12 @@
 """Damage to a run's folder: the state before is gone on from, or nothing is."""
 
 import json
+import os
+import random
 import shutil
+import signal
+import time
+import warnings
 
 import numpy as np
 import pytest
@@ -67,6 +72,11 @@ def edit(path, **changes):
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
+def dangle(path):
+    path.unlink()
+    path.symlink_to("nothing")
+
+
 def take(path, other):
     shutil.copy(other / path.parent.name / path.name, path)
 
@@ -82,7 +92,15 @@ MANIFEST_DAMAGE = {
         "does not have the checksum",
     ),
     "another format": (lambda path, _: edit(path, format=9), "have the checksum"),
+    "not UTF-8": (lambda path, _: path.write_bytes(b"\xff\xfe{}"), "no JSON object"),
+    "without a checksum": (
+        lambda path, _: path.write_text(path.read_text().replace("manifest", "sum")),
+        "no JSON object",
+    ),
+    "NaN": (lambda path, _: path.write_text("NaN"), "no JSON object"),
     "missing": (lambda path, _: path.unlink(), "it has no manifest"),
+    "a link to nothing": (lambda path, _: dangle(path), "it has no manifest"),
+    "a folder": (lambda path, _: (path.unlink(), path.mkdir()), "directory"),
     "that of another model": (take, "npz, .* does not have the checksum"),
     "that of the state before": (
         lambda path, _: shutil.copy(path.parents[1] / "state_000002" / MANIFEST, path),
@@ -98,7 +116,17 @@ STATE_DAMAGE = {
         lambda path, _: path.write_bytes(path.read_bytes() + b"0"),
         "does not have the checksum",
     ),
+    "zeros": (
+        lambda path, _: path.write_bytes(bytes(path.stat().st_size)),
+        "does not have the checksum",
+    ),
+    "a text": (lambda path, _: path.write_text("state"), "does not have the checksum"),
+    "that of the state before": (
+        lambda path, _: shutil.copy(path.parents[1] / "state_000002" / STATE, path),
+        "does not have the checksum",
+    ),
     "missing": (lambda path, _: path.unlink(), f"{STATE} is missing"),
+    "a link to nothing": (lambda path, _: dangle(path), f"{STATE} is missing"),
     "a folder": (lambda path, _: (path.unlink(), path.mkdir()), "directory"),
     "that of another model": (take, "does not have the checksum"),
 }
@@ -126,7 +154,8 @@ def test_the_state_before_leads_to_the_same_run(runs, stopped, file, damage, mes
     RunFolder(stopped).read()
 
 
-@pytest.mark.parametrize(("file", "damage", "message"), CASES)
+# Of each kind of reading that fails, one.
+@pytest.mark.parametrize(("file", "damage", "message"), CASES[::4])
 def test_without_a_whole_state_nothing_is_learned(runs, stopped, file, damage, message):
     damage(stopped / "state_000003" / file, runs[0] / "other")
     truncate(stopped / "state_000002" / STATE)
@@ -162,9 +191,60 @@ def test_what_a_cut_off_writing_leaves_does_no_harm(runs, stopped):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-def test_a_run_that_was_killed_before_it_began_begins_anew(tmp_path):
-    (tmp_path / "state_000001").mkdir()
-    (tmp_path / "state_000001" / STATE).write_bytes(b"PK")
+def write_until_killed(folder, pipe):
+    """Write states that tell their number, and tell of each that is kept."""
+    run, number = RunFolder(folder), 0
+    run.read()
+    numbers = [int(v.name.removeprefix("state_")) for v in folder.glob("state_*")]
+    number = max(numbers, default=0)
+    while True:
+        number += 1
+        run.write({"number": number}, content_of(number))
+        os.write(pipe, f"{number}\n".encode())
+
+
+def content_of(number):
+    """Return what is in a state: some hundred kilobytes, others in each."""
+    return np.random.default_rng(number).bytes(200_000 + number)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_kill_within_writing_leaves_the_state_before(tmp_path):
+    """100 kills: the last state that was told to be kept is there, or a later one."""
+    chance, kept, cut_off = random.Random(0), 0, 0
+    for _ in range(100):
+        reading, writing = os.pipe()
+        process = os.fork()
+        if not process:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                write_until_killed(tmp_path, writing)
+        os.close(writing)
+        time.sleep(chance.uniform(0.005, 0.03))
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        with os.fdopen(reading) as told:
+            kept = int([kept, *told.read().split()][-1])
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            found = RunFolder(tmp_path).read()
+        cut_off += any("cut off" in str(w.message) for w in warned)
+        if found is None:
+            assert kept == 0
+            continue
+        manifest, content = found
+        assert manifest["number"] >= kept
+        assert content == content_of(manifest["number"])
+        kept = manifest["number"]
+    # Or none had been within writing.
+    assert cut_off >= 10
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_a_run_that_was_killed_before_it_began_begins_anew(kills, tmp_path):
+    for number in range(1, kills + 1):
+        (tmp_path / f"state_{number:06}").mkdir()
+        (tmp_path / f"state_{number:06}" / STATE).write_bytes(b"PK")
     with pytest.warns(UserWarning, match="killed before it began: it begins anew"):
         assert fit(make(), Resume(tmp_path)).epoch == [0, 1, 2, 3]
 
