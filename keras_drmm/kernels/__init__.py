@@ -32,14 +32,20 @@ template_gradient = getattr(_own, "template_gradient", rendering.template_gradie
 batch_normalization: Any = getattr(_own, "batch_normalization", None)
 max_pool = getattr(_own, "max_pool", formula.max_pool)
 without_gradient: Any = getattr(_own, "without_gradient", nullcontext)
-switch_pool, unpool, pick, argmax = (
-    portable.unless_exporting(
+
+
+def _unless_exporting(name):
+    return portable.unless_exporting(
         getattr(_own, name, getattr(formula, name)),
         getattr(portable, name),
         getattr(_own, "is_exported", lambda _: False),
     )
-    for name in ("switch_pool", "unpool", "pick", "argmax")
-)
+
+
+switch_pool = _unless_exporting("switch_pool")
+unpool = _unless_exporting("unpool")
+pick = _unless_exporting("pick")
+argmax = _unless_exporting("argmax")
 
 __all__ = [
     "argmax",
