@@ -219,6 +219,7 @@ class DRMMTrainer(EMTrainer):
         """
         total, rows = array(self.sums.error.total)
         objective = total / rows
+        self._count_usage()
         allowed = NOISE if self._within_sweeps else 1.0
         if self.best is not None and objective > allowed * self.best.objective:
             self.step, self.falls = self.step / 2, 0
@@ -237,6 +238,16 @@ class DRMMTrainer(EMTrainer):
         if self._within_sweeps:
             return None
         return {"loss": float(self.best.objective), "step": self.step}
+
+    def _count_usage(self):
+        """Hand over the rows of each class, and how often each template was ON."""
+        rows = np.diag(array(self.sums.weights.total))[: self.model.num_classes]
+        # (1 + positions, h, w, filters), OFF first.
+        on = {
+            f"level {number}": array(seen.total)[1:].sum(axis=(0, 1, 2))
+            for number, seen in enumerate(self.sums.switches, start=1)
+        }
+        self.usage.add(rows, on)
 
     @property
     def _within_sweeps(self):

@@ -6,10 +6,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import keras
+from keras import ops
 
 from keras_drmm.em.contract import ExpectationMaximization
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models.trainer import Trainer
+from keras_drmm.models.usage import Usage
 
 # Rows of a data set that EM's starting point is made from.
 INITIAL_ROWS = 5000
@@ -27,6 +29,10 @@ class EMTrainer(ExpectationMaximization, Trainer):
     """
 
     weights = MappingProxyType({"loss": 1.0})
+    remedy = (
+        "Start from other parameters, for example by `model.initialize(x, y)`, or "
+        "scale the images."
+    )
 
     def __init__(self, model, algorithm):
         super().__init__(model)
@@ -34,6 +40,8 @@ class EMTrainer(ExpectationMaximization, Trainer):
         # Sweeps of this `fit`, and of the sweep under way the batches that M-steps have
         # used.
         self.sweeps = self.used = 0
+        # What M-steps of an epoch counted.
+        self.usage = Usage()
 
     def objective(self, e_step, labels, sample_weight, training):
         """Return what falls with each sweep, which is the whole loss."""
@@ -142,8 +150,12 @@ class _MStep(keras.callbacks.Callback):
             each few batches.
 
     Raises:
-        FloatingPointError: the objective is not finite. The weights are then those of
-            the last M-step.
+        FloatingPointError: objective, statistics or what an M-step made of them are not
+            finite. The weights are then those before that M-step.
+
+    Warns:
+        UserWarning: at the end, of classes and templates that the last epoch did not
+            use.
     """
 
     def __init__(self, trainer):
@@ -158,6 +170,7 @@ class _MStep(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         # An interrupted sweep leaves statistics of a part of the data.
         self.trainer.reset_statistics()
+        self.trainer.usage.forget()
         self.seen = self.trainer.used = 0
 
     def on_train_batch_end(self, batch, logs=None):
@@ -176,19 +189,39 @@ class _MStep(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.trainer.end_fit()
+        self.trainer.usage.warn()
 
     def _run(self, logs, when):
         objective = float((logs or {}).get("loss", math.nan))
+        sums = [v for metric in self.trainer.metrics for v in metric.variables]
         if not math.isfinite(objective):
-            self.trainer.reset_statistics()
-            raise FloatingPointError(
-                f"The objective {when} is {objective}: what the model renders is too "
-                "large for float32. The weights are those before; start from others, "
-                "by `model.initialize(x, y)` for example."
-            )
+            self._stop(f"The objective {when} is {objective}")
+        self._check(sums, f"The statistic `{{}}` of the sweep {when} is not finite")
+        kept = [(variable, ops.copy(variable)) for variable in self.model.variables]
         # What whole sweeps measured; in their middle Keras' running means stay.
         logs.update(self.trainer.m_step() or {})
+        self._check(
+            self.model.variables,
+            f"The M-step {when} made the variable `{{}}` not finite",
+            kept,
+        )
         self.trainer.used = self.seen
+
+    def _check(self, variables, message, kept=()):
+        """Stop if one of the variables is not finite, with its name in the message."""
+        for variable in variables:
+            if "float" in variable.dtype and not ops.all(ops.isfinite(variable)):
+                self._stop(message.format(variable.path), kept)
+
+    def _stop(self, message, kept=()):
+        """Give the variables back the values that were kept, and raise."""
+        self.trainer.reset_statistics()
+        for variable, value in kept:
+            variable.assign(value)
+        raise FloatingPointError(
+            f"{message}: what the model renders is too large for its numbers. The "
+            f"weights are those before that M-step. {self.trainer.remedy}"
+        )
 
 
 def _no_graph():

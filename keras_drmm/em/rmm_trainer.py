@@ -99,6 +99,7 @@ class RMMTrainer(EMTrainer):
         if rows == 0 or not model.trainable:
             return
         on = counts[..., :1]
+        self.usage.add(counts.sum(axis=(1, 2)), {"the model": on.ravel()})
         used = on >= LEAST_ROWS * min(1, rows)
         shifts = np.where(used, sums["deviations"] / np.where(used, on, 1), 0)
         explained = np.sum(on * shifts**2)

@@ -40,7 +40,8 @@ def positions(x, cell, rows):
 def switch_pool(u, cell, rows, dtype="int8"):
     """Return (max(ReLU(u)), winner) of each cell; the winner is OFF where u <= 0.
 
-    A strict comparison lets the first of equal values win.
+    A strict comparison lets the first of equal values win. NaN wins its cell, the last
+    of several, as in PyTorch's max-pool: it must not be hidden.
 
     Args:
         u: map of shape (B, H, W, C) or (B, C, H, W).
@@ -54,9 +55,11 @@ def switch_pool(u, cell, rows, dtype="int8"):
     candidates = positions(u, cell, rows)
     _, first = next(candidates)
     pooled = ops.relu(first)
-    switches = ops.where(first > 0, ops.cast(0, dtype), ops.cast(OFF, dtype))
+    # So asked, as NaN is neither above 0 nor at most 0.
+    switches = ops.where(first <= 0, ops.cast(OFF, dtype), ops.cast(0, dtype))
     for index, candidate in candidates:
-        wins = candidate > pooled
+        # NaN alone differs from itself; nothing is above it.
+        wins = ops.logical_or(candidate > pooled, candidate != candidate)
         pooled = ops.where(wins, candidate, pooled)
         switches = ops.where(wins, ops.cast(index, dtype), switches)
     return pooled, switches
@@ -67,6 +70,9 @@ def unpool(z, switches, cell, rows):
 
     Rows and columns are compared one after the other: two comparisons with one new
     axis each run several times faster than one with both (measured under XLA).
+
+    NaN is placed as other values are. A backend's kernel may multiply by 0 and 1, and
+    place it all over its cell.
 
     Args:
         z: map of shape (B, h, w, C) or (B, C, h, w).
@@ -114,6 +120,16 @@ def pick(x, switches, cell, rows):
     for index, values in positions(x, cell, rows):
         picked = ops.where(switches == ops.cast(index, "int8"), values, picked)
     return picked
+
+
+def argmax(x):
+    """Return the index of the largest value along the last axis, of the first one."""
+    return ops.argmax(x, axis=-1)
+
+
+def max_pool(u, cell, data_format):
+    """Return the largest value of each cell, as `MaxPooling2D(padding="same")` does."""
+    return ops.max_pool(u, cell, cell, "same", data_format)
 
 
 def _mask(x, switches):

@@ -9,12 +9,14 @@ output and the kernel gradient of a plain convolution of r. XLA on CPUs runs the
 several times faster than what it derives from a transposed convolution.
 """
 
-from functools import partial
+import math
+from functools import partial, reduce
 
 import jax
 from keras import ops
 
 from keras_drmm.kernels import formula, rendering
+from keras_drmm.kernels.portable import keras_exports
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2))
@@ -84,3 +86,23 @@ def _overlap_add_backward(strides, data_format, saved, upstream):
 
 
 overlap_add.defvjp(_overlap_add_forward, _overlap_add_backward)
+
+
+def max_pool(u, cell, data_format):
+    """See `formula.max_pool`."""
+    if not is_exported(u):
+        return formula.max_pool(u, cell, data_format)
+    # What JAX's pooling is written as has four axes, which ONNX Runtime lacks.
+    rows = 1 if data_format == "channels_last" else 2
+    widths = [(0, 0)] * 4
+    for axis, length in enumerate(cell, start=rows):
+        total = -u.shape[axis] % length
+        widths[axis] = (total // 2, total - total // 2)
+    u = ops.pad(u, widths, constant_values=-math.inf)
+    return reduce(ops.maximum, (v for _, v in formula.positions(u, cell, rows)))
+
+
+def is_exported(x):
+    """Return whether JAX traces a graph to export."""
+    # Only a trace is worth the look at its callers.
+    return isinstance(x, jax.core.Tracer) and keras_exports()

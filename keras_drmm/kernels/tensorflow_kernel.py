@@ -10,6 +10,7 @@ import functools
 import tensorflow as tf
 
 from keras_drmm.kernels import formula
+from keras_drmm.kernels.portable import keras_exports
 
 CHANNELS_OF_A_BLOCK = 16
 
@@ -91,6 +92,14 @@ def switch_pool(u, cell, rows):
     return forward(u)
 
 
+def max_pool(u, cell, data_format):
+    """See `formula.max_pool`; a cell of nothing but NaN stays NaN."""
+    pooled = formula.max_pool(u, cell, data_format)
+    # TensorFlow leaves NaN out: there its result is the lowest number. So NaN weights
+    # would give logits that are finite.
+    return tf.where(pooled > pooled.dtype.min, pooled, float("nan"))
+
+
 def _linear(function, transpose):
     """Return a function of (x, switches), linear in x: its gradient is `transpose`."""
 
@@ -111,3 +120,9 @@ unpool = _linear(_unpool, _pick)
 """See `formula.unpool`."""
 pick = _linear(_pick, _unpool)
 """See `formula.pick`."""
+
+
+def is_exported(_):
+    """Return whether TensorFlow traces a graph to export."""
+    # Only a trace is worth the look at its callers.
+    return not tf.executing_eagerly() and keras_exports()

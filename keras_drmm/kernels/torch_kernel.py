@@ -28,7 +28,8 @@ class _SwitchPool(torch.autograd.Function):
         ctx.cell, ctx.rows = cell, rows
         if cell == (1, 1):
             pooled = F.relu(u)
-            switches = (u > 0).to(torch.int8) - 1
+            # NaN is not at most 0: it is on, as in larger cells.
+            switches = (u <= 0).to(torch.int8).neg_()
         else:
             pooled, switches = _search(u, cell, rows)
         ctx.save_for_backward(switches)
@@ -144,3 +145,8 @@ def template_gradient(x, z, kernel_size, strides):
     gradient = torch.nn.grad.conv2d_weight(x[:, :, :height, :width], shape, z, strides)
     # (filters, C, kh, kw) -> (kh, kw, C, filters)
     return gradient.permute(2, 3, 1, 0)
+
+
+def is_exported(_):
+    """Return whether PyTorch traces a graph to export."""
+    return torch.jit.is_tracing() or torch.compiler.is_exporting()

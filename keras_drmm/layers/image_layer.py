@@ -39,7 +39,11 @@ class ImageLayer(keras.layers.Layer):
 
     def _sizes(self, shape):
         """Return (height, width) of a map's shape."""
-        return tuple(shape[self.rows : self.rows + 2])
+        sizes = tuple(shape[self.rows : self.rows + 2])
+        if None in self._built_sizes:
+            return sizes
+        # PyTorch's tracers of ONNX and OpenVINO show as tensors sizes that they know.
+        return tuple(int(n) if hasattr(n, "item") else n for n in sizes)
 
     def _with_sizes(self, shape, sizes, channels):
         """Return a map's shape with other (height, width) and channels."""

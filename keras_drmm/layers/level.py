@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_drmm import kernels
 from keras_drmm.layers.arguments import standardize_boolean
 from keras_drmm.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_drmm.layers.image_layer import ImageLayer
@@ -222,7 +223,7 @@ class Level(KeepsFrozen, ImageLayer):
         # The message without the switches is stock pooling, which costs less.
         message, cell = self.match(message, training), self.pool.pool_size
         if cell != (1, 1):
-            message = ops.max_pool(message, cell, cell, "same", self.data_format)
+            message = kernels.max_pool(message, cell, self.data_format)
         # max(ReLU(u)) = ReLU(max(u)), which is of fewer values.
         return ops.relu(message)
 

@@ -19,7 +19,9 @@ class SwitchMaxPool(ImageLayer):
     \mathrm{pooled} = \hat a \max_t u(t) = \mathrm{MaxPool}(\mathrm{ReLU}(u))$$
 
     Exactly one position of a cell wins, the first (row-major) among equals, so that
-    a flat patch of an image has one cause and not several.
+    a flat patch of an image has one cause and not several. NaN wins its cell and is
+    passed on, the last of several, as in PyTorch's `MaxPooling2D` but not TensorFlow's:
+    a model that diverges must not hide it.
 
     Args:
         pool_size: height and width of a cell, an integer or a pair; 1 leaves the map

@@ -18,6 +18,7 @@ from keras_drmm.learning.cosine_decay_over_fit import (
     follow_fit,
     schedule_of,
 )
+from keras_drmm.learning.usage_watch import ClassCounts, UsageWatch
 from keras_drmm.learning.warmup import Warmup
 from keras_drmm.models.trainer import Trainer
 
@@ -206,6 +207,11 @@ class EGTrainer(Trainer):
         self._warmup = Warmup(algorithm.warmup_steps or 0)
         if algorithm.augmentation is not None:
             self.layers = (algorithm.augmentation,)
+        # Labels keep classes in use.
+        self._class_counts = None
+        if not algorithm.needs_labels:
+            self._class_counts = ClassCounts(model.num_classes)
+            self.metrics = (self._class_counts,)
 
     def e_step(self, images, labels, training):
         """Infer ĉ and ĝ, render and augment as many rows as the objective looks at.
@@ -233,6 +239,8 @@ class EGTrainer(Trainer):
         """
         if training:
             self.model.learn_priors(e_step, labels, sample_weight)
+            if self._class_counts is not None:
+                self._class_counts.update_state(e_step.logits, sample_weight)
         prior = self.model.class_prior
         return {
             name: getattr(terms, name)(e_step, labels, sample_weight, prior)
@@ -253,6 +261,9 @@ class EGTrainer(Trainer):
         steps = follow_fit(self.model, steps, initial_epoch, epochs)
         if self.algorithm.warmup_steps is None:
             self._warmup.follow(epochs * steps, WARMUP_STEPS)
+
+    def callbacks(self):
+        return [UsageWatch(self._class_counts)]
 
     @property
     def fit_variables(self):

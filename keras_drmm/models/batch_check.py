@@ -86,6 +86,11 @@ class BatchCheck(keras.metrics.Metric):
         # An empty dictionary: Keras logs nothing under the metric's name.
         return {}
 
+    def read(self):
+        """Return (fault, number of its batch): what `explain` explains."""
+        fault, batch, *_ = ops.convert_to_numpy(self.found).tolist()
+        return int(fault), int(batch)
+
     def explain(self):
         """Return what is wrong with a batch and what to do, None if nothing is."""
         fault, batch, lowest, highest = ops.convert_to_numpy(self.found).tolist()

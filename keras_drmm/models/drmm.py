@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm import kernels
 from keras_drmm.layers import ClassTemplates
 from keras_drmm.layers.arguments import (
     as_array,
@@ -38,6 +39,14 @@ class FreeParameters(NamedTuple):
 
     deep: int
     shallow: int
+
+
+def prior_rate(steps):
+    """Return how much of the way priors move after so many training steps.
+
+    They are means over all batches so far at first, running means later.
+    """
+    return ops.maximum(1 / (ops.cast(steps, "float32") + 2), 0.01)
 
 
 @reordered_arguments("levels", "num_classes", "input_shape")
@@ -259,7 +268,7 @@ class DRMM(Styled, RenderingModel):
 
     def choose(self, logits, labels=None):
         """Return the classes to render: the label where there is one, else ĉ."""
-        classes = ops.argmax(logits, axis=-1)
+        classes = kernels.argmax(logits)
         if labels is None:
             return classes
         labels = ops.cast(labels, classes.dtype)
@@ -365,8 +374,7 @@ class DRMM(Styled, RenderingModel):
         reconstruction = ops.cast(e_step.reconstruction, "float32")
         rows = ops.shape(reconstruction)[0]
         weights = None if sample_weight is None else sample_weight[:rows]
-        # The mean over all batches so far at first, a running mean later.
-        rate = ops.maximum(1 / (ops.cast(self.steps, "float32") + 2), 0.01)
+        rate = prior_rate(self.steps)
         for prior, inferred in zip(self.nuisance_priors, e_step.switches, strict=True):
             prior.update(inferred[:rows], rate, weights)
         image = ops.cast(e_step.messages[0][:rows], "float32")

@@ -26,6 +26,7 @@ from keras_drmm.models.compile_arguments import (
     standardize_metrics,
     takes_unlabelled,
 )
+from keras_drmm.models.divergence_check import DivergenceCheck
 from keras_drmm.models.fit_arguments import (
     as_list,
     check_callbacks,
@@ -99,7 +100,9 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
         # earlier `compile` too.
         takes_any = trainer is not None or takes_unlabelled(kwargs["loss"])
         batches = BatchCheck(self.pixel_range, self.num_classes, -1 if takes_any else 0)
-        self._sums = SimpleNamespace(batches=batches, terms={})
+        self._sums = SimpleNamespace(
+            batches=batches, divergence=DivergenceCheck(), terms={}
+        )
         if trainer is not None:
             names = (*trainer.weights, REGULARIZATION)
             self._sums.terms = {name: TermMean(name) for name in names}
@@ -328,6 +331,11 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
         """The `BatchCheck` of the steps."""
         return self._sums.batches
 
+    @property
+    def divergence_check(self):
+        """The `DivergenceCheck` of the training steps."""
+        return self._sums.divergence
+
     def train_on_batch(
         self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
     ):
@@ -377,7 +385,10 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
     ):
         """Return Σ β · term, in training with the share of β that a term has by now."""
         if self.trainer is None:
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
+            loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+            if training:
+                self._look_at(y_pred, {"loss": loss})
+            return loss
         terms = self.trainer.objective(y_pred, y, sample_weight, training)
         total = ops.convert_to_tensor(sum(self.losses), "float32")
         self._sums.terms[REGULARIZATION].update_state(total)
@@ -386,11 +397,19 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
             share = self.trainer.ramp(name) if training else 1.0
             total = total + self.trainer.weights[name] * share * value
         if training:
+            values = {name: value for name, (value, _) in terms.items()}
+            self._look_at(y_pred.logits, {**values, "loss": total})
             # Of the batch, and no constant: as a data set of unknown length ends,
             # TensorFlow runs what of the next step needs no batch.
             is_batch = ops.any(ops.argmax(y_pred.logits, axis=-1) >= 0)
             self.trainer.end_step(ops.cast(is_batch, "int32"))
         return objective_loss(total)
+
+    def _look_at(self, logits, terms):
+        """Let `DivergenceCheck` look at a training step."""
+        weights = {("weight", v.path): v for v in self.trainable_variables}
+        named = {("term", name): value for name, value in terms.items()}
+        self.divergence_check.update_state({**weights, ("logits", ""): logits, **named})
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Update the metrics, which see the labelled rows alone."""
@@ -437,7 +456,7 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
         sums = getattr(self, "_sums", None)
         if sums is None:
             return super().metrics
-        own = [sums.batches, *sums.terms.values()]
+        own = [sums.batches, sums.divergence, *sums.terms.values()]
         if self.trainer is not None:
             own += self.trainer.metrics
         return [*super().metrics, *own]

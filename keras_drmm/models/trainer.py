@@ -26,12 +26,17 @@ class Trainer(ABC):
         layers: layers whose random state Keras has to track.
         given: variables that `fit` reads and does not learn: with others it is
             another one.
+        remedy: what to do if what it learns becomes NaN or infinite, a sentence.
     """
 
     weights: Mapping[str, float] = MappingProxyType({})
     metrics: tuple = ()
     layers: tuple = ()
     given: Sequence = ()
+    remedy = (
+        "Lower the learning rate, or clip gradients, for example by "
+        "`keras.optimizers.Adam(1e-3, clipnorm=1.0)`."
+    )
 
     def __init__(self, model):
         self.model = model

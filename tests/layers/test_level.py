@@ -127,3 +127,14 @@ def test_a_level_made_frozen_is_frozen_in_all_parts():
     assert not [v for v in level.weights if v.trainable]
     learned = {id(v) for v in model.trainable_variables}
     assert not [v for v in level.weights if id(v) in learned]
+
+
+@pytest.mark.parametrize("pool_size", [1, 2])
+def test_nan_weights_give_nan(pool_size):
+    """TensorFlow's max-pool made 0 of them, and so finite logits."""
+    level = Level(2, 3, pool_size=pool_size)
+    images = np.ones((1, 5, 6, 1), "float32")
+    level(images)
+    level.conv.kernel.assign(np.full((3, 3, 1, 2), np.nan))
+    for message in (level(images), level.bottom_up(images)[0]):
+        assert np.isnan(ops.convert_to_numpy(message)).all()

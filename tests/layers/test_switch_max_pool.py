@@ -99,6 +99,31 @@ def test_flat_maps_have_one_winner_a_cell_or_none(pool_size, value):
     assert np.count_nonzero(ops.convert_to_numpy(unpooled)) == winners
 
 
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("pool_size", [1, 2])
+def test_nan_wins_its_cell(pool_size, place):
+    """As in NumPy's maximum; TensorFlow and JAX hid it but in the first place."""
+    u = _ties((4, 4))
+    row, column = divmod(place, 2)
+    u[0, row, column, 0] = np.nan
+    pool = SwitchMaxPool(pool_size)
+    pooled, switches = compiled(pool)(u)
+    expected, expected_switches, _ = _reference(np.nan_to_num(u, nan=9), pool.pool_size)
+    expected[expected == 9] = np.nan
+    np.testing.assert_array_equal(ops.convert_to_numpy(pooled), expected)
+    np.testing.assert_array_equal(ops.convert_to_numpy(switches), expected_switches)
+    # Nor does it get lost on the way back; PyTorch places it all over its cell.
+    unpooled = ops.convert_to_numpy(compiled(pool.unpool)(pooled, switches))
+    cells = unpooled.reshape(2, 4 // pool_size, pool_size, 4 // pool_size, pool_size, 3)
+    np.testing.assert_array_equal(np.isnan(cells).any((2, 4)), np.isnan(expected))
+    assert np.isnan(unpooled[0, row, column, 0])
+    ones = np.ones_like(expected)
+    gradient = vector_jacobian(lambda u: pool(u)[0], u, ones)
+    unpooled = ops.convert_to_numpy(compiled(pool.unpool)(ones, switches))
+    np.testing.assert_array_equal(gradient, unpooled)
+    assert gradient[0, row, column, 0] == 1
+
+
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("pool_size", [2, (2, 3)])
 def test_pooled_equals_stock_layers_and_layouts_agree(pool_size, data_format):
