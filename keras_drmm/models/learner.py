@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_drmm.data.autotuner import StrategyWithoutAutotuner
+from keras_drmm.layers import replicas
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
@@ -151,10 +152,11 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
     # The steps take (data) on TensorFlow and PyTorch, (state, data) on JAX.
 
     def train_step(self, *args):
-        args = (*args[:-1], unpack_batch(self, args[-1]))
-        if self.trainer is None:
-            return super().train_step(*args)
-        return self.trainer.train_step(*args)
+        with replicas.sharing():
+            args = (*args[:-1], unpack_batch(self, args[-1]))
+            if self.trainer is None:
+                return super().train_step(*args)
+            return self.trainer.train_step(*args)
 
     def test_step(self, *args):
         with self._tests():
@@ -377,7 +379,8 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
     ):
         """Return Σ β · term, in training with the share of β that a term has by now."""
         if self.trainer is None:
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
+            loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+            return replicas.with_mean_gradients(loss, self.trainable_weights)
         terms = self.trainer.objective(y_pred, y, sample_weight, training)
         total = ops.convert_to_tensor(sum(self.losses), "float32")
         self._sums.terms[REGULARIZATION].update_state(total)
@@ -390,7 +393,8 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
             # TensorFlow runs what of the next step needs no batch.
             is_batch = ops.any(ops.argmax(y_pred.logits, axis=-1) >= 0)
             self.trainer.end_step(ops.cast(is_batch, "int32"))
-        return objective_loss(total)
+        loss = objective_loss(total)
+        return replicas.with_mean_gradients(loss, self.trainable_weights)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Update the metrics, which see the labelled rows alone."""
@@ -412,7 +416,8 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
                 sample_weight,
             )
         # Unlabelled rows are shown as class 0 with weight 0.
-        return super().compute_metrics(x, ops.maximum(y, 0), logits, labelled)
+        shown = map(replicas.metric_rows, (ops.maximum(y, 0), logits, labelled))
+        return super().compute_metrics(x, *shown)
 
     def get_metrics_result(self):
         """Return what is logged: terms, loss, and metrics of the labelled rows."""
