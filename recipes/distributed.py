@@ -1,7 +1,7 @@
 """Learn on several devices, and compare what was learned with one device.
 
     python -m recipes.distributed --engine mirrored
-    python -m recipes.distributed --engine jax --replicas 8 --methods EG 'hard EM'
+    python -m recipes.distributed --engine jax --replicas 8 --methods EG 'soft EM'
 
 Each method learns a tiny model by `fit`, or its prior by `fit_prior`, twice: on one
 device, and on `--replicas` with the same global batches. The engines:
@@ -48,7 +48,7 @@ METHODS = (
     "EG",
     "EG, every row",
     "EG, no norm",
-    "hard EM",
+    "hard EM, whole sweeps",
     "soft EM",
     "RMM",
     "RMM, hard EM",
@@ -72,13 +72,15 @@ def main():
     backend, _ = ENGINES[options.engine]
     with tempfile.TemporaryDirectory() as folder:
         one, several = Path(folder, "one"), Path(folder, "several")
-        run("none", 1, backend, one, options.methods)
-        run(options.engine, options.replicas, backend, several, options.methods)
+        shuffles = options.engine != "jax-processes"
+        run("none", 1, backend, one, options.methods, shuffles)
+        given = options.engine, options.replicas, backend, several, options.methods
+        run(*given, shuffles)
         print(f"{options.engine}, {options.replicas} replicas, {backend}")
         found = {v: compare(several, one, v) for v in options.methods}
     failed = [method for method, (worst, _) in found.items() if worst > TOLERANCE]
     for method, (worst, where) in found.items():
-        print(f"{method:<16}{worst:>12.1e}  {where}")
+        print(f"{method:<24}{worst:>12.1e}  {where}")
     if failed:
         raise SystemExit(f"These differ from one device: {failed}")
 
@@ -97,12 +99,13 @@ def parse(arguments=None):
     )
     parser.add_argument("--folder", type=Path, help="be a process that writes there")
     parser.add_argument("--backend", help="of the process")
+    parser.add_argument("--in-order", action="store_true", help="shuffle no array")
     parser.add_argument("--rank", type=int, default=0, help="of the process")
     parser.add_argument("--port", type=int, help="where the processes meet")
     return parser.parse_args(arguments)
 
 
-def run(engine, replicas, backend, folder, methods):
+def run(engine, replicas, backend, folder, methods, shuffles):
     """Let an engine learn by the methods; each process writes below `folder`.
 
     Raises:
@@ -111,6 +114,7 @@ def run(engine, replicas, backend, folder, methods):
     processes = replicas if ENGINES[engine][1] else 1
     words = ["--engine", engine, "--replicas", str(replicas), "--backend", backend]
     words += ["--port", str(free_port()), "--methods", *methods]
+    words += [] if shuffles else ["--in-order"]
     started = []
     for rank in range(processes):
         own = folder / str(rank)
@@ -167,7 +171,7 @@ def be_process(options):
             folder = options.folder / method
             folder.mkdir()
             try:
-                learn(method, folder)
+                learn(method, folder, options)
             except ValueError as error:
                 if "replica" not in str(error):
                     raise
@@ -229,7 +233,7 @@ def start_ddp(options):
     torch.distributed.destroy_process_group()
 
 
-def learn(method, folder):
+def learn(method, folder, options):
     """Learn by a method, and write what was learned."""
     import keras
 
@@ -239,21 +243,41 @@ def learn(method, folder):
     if method == "fit_prior":
         model, _ = make("EG, every row", BATCH)
         images, labels = digits()
+        given = {"x": data.to_unit_range(images), "y": labels, "batch_size": BATCH}
+        sizes = {"style_size": 3, "width": 4, "components": 1}
+        given |= {"shuffle": False} if options.in_order else {}
         history = model.fit_prior(
-            data.to_unit_range(images),
-            labels,
-            style_size=3,
-            width=4,
-            components=1,
-            batch_size=BATCH,
-            epochs=EPOCHS,
-            verbose=0,
+            **own_rows(given, options), **sizes, epochs=EPOCHS, verbose=0
         )
         save(folder, model.variables, history)
         return
     model, given = make(method, BATCH)
-    history = model.fit(**given, epochs=EPOCHS, verbose=0)
+    if options.in_order and hasattr(model.trainer, "initialize"):
+        model.initialize(given["x"], given.get("y"), seed=0)
+    given |= {"shuffle": False} if options.in_order else {}
+    history = model.fit(**own_rows(given, options), epochs=EPOCHS, verbose=0)
     save(folder, [*model.variables, *model.optimizer.variables], history)
+
+
+def own_rows(given, options):
+    """Return what `fit` is given in this process: JAX takes the rows of its own."""
+    if options.engine != "jax-processes":
+        return given
+    place = (options.rank, options.replicas)
+    if hasattr(given["x"], "shard"):
+        return given | {"x": given["x"].shard(*place)}
+    own = BATCH // options.replicas
+    # (rows, ...) -> (batches, replicas, rows of one, ...)
+    arrays = {
+        name: given[name].reshape(-1, options.replicas, own, *given[name].shape[1:])
+        for name in ("x", "y")
+        if name in given
+    }
+    mine = {
+        name: array[:, options.rank].reshape(-1, *array.shape[3:])
+        for name, array in arrays.items()
+    }
+    return given | mine | {"batch_size": own}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import keras
 
 from keras_drmm.em.contract import ExpectationMaximization
+from keras_drmm.layers import replicas
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models.trainer import Trainer
 
@@ -27,6 +28,7 @@ class EMTrainer(ExpectationMaximization, Trainer):
     """
 
     weights = MappingProxyType({"loss": 1.0})
+    shares_batches = True
 
     def __init__(self, model, algorithm):
         super().__init__(model)
@@ -78,7 +80,8 @@ class EMTrainer(ExpectationMaximization, Trainer):
 
         Raises:
             ValueError: `compile(steps_per_execution=...)` leaves no moment for an
-                M-step where the algorithm asks for one.
+                M-step where the algorithm asks for one, or this process has a part of
+                the rows to initialize from.
         """
         batches = self.algorithm.batches_per_m_step
         together = self.model.steps_per_execution
@@ -89,6 +92,12 @@ class EMTrainer(ExpectationMaximization, Trainer):
                 "`compile` a divisor of `batches_per_m_step`."
             )
         if not self.model.initialized:
+            if replicas.sees_part():
+                raise ValueError(
+                    "Processes of JAX have different rows, and replicas must not begin "
+                    "with different weights: call `model.initialize(x, y, seed=0)` on "
+                    "the same images in each process before `fit`."
+                )
             self.model.initialize(*rows.first(INITIAL_ROWS))
 
     def check_single_batch(self):

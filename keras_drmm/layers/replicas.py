@@ -9,9 +9,10 @@ On JAX a step is one program about the whole batch, however that is spread: ther
 replica. Outside of a step there is one as well, and all functions are the identity.
 """
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import keras
+import numpy as np
 from keras import ops
 
 # Of a Keras metric's variable that is equal on each replica: how it is read.
@@ -218,6 +219,73 @@ def with_mean_gradients(loss, weights):
 
     loss.register_hook(hook)
     return loss
+
+
+def count_for(model):
+    """Return the number of replicas or devices that will share batches of a `fit`.
+
+    Args:
+        model: a Keras model.
+    """
+    if _BACKEND == "tensorflow":
+        return model.distribute_strategy.num_replicas_in_sync
+    if _BACKEND == "torch":
+        return _processes()
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return 1
+    mesh = distribution.device_mesh
+    return mesh.shape[mesh.axis_names.index(distribution.batch_dim_name)]
+
+
+def sees_part():
+    """Return whether this process is given a part of the data alone, as on JAX."""
+    if _BACKEND != "jax" or keras.distribution.distribution() is None:
+        return False
+    import jax
+
+    return jax.process_count() > 1
+
+
+def scope(model):
+    """Return the context in which variables of TensorFlow are those of all replicas.
+
+    Args:
+        model: a Keras model.
+    """
+    if _BACKEND == "tensorflow" and count_for(model) > 1:
+        return model.distribute_strategy.scope()
+    return nullcontext()
+
+
+def of_processes(model, values):
+    """Return the values of all processes that learn together, outside of a step.
+
+    Args:
+        model: a Keras model.
+        values: int64 (n,), NumPy, of this process.
+
+    Returns:
+        (number of processes, n), NumPy.
+    """
+    if _BACKEND == "torch":
+        import torch.distributed
+
+        found: list = [None] * _processes()
+        torch.distributed.all_gather_object(found, values)
+        return np.stack(found)
+    if _BACKEND == "jax":
+        from jax.experimental import multihost_utils
+
+        # JAX has 32 bits; a checksum has as many.
+        values = np.asarray(values, "uint32")
+        found = multihost_utils.process_allgather(values)
+        return np.reshape(found, (-1, len(values)))
+    strategy = model.distribute_strategy
+    if not hasattr(strategy, "cluster_resolver"):
+        return values[None]
+    found = strategy.gather(ops.convert_to_tensor(values)[None], axis=0)
+    return ops.convert_to_numpy(found)
 
 
 def _context():

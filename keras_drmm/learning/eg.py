@@ -200,6 +200,8 @@ class EGTrainer(Trainer):
         algorithm: the `EG`.
     """
 
+    shares_batches = True
+
     def __init__(self, model, algorithm):
         super().__init__(model)
         self.algorithm = algorithm

@@ -138,6 +138,8 @@ class StyleTrainer(Trainer):
         beta: β.
     """
 
+    shares_batches = True
+
     def __init__(self, learner, beta):
         super().__init__(learner)
         self.weights = {"switches": 1 / beta, "style_kl": 1.0}

@@ -43,6 +43,7 @@ from keras_drmm.models.kept_state import KeptState
 from keras_drmm.models.learns_part import LearnsPart
 from keras_drmm.models.objective_loss import objective_loss
 from keras_drmm.models.predict_watch import watches_prediction
+from keras_drmm.models.replica_checks import check_replicas
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
 from keras_drmm.models.training_rows import TrainingRows
@@ -246,7 +247,8 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
         given["callbacks"] = [kept, BatchWatch(), *own]
         if self.trainer is not None:
             given["callbacks"] += self.trainer.callbacks()
-        with whole_fit(self, own, given), kept.guard():
+        with replicas.scope(self), whole_fit(self, own, given), kept.guard():
+            check_replicas(self, given)
             if self.trainer is not None:
                 self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
             return super().fit(**given)

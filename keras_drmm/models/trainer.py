@@ -26,12 +26,15 @@ class Trainer(ABC):
         layers: layers whose random state Keras has to track.
         given: variables that `fit` reads and does not learn: with others it is
             another one.
+        shares_batches: whether replicas that see some rows each take the step of the
+            whole batch.
     """
 
     weights: Mapping[str, float] = MappingProxyType({})
     metrics: tuple = ()
     layers: tuple = ()
     given: Sequence = ()
+    shares_batches = False
 
     def __init__(self, model):
         self.model = model

@@ -14,7 +14,8 @@ def make(method, batch_size=50):
         method: "EG", with the zoo's settings: normalisation, noise, and few rows
             rendered and augmented; "EG, every row", which looks at every row with all
             terms and normalises; "EG, no norm", the same without normalisation; "hard
-            EM" or "soft EM" of a DRMM; "RMM", by soft EM, or "RMM, hard EM".
+            EM", "hard EM, whole sweeps" or "soft EM" of a DRMM; "RMM", by soft EM, or
+            "RMM, hard EM".
         batch_size: number of rows in a batch.
     """
     import keras
@@ -31,9 +32,13 @@ def make(method, batch_size=50):
     normalises = method in ("EG", "EG, every row")
     levels = [Level(size, 3, pool_size=2, batch_norm=normalises) for size in (8, 10)]
     model = DRMM(levels, (8, 8, 1), num_classes=10)
-    if method in ("hard EM", "soft EM"):
-        algorithm = HardEM if method == "hard EM" else SoftEM
-        model.compile(algorithm=algorithm(batches_per_m_step=2))
+    algorithms = {
+        "hard EM": HardEM(batches_per_m_step=2),
+        "hard EM, whole sweeps": HardEM(),
+        "soft EM": SoftEM(),
+    }
+    if method in algorithms:
+        model.compile(algorithm=algorithms[method])
         return model, {"x": x, "y": labels, "batch_size": batch_size}
     if method == "EG":
         load_and_compile(model, None, None)
