@@ -131,7 +131,8 @@ def run(engine, replicas, backend, folder, methods, shuffles):
         for process in started:
             process.kill()
     if any(v != 0 for v in status):
-        logs = [path.read_text()[-4000:] for path in sorted(folder.glob("*/log.txt"))]
+        logs = [path.read_text() for path in sorted(folder.glob("*/log.txt"))]
+        logs = [f"{log[:6000]} ... {log[-2000:]}" for log in logs]
         told = "\n".join(logs)
         raise RuntimeError(f"{engine}: the processes ended with {status}.\n{told}")
 

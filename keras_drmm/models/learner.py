@@ -248,7 +248,9 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
         if self.trainer is not None:
             given["callbacks"] += self.trainer.callbacks()
         with replicas.scope(self), whole_fit(self, own, given), kept.guard():
-            check_replicas(self, given)
+            if check_replicas(self, given) > 1:
+                # Keras would do it by a batch, which several processes do not show it.
+                build_before_tracing(self, learns=True)
             if self.trainer is not None:
                 self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
             return super().fit(**given)

@@ -14,7 +14,7 @@ _COMPARED = 100
 
 
 def check_replicas(model, given):
-    """Raise if a `fit` on several replicas would learn something else than on one.
+    """Return the number of replicas that a `fit` has, if they learn as one would.
 
     Args:
         model: the `Learner`.
@@ -27,7 +27,7 @@ def check_replicas(model, given):
     """
     count = replicas.count_for(model)
     if count == 1:
-        return
+        return count
     _check_can_share(model, count)
     if _BACKEND == "tensorflow":
         _check_scope(model, count)
@@ -35,6 +35,7 @@ def check_replicas(model, given):
         split = given["validation_split"] or 0.0
         _check_last_batch(given["x"], given["batch_size"], count, split)
     _check_equal_start(model, given)
+    return count
 
 
 def _check_can_share(model, count):
