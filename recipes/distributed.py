@@ -168,6 +168,10 @@ def be_process(options):
         "ddp": start_ddp,
     }[options.engine]
     with start(options):
+        import keras
+
+        # What failed in a step, and not where Keras called it.
+        keras.config.disable_traceback_filtering()
         for method in options.methods:
             folder = options.folder / method
             folder.mkdir()

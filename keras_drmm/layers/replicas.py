@@ -50,7 +50,7 @@ def total(x):
     if count() == 1:
         return x
     if _BACKEND == "tensorflow":
-        return _context().all_reduce("SUM", x)
+        return _context().all_reduce("SUM", _placed(x))
     return _torch_total(x)
 
 
@@ -59,7 +59,7 @@ def join(x):
     if count() == 1:
         return x
     if _BACKEND == "tensorflow":
-        joined = ops.stop_gradient(_context().all_gather(x, axis=0))
+        joined = ops.stop_gradient(_context().all_gather(_placed(x), axis=0))
         # TensorFlow forgets the shape.
         return ops.reshape(joined, (-1, *x.shape[1:]))
     import torch.distributed
@@ -293,6 +293,34 @@ def _context():
     import tensorflow as tf
 
     return tf.distribute.get_replica_context()
+
+
+def as_logs(logs):
+    """Return what a step logs as Keras reduces it over TensorFlow's processes.
+
+    Keras 3.15 takes the mean over an axis of rows, which scalars do not have.
+
+    Args:
+        logs: {name: a scalar tensor}.
+    """
+    if _BACKEND != "tensorflow" or count() == 1:
+        return logs
+    strategy = _context().strategy
+    if count() == len(strategy.extended.worker_devices):
+        return logs
+    return {name: ops.reshape(value, (1,)) for name, value in logs.items()}
+
+
+def _placed(x):
+    """Return a tensor that has a device, as strategies of several processes ask."""
+    import tensorflow as tf
+
+    devices = _context().strategy.extended.worker_devices
+    if len(devices) > 1:
+        # Each replica of a process is traced on its device.
+        return x
+    with tf.device(devices[0]):
+        return tf.identity(x)
 
 
 def _processes():

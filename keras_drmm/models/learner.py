@@ -156,12 +156,13 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
         with replicas.sharing():
             args = (*args[:-1], unpack_batch(self, args[-1]))
             if self.trainer is None:
-                return super().train_step(*args)
-            return self.trainer.train_step(*args)
+                return replicas.as_logs(super().train_step(*args))
+            return replicas.as_logs(self.trainer.train_step(*args))
 
     def test_step(self, *args):
         with self._tests():
-            return super().test_step(*args[:-1], unpack_batch(self, args[-1]))
+            args = (*args[:-1], unpack_batch(self, args[-1]))
+            return replicas.as_logs(super().test_step(*args))
 
     def fit(
         self,
