@@ -238,6 +238,19 @@ def count_for(model):
     return mesh.shape[mesh.axis_names.index(distribution.batch_dim_name)]
 
 
+def count_here(model):
+    """Return how many replicas share the batches that this process is given.
+
+    Args:
+        model: a Keras model.
+    """
+    if not sees_part():
+        return count_for(model)
+    import jax
+
+    return count_for(model) // jax.process_count()
+
+
 def sees_part():
     """Return whether this process is given a part of the data alone, as on JAX."""
     if _BACKEND != "jax" or keras.distribution.distribution() is None:

@@ -43,7 +43,7 @@ from keras_drmm.models.kept_state import KeptState
 from keras_drmm.models.learns_part import LearnsPart
 from keras_drmm.models.objective_loss import objective_loss
 from keras_drmm.models.predict_watch import watches_prediction
-from keras_drmm.models.replica_checks import check_replicas
+from keras_drmm.models.replica_checks import check_devices_share, check_replicas
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
 from keras_drmm.models.training_rows import TrainingRows
@@ -123,6 +123,12 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
             if strategy.num_replicas_in_sync > 1:
                 return strategy
             return StrategyWithoutAutotuner(strategy)
+
+        def _maybe_symbolic_build(self, *args, **kwargs):
+            # Keras would read a batch to build the metrics, which strategies of several
+            # processes do not show it.
+            if super().distribute_strategy.num_replicas_in_sync == 1:
+                super()._maybe_symbolic_build(*args, **kwargs)
 
         def make_train_function(self, force=False):
             build_before_tracing(self, learns=True)
@@ -249,9 +255,7 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
         if self.trainer is not None:
             given["callbacks"] += self.trainer.callbacks()
         with replicas.scope(self), whole_fit(self, own, given), kept.guard():
-            if check_replicas(self, given) > 1:
-                # Keras would do it by a batch, which several processes do not show it.
-                build_before_tracing(self, learns=True)
+            check_replicas(self, given)
             if self.trainer is not None:
                 self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
             return super().fit(**given)
@@ -283,6 +287,7 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
             check_callbacks(callbacks)
             x, y, sample_weight = standardize_rows(self, x, y, sample_weight)
             batch_size = standardize_batch_size(batch_size, x)
+            check_devices_share(self, x, batch_size)
             check_loop(verbose, steps=steps)
             callbacks = [kept, BatchWatch(), *as_list(callbacks)]
         with self._tests(), kept.guard():
@@ -322,6 +327,7 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
         check_callbacks(callbacks)
         check_loop(verbose, steps=steps)
         batch_size = standardize_batch_size(batch_size, x)
+        check_devices_share(self, x, batch_size)
         kept = KeptState()
         callbacks = [kept, *as_list(callbacks)]
         watch = nullcontext() if is_array(x) else watches_prediction(self)

@@ -14,7 +14,7 @@ _COMPARED = 100
 
 
 def check_replicas(model, given):
-    """Return the number of replicas that a `fit` has, if they learn as one would.
+    """Raise if a `fit` on several replicas would learn something else than on one.
 
     Args:
         model: the `Learner`.
@@ -25,17 +25,32 @@ def check_replicas(model, given):
             not those of the strategy; a batch has rows that the replicas cannot share;
             or processes would begin with different weights, random numbers or data.
     """
-    count = replicas.count_for(model)
-    if count == 1:
-        return count
+    if replicas.count_for(model) == 1:
+        return
+    count = replicas.count_here(model)
     _check_can_share(model, count)
     if _BACKEND == "tensorflow":
         _check_scope(model, count)
     else:
-        split = given["validation_split"] or 0.0
-        _check_last_batch(given["x"], given["batch_size"], count, split)
+        _check_rows(given, count)
     _check_equal_start(model, given)
-    return count
+
+
+def check_devices_share(model, x, batch_size):
+    """Raise unless devices of JAX can share the batches of a test or prediction.
+
+    The other engines take batches of any size there.
+
+    Args:
+        model: the `Learner`.
+        x: images, or a data set, which tells in the step.
+        batch_size: of arrays, 32 by default.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    if _BACKEND == "jax" and hasattr(x, "shape"):
+        _check_batches(len(x), batch_size, replicas.count_here(model))
 
 
 def _check_can_share(model, count):
@@ -71,18 +86,21 @@ def _check_scope(model, count):
             )
 
 
-def _check_last_batch(x, batch_size, count, validation_split=0.0):
-    """Raise if the last batch of arrays cannot be shared; data sets tell in the step.
+def _check_rows(given, count):
+    """Raise if a batch of arrays cannot be shared; data sets tell in the step."""
+    x, size, left = given["x"], given["batch_size"], 0
+    if hasattr(x, "shape"):
+        rows = int(len(x) * (1 - (given["validation_split"] or 0.0)))
+        left = len(x) - rows
+        _check_batches(rows, size, count)
+    if isinstance(given["validation_data"], tuple):
+        left = len(given["validation_data"][0])
+    if left and _BACKEND == "jax":
+        _check_batches(left, given["validation_batch_size"] or size, count)
 
-    Args:
-        x: images, or a data set.
-        batch_size: of arrays, 32 by default.
-        count: number of replicas.
-        validation_split: the fraction of rows that `fit` leaves out.
-    """
-    if not hasattr(x, "shape"):
-        return
-    rows = int(len(x) * (1 - validation_split))
+
+def _check_batches(rows, batch_size, count):
+    """Raise if some batch of so many rows cannot be shared."""
     batch_size = min(batch_size or 32, rows)
     for batch in (batch_size, rows % batch_size):
         replicas.check_batch_size(batch, count)
