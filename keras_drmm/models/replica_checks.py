@@ -108,9 +108,10 @@ def _check_batches(rows, batch_size, count):
 
 def _check_equal_start(model, given):
     """Raise unless all processes begin alike."""
+    random = np.random.get_state(legacy=False)["state"]  # noqa: NPY002
     found = {
         "weights": [ops.convert_to_numpy(v) for v in model.variables],
-        "random numbers": [np.random.get_state()[1]],  # noqa: NPY002
+        "random numbers": [random["key"], np.array(random["pos"])],
     }
     # Processes of JAX are given rows of their own.
     if hasattr(given["x"], "shape") and _BACKEND != "jax":

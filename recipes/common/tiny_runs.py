@@ -117,4 +117,5 @@ def _difference(ours, theirs):
     apart /= max(1, np.nanmax(np.abs(theirs), initial=0))
     # Metrics without a row are NaN in both.
     apart[np.isnan(ours) & np.isnan(theirs)] = 0
+    apart[np.isnan(apart)] = np.inf
     return float(apart.max(initial=0))
