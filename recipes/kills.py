@@ -17,7 +17,6 @@ on a quiet core, and each kill is one: 20 kills of the four methods take about 1
 minutes on 2 cores.
 """
 
-import json
 import random
 import subprocess
 import sys
@@ -27,13 +26,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from recipes.common.command import at_least, choose_backend, make_parser
+from recipes.common.tiny_runs import RESULT, compare, make, save
 
 METHODS = ("EG", "hard EM", "RMM", "fit_prior")
 TOLERANCE = 1e-6
 # Printed by a run as its training begins.
 BEGINS = "begins"
-# Written by a run within its folder: all that it learned.
-RESULT = "result.npz"
 
 
 def main():
@@ -150,8 +148,6 @@ def learn(method, options):
     """Be the run: learn, and write what was learned."""
     choose_backend(options.backend)
     import keras
-    import numpy as np
-    from keras import ops
 
     from keras_drmm.callbacks import Resume
 
@@ -166,68 +162,7 @@ def learn(method, options):
         verbose=0,
         callbacks=[begins, Resume(folder / "states")],
     )
-    rows = {"epoch": history.epoch, **history.history}
-    variables = [*model.variables]
-    if model.compiled:
-        variables += model.optimizer.variables
-    arrays = [ops.convert_to_numpy(v) for v in variables]
-    np.savez(folder / f".{RESULT}", *arrays, rows=json.dumps(rows))
-    (folder / f".{RESULT}").rename(folder / RESULT)
-
-
-def make(method):
-    """Return the model of a method, its method that learns, and what that is given."""
-    import numpy as np
-    from sklearn.datasets import load_digits
-
-    from keras_drmm import DRMM, RMM, HardEM, Level, SoftEM, data
-    from keras_drmm.zoo.settings import load_and_compile
-
-    images, labels = load_digits(return_X_y=True)
-    images, labels = np.uint8(images[:200] * 15).reshape(-1, 8, 8, 1), labels[:200]
-    x = data.to_unit_range(images)
-    if method == "RMM":
-        model = RMM((8, 8, 1), num_classes=10, num_nuisances=2)
-        model.compile(algorithm=SoftEM())
-        return model, model.fit, {"x": x, "batch_size": 50}
-    is_eg = method == "EG"
-    levels = [Level(size, 3, pool_size=2, batch_norm=is_eg) for size in (8, 10)]
-    model = DRMM(levels, (8, 8, 1), num_classes=10)
-    if is_eg:
-        load_and_compile(model, None, None)
-        batches = data.semi_supervised(images, labels, 50, batch_size=50)
-        return model, model.fit, {"x": batches, "shuffle": False}
-    given = {"x": x, "y": labels, "batch_size": 50}
-    if method == "fit_prior":
-        given |= {"style_size": 4, "width": 4, "components": 1}
-        return model, model.fit_prior, given
-    model.compile(algorithm=HardEM(batches_per_m_step=2))
-    return model, model.fit, given
-
-
-def compare(run, unbroken):
-    """Return the largest difference of two runs, infinite where their rows differ."""
-    import numpy as np
-
-    with np.load(run / RESULT) as ours, np.load(unbroken / RESULT) as theirs:
-        rows, expected = (json.loads(str(v["rows"])) for v in (ours, theirs))
-        if rows["epoch"] != expected["epoch"] or rows.keys() != expected.keys():
-            return np.inf
-        pairs = [(ours[name], theirs[name]) for name in theirs.files if name != "rows"]
-    pairs += [(rows[name], values) for name, values in expected.items()]
-    return max(_difference(*pair) for pair in pairs)
-
-
-def _difference(ours, theirs):
-    import numpy as np
-
-    ours, theirs = (np.asarray(v, "float64") for v in (ours, theirs))
-    if ours.shape != theirs.shape:
-        return np.inf
-    apart = np.where(ours == theirs, 0, np.abs(ours - theirs))
-    # Metrics without a row are NaN in both.
-    apart[np.isnan(ours) & np.isnan(theirs)] = 0
-    return float(apart.max(initial=0))
+    save(folder, model, history)
 
 
 if __name__ == "__main__":

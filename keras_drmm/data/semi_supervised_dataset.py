@@ -1,5 +1,6 @@
 """Batches of labelled and unlabelled images."""
 
+import copy
 import warnings
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from keras_drmm.data.batch_plan import plan_batches
 from keras_drmm.data.images import scale_images
 from keras_drmm.data.random_streams import Stream, random_stream
 from keras_drmm.data.stratification import equal_counts
-from keras_drmm.layers.arguments import as_array, check_labels
+from keras_drmm.layers.arguments import as_array, check_labels, standardize_integer
 
 # (images, rows, epoch, random) -> images
 Augment = Callable[[np.ndarray, np.ndarray, int, np.random.Generator], np.ndarray]
@@ -101,6 +102,8 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             batch_size,
             labelled_per_batch,
         )
+        # The rows of a batch that it shows.
+        self._part = slice(None)
         self._epoch_and_rows: tuple[int, np.ndarray] | None = None
         self._keras_resets_next = False
 
@@ -143,6 +146,37 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             batch_size=batch_size,
             labelled_per_batch=None,
         )
+
+    def shard(self, index: int, count: int) -> "SemiSupervisedDataset":
+        """Return a part of each batch, for one of several processes that share it.
+
+        The parts of all processes, one after the other, are the batch: each process has
+        the same draw of labelled rows and the same order.
+
+        Args:
+            index: number of the part, from 0.
+            count: number of parts.
+
+        Returns:
+            A data set whose batches have 1 / `count` of the rows. Draw from it last:
+            `labelled_only` and `rebalanced` return whole batches.
+
+        Raises:
+            ValueError: the rows of a batch are no multiple of `count`, or there is no
+                such part.
+        """
+        count = standardize_integer(count, "count")
+        index = standardize_integer(index, "index", minimum=0)
+        rows = len(self._plan.is_labelled)
+        if rows % count or index >= count:
+            raise ValueError(
+                f"`index` must be below `count`, which must divide the {rows} rows of "
+                f"a batch, got index={index} and count={count}."
+            )
+        part = copy.copy(self)
+        size = rows // count
+        part._part = slice(index * size, (index + 1) * size)
+        return part
 
     def rebalanced(self, classes: np.ndarray) -> "SemiSupervisedDataset":
         """Return batches in which the unlabelled rows are of each class equally often.
@@ -236,9 +270,10 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         if self._augment is not None:
             random = random_stream(self._seed, Stream.AUGMENTATION, epoch, index)
             images = self._augmented(images, rows, epoch, random)
-        if self.sample_weight is None:
-            return images, labels
-        return images, labels, self.sample_weight[rows]
+        batch = [images, labels]
+        if self.sample_weight is not None:
+            batch.append(self.sample_weight[rows])
+        return tuple(column[self._part] for column in batch)
 
     @keras.utils.PyDataset.workers.getter
     def workers(self) -> int:

@@ -1,7 +1,5 @@
 """DRMMStatistics: what a DRMM adds up over a sweep of the data."""
 
-from keras import ops
-
 from keras_drmm.em.level_statistics import LevelStatistics
 from keras_drmm.em.sweep_metric import SweepMetric
 
@@ -66,4 +64,4 @@ class _Sum(SweepMetric):
         self.total = self.add_sum("total", shape)
 
     def update_state(self, values):
-        self.total.assign_add(ops.cast(values, "float32"))
+        self.add_to(self.total, values)

@@ -12,6 +12,7 @@ from keras_drmm.em.em_trainer import EMTrainer, Expectation
 from keras_drmm.em.measured_level import MeasuredLevel, split_unused
 from keras_drmm.em.sweep_metric import array
 from keras_drmm.em.switching import HardSwitching, SoftSwitching
+from keras_drmm.layers import replicas
 from keras_drmm.layers.weighting import row_weights
 from keras_drmm.models.e_step import EStep
 
@@ -169,7 +170,7 @@ class DRMMTrainer(EMTrainer):
         gram_divisor = self.algorithm.gram_divisor
         for l, level in enumerate(model.levels):
             switches, z = e_step.switches[l], model.rectify(e_step.rendered[l + 1])
-            rows = -(-ops.shape(z)[0] // gram_divisor)
+            rows = replicas.first_rows(ops.shape(z)[0], gram_divisor)
             seen = weights[:rows]
             sums.levels[l].update_state(
                 switching.unpool(level, z, switches),

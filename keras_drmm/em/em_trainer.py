@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_drmm.em.contract import ExpectationMaximization
+from keras_drmm.layers import replicas
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models.trainer import Trainer
 from keras_drmm.models.usage import Usage
@@ -33,6 +34,7 @@ class EMTrainer(ExpectationMaximization, Trainer):
         "Start from other parameters, for example by `model.initialize(x, y)`, or "
         "scale the images."
     )
+    shares_batches = True
 
     def __init__(self, model, algorithm):
         super().__init__(model)
@@ -86,7 +88,8 @@ class EMTrainer(ExpectationMaximization, Trainer):
 
         Raises:
             ValueError: `compile(steps_per_execution=...)` leaves no moment for an
-                M-step where the algorithm asks for one.
+                M-step where the algorithm asks for one, or this process has a part of
+                the rows to initialize from.
         """
         batches = self.algorithm.batches_per_m_step
         together = self.model.steps_per_execution
@@ -97,6 +100,12 @@ class EMTrainer(ExpectationMaximization, Trainer):
                 "`compile` a divisor of `batches_per_m_step`."
             )
         if not self.model.initialized:
+            if replicas.sees_part():
+                raise ValueError(
+                    "Processes of JAX have different rows, and replicas must not begin "
+                    "with different weights: call `model.initialize(x, y, seed=0)` on "
+                    "the same images in each process before `fit`."
+                )
             self.model.initialize(*rows.first(INITIAL_ROWS))
 
     def check_single_batch(self):

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_drmm import kernels
 from keras_drmm.em.sweep_metric import SweepMetric, array
+from keras_drmm.layers import replicas
 from keras_drmm.layers.geometry import pad
 from keras_drmm.layers.weighting import row_weights
 
@@ -108,27 +109,28 @@ class LevelStatistics(SweepMetric):
         residual = weights * residual
         around = (self.rows.around, self.columns.around)
         canvas = pad(residual[:, : self.rows.seen, : self.columns.seen], around, 1)
-        self.moments.assign_add(
-            kernels.template_gradient(canvas, unpooled, self.kernel_size, self.strides)
+        self.add_to(
+            self.moments,
+            kernels.template_gradient(canvas, unpooled, self.kernel_size, self.strides),
         )
-        self.sums.assign_add(ops.sum(residual, axis=(0, 1, 2)))
+        self.add_to(self.sums, ops.sum(residual, axis=(0, 1, 2)))
         area = residual.shape[1] * residual.shape[2]
-        self.pixels.assign_add(area * ops.sum(weights))
+        self.add_to(self.pixels, area * ops.sum(weights))
 
-        rows = -(-ops.shape(unpooled)[0] // gram_divisor)
+        rows = replicas.first_rows(ops.shape(unpooled)[0], gram_divisor)
         unpooled, weights = unpooled[:rows], weights[:rows]
         weighted = weights * unpooled
         ones = pad(ops.ones((1, self.rows.seen, self.columns.seen, 1)), around, 1)
         total = ops.sum(weighted, axis=0, keepdims=True)
         found = kernels.template_gradient(ones, total, self.kernel_size, self.strides)
-        self.means.assign_add(found[:, :, 0])
+        self.add_to(self.means, found[:, :, 0])
         unpooled, weighted = (_dilate(v, self.strides) for v in (unpooled, weighted))
         for gram, (down, right) in zip(self.grams, self.regions, strict=True):
             part, other = (down.fold(right.fold(v, 2), 1) for v in (weighted, unpooled))
-            gram.assign_add(correlate(part, other, down.shifts, right.shifts))
-        self.gram_pixels.assign_add(area * ops.sum(weights))
+            self.add_to(gram, correlate(part, other, down.shifts, right.shifts))
+        self.add_to(self.gram_pixels, area * ops.sum(weights))
         if covariance is not None:
-            self.covariance.assign_add(covariance)
+            self.add_to(self.covariance, covariance)
 
     def solve(self, kernel, ridge):
         """Return the change of Γ and α that fits best, and how much templates are used.

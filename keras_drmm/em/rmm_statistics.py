@@ -4,6 +4,8 @@ import numpy as np
 from keras import ops
 
 from keras_drmm.em.sweep_metric import SweepMetric, array
+from keras_drmm.layers import replicas
+from keras_drmm.layers.replicas import FIRST_REPLICA
 
 # The evidence of a row that is not there: above that of any image.
 _NO_ROW = float(np.finfo("float32").max)
@@ -37,11 +39,17 @@ class RMMStatistics(SweepMetric):
             "counts": (num_classes, num_nuisances, num_states),
             "deviations": (num_classes, num_nuisances, num_pixels),
             "squares": (),
-            "worst_rows": (num_classes + 1, num_pixels),
-            "worst_evidence": (num_classes + 1,),
         }
         for name, shape in shapes.items():
             setattr(self, name, self.add_sum(name, shape))
+        # No sums, and the same on each replica.
+        self.worst_rows, self.worst_evidence = (
+            self.add_variable(shape, "zeros", name=name, aggregation=FIRST_REPLICA)
+            for name, shape in (
+                ("worst_rows", (num_classes + 1, num_pixels)),
+                ("worst_evidence", (num_classes + 1,)),
+            )
+        )
         self.forget()
 
     def update_state(self, batch, sample_weight=None):
@@ -73,11 +81,16 @@ class RMMStatistics(SweepMetric):
         groups = ops.concatenate([classes, unlabelled[:, None]], axis=1)
         groups = groups * counted[:, None]
         candidates = ops.where(groups > 0, evidence[:, None], _NO_ROW)
-        self.counts.assign_add(counts)
-        self.deviations.assign_add(sums - counts[..., :1] * templates)
-        self.squares.assign_add(ops.sum(shares * distances))
+        self.add_to(self.counts, counts)
+        self.add_to(self.deviations, sums - counts[..., :1] * templates)
+        self.add_to(self.squares, ops.sum(shares * distances))
         worst = ops.take(images, ops.argmin(candidates, axis=0), axis=0)
         least = ops.min(candidates, axis=0)
+        # (R, |C| + 1, D) and (R, |C| + 1), of all replicas.
+        worst, least = (replicas.join(v[None]) for v in (worst, least))
+        best = ops.argmin(least, axis=0)[None]
+        worst = ops.take_along_axis(worst, best[..., None], axis=0)[0]
+        least = ops.min(least, axis=0)
         rows, kept = (
             ops.convert_to_tensor(v) for v in (self.worst_rows, self.worst_evidence)
         )

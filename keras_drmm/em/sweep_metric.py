@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_drmm.layers import replicas
+
 
 class SweepMetric(keras.metrics.Metric):
     """Base of the statistics of EM, which are sums over the batches of a sweep.
@@ -20,6 +22,10 @@ class SweepMetric(keras.metrics.Metric):
     def add_sum(self, name, shape):
         """Add a variable that starts at 0."""
         return self.add_variable(shape, initializer="zeros", name=name)
+
+    def add_to(self, variable, values):
+        """Add what a batch has, from every replica that shares the batch."""
+        variable.assign_add(replicas.in_metric(ops.cast(values, "float32")))
 
     def reset_state(self):
         """Do nothing: `fit` resets metrics before validation, inside of a sweep."""

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_drmm.layers import replicas
 from keras_drmm.layers.fixed_seed import fixed_seed
 
 
@@ -14,9 +15,13 @@ def augment(layer, images, training):
         training: whether the batch is learned from.
     """
     if training:
-        return layer(images, training=True)
+        return _by_row(layer, images)
     with fixed_seed(layer):
-        return layer(images, training=True)
+        return _by_row(layer, images)
+
+
+def _by_row(layer, images):
+    return replicas.by_row(lambda rows: layer(rows, training=True), images)
 
 
 def check_is_augmentation(layer, name, otherwise=""):

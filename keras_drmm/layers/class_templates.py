@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_drmm.layers import replicas
 from keras_drmm.layers.arguments import (
     check_choice,
     standardize_integer,
@@ -186,7 +187,7 @@ class ClassTemplates(ImageLayer):
         members = ops.cast(labels[:, None] == classes, "float32")
         if sample_weight is not None:
             members = members * sample_weight[:, None]
-        counts = ops.sum(members, axis=0)
+        counts = replicas.total(ops.sum(members, axis=0))
         total = ops.sum(counts)
         shares = (counts + 1 / self.num_classes) / (total + 1)
         old = ops.convert_to_tensor(self.prior)

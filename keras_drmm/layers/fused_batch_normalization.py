@@ -1,11 +1,13 @@
 """FusedBatchNormalization: Keras' batch normalisation by a backend's fused kernel."""
 
+import math
 from contextlib import contextmanager
 
 import keras
 from keras import ops
 
 from keras_drmm import kernels
+from keras_drmm.layers import replicas
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
@@ -20,6 +22,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     training step one operation at a time. There, and where channels are last, a fused
     kernel does it; elsewhere, and for renormalisation, synchronisation, masks and
     float64, this is Keras' layer. `recipes/benchmark_steps.py` times both.
+
+    Replicas that share a batch normalise by the moments of all its rows, whether
+    `synchronized` or not, on every backend.
 
     Args:
         **kwargs: of `keras.layers.BatchNormalization`.
@@ -55,6 +60,25 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return outputs
 
+    def _moments(self, inputs, mask):
+        if mask is not None or replicas.count() == 1:
+            return super()._moments(inputs, mask)
+        # In full precision, as Keras does.
+        values, axes = ops.cast(inputs, "float32"), self._reduction_axes
+
+        places = math.prod(values.shape[axis] for axis in axes if axis != 0)
+        rows = ops.cast(ops.shape(values)[0], "float32")
+        elements = replicas.total(ops.convert_to_tensor(places * rows))
+
+        def mean_of(x):
+            return replicas.total(ops.sum(x, axes, keepdims=True)) / elements
+
+        mean = mean_of(values)
+        variance = mean_of(ops.square(values - mean))
+        return tuple(
+            ops.cast(ops.squeeze(v, axes), inputs.dtype) for v in (mean, variance)
+        )
+
     @property
     def _has_kernel(self):
         """Whether the backend's kernel computes what this layer is configured to."""
@@ -63,6 +87,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             and self.compute_dtype in ("float16", "bfloat16", "float32")
             and not self.renorm
             and not self.synchronized
+            and replicas.count() == 1
             # Rows of four axes, channels last.
             and self.input_spec.ndim == 4
             and self.axis in (3, -1)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers import replicas
 from keras_drmm.layers.arguments import (
     check_keywords,
     check_model,
@@ -83,7 +84,7 @@ class NuisancePrior(keras.layers.Layer):
         """
         if not self.trainable:
             return
-        counts = self.count(switches, sample_weight)
+        counts = replicas.total(self.count(switches, sample_weight))
         # Each location has one state.
         rows = ops.sum(counts, axis=0)
         old = ops.convert_to_tensor(self.probabilities)

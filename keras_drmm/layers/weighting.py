@@ -2,9 +2,13 @@
 
 from keras import ops
 
+from keras_drmm.layers import replicas
+
 
 def weighted_mean(values, weights=None):
     """Return the mean over rows, a row of weight w counting as w rows, and Σ w.
+
+    Replicas that share a batch have the mean over the rows of all of them.
 
     Args:
         values: (B, ...).
@@ -15,9 +19,9 @@ def weighted_mean(values, weights=None):
     """
     if weights is None:
         weights = ops.ones((ops.shape(values)[0],))
-    total = ops.sum(weights)
+    total = replicas.total(ops.sum(weights))
     shape = (-1,) + (1,) * (len(values.shape) - 1)
-    weighted = ops.sum(ops.reshape(weights, shape) * values, axis=0)
+    weighted = replicas.total(ops.sum(ops.reshape(weights, shape) * values, axis=0))
     # Any positive number keeps 0 / 0 away.
     return weighted / ops.where(total > 0, total, 1.0), total
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 import keras
 from keras import ops
 
+from keras_drmm.layers import replicas
 from keras_drmm.layers.arguments import standardize_integer, standardize_number
 from keras_drmm.layers.augmentation import (
     augment,
@@ -200,6 +201,8 @@ class EGTrainer(Trainer):
         algorithm: the `EG`.
     """
 
+    shares_batches = True
+
     def __init__(self, model, algorithm):
         super().__init__(model)
         self.algorithm = algorithm
@@ -226,7 +229,8 @@ class EGTrainer(Trainer):
         if eg.augmentation is None:
             return e_step
         if training:
-            images = images[: -(-ops.shape(images)[0] // eg.augmentation_divisor)]
+            rows = ops.shape(images)[0]
+            images = images[: replicas.first_rows(rows, eg.augmentation_divisor)]
         augmented = augment(eg.augmentation, images, training)
         augmented = ops.clip(augmented, *model.pixel_range)
         logits = model.classify_augmented(augmented, training)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_drmm.layers import replicas
 from keras_drmm.layers.arguments import (
     check_model,
     check_names,
@@ -61,6 +62,11 @@ def fit_prior(
         )
     if hasattr(x, "shape") and batch_size is None:
         batch_size = BATCH_SIZE
+    if replicas.sees_part():
+        raise ValueError(
+            "`fit_prior` ends with a closed form of all rows, and replicas in several "
+            "processes of JAX have a part of them each: call it in one process."
+        )
     config = {
         "style_size": style_size,
         "width": width,
@@ -68,9 +74,10 @@ def fit_prior(
         "beta": beta,
     }
     # A copy learns: should anything fail, the model keeps the prior that it has.
-    switch_prior, encoder = build_switch_prior(model, config)
-    learner = StyleLearner(model, switch_prior, encoder)
-    learner.compile(keras.optimizers.Adam(CosineDecayOverFit(learning_rate)), beta)
+    with replicas.scope(model):
+        switch_prior, encoder = build_switch_prior(model, config)
+        learner = StyleLearner(model, switch_prior, encoder)
+        learner.compile(keras.optimizers.Adam(CosineDecayOverFit(learning_rate)), beta)
     history = learner.fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
     steps = kwargs.get("steps_per_epoch")
     means, variances, classes, *factors = learner.encode(x, y, batch_size, steps)

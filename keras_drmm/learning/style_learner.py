@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_drmm.layers.fixed_seed import fixed_seed
+from keras_drmm.layers.augmentation import augment
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.learning.cosine_decay_over_fit import fit_variables, follow_fit
 from keras_drmm.learning.warmup import Warmup
@@ -138,6 +138,8 @@ class StyleTrainer(Trainer):
         beta: β.
     """
 
+    shares_batches = True
+
     def __init__(self, learner, beta):
         super().__init__(learner)
         self.weights = {"switches": 1 / beta, "style_kl": 1.0}
@@ -200,10 +202,7 @@ class StyleTrainer(Trainer):
 
     def _draw(self, like, training):
         """Return draws from N(0, 1), the same ones in each batch of a test."""
-        if training:
-            return self._noise(like, training=True)
-        with fixed_seed(self._noise):
-            return self._noise(like, training=True)
+        return augment(self._noise, like, training)
 
 
 def _batches(x, y, batch_size, steps):

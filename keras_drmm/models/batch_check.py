@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+from keras_drmm.layers import replicas
+from keras_drmm.layers.replicas import FIRST_REPLICA
+
 # The least label that there may be: (in words, what to do beside numbering from 0).
 LEAST_LABELS = {
     -1: ("-1 (unlabelled)", ""),
@@ -35,9 +38,11 @@ class BatchCheck(keras.metrics.Metric):
         super().__init__(name="batch_check", dtype="float32")
         self.pixel_range, self.num_classes = pixel_range, num_classes
         self.least_label = least_label
-        self.batches = self.add_variable((), initializer="zeros", name="batches")
-        self.found = self.add_variable((4,), initializer="zeros", name="found")
-        self.labelled = self.add_variable((), initializer="zeros", name="labelled")
+        # The same on each replica.
+        self.batches, self.found, self.labelled = (
+            self.add_variable(shape, "zeros", name=name, aggregation=FIRST_REPLICA)
+            for name, shape in (("batches", ()), ("found", (4,)), ("labelled", ()))
+        )
 
     def update_state(self, images, labels, labelled, logits, sample_weight=None):
         """Look at a batch.
@@ -69,10 +74,15 @@ class BatchCheck(keras.metrics.Metric):
             first, last = ops.min(sample_weight), ops.max(sample_weight)
             fine = ops.logical_and(_is_finite(sample_weight), first >= 0)
             checks.append((fine, first, last))
-        wrong = ops.logical_not(ops.stack([fine for fine, _, _ in checks]))
+        # Of all replicas that share the batch.
+        fine, lowest, highest = (
+            ops.stack([ops.cast(v, "float32") for v in column])
+            for column in zip(*checks, strict=True)
+        )
+        wrong = replicas.least(fine) < 1
         fault = ops.argmax(ops.cast(wrong, "int32"))
-        values = [ops.cast(v, "float32") for _, *pair in checks for v in pair]
-        pair = ops.take(ops.reshape(ops.stack(values), (-1, 2)), fault, axis=0)
+        limits = ops.stack([replicas.least(lowest), replicas.most(highest)], axis=1)
+        pair = ops.take(limits, fault, axis=0)
         number = ops.cast(fault + 1, "float32")
         row = ops.concatenate([ops.stack([number, self.batches * 1.0]), pair])
         found = ops.convert_to_tensor(self.found)
@@ -80,7 +90,7 @@ class BatchCheck(keras.metrics.Metric):
         found = ops.where(is_first, row, found)
         self.found.assign(found)
         self.batches.assign_add(1.0)
-        self.labelled.assign_add(ops.sum(labelled))
+        self.labelled.assign_add(replicas.total(ops.sum(labelled)))
 
     def result(self):
         # An empty dictionary: Keras logs nothing under the metric's name.

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_drmm import kernels
-from keras_drmm.layers import ClassTemplates
+from keras_drmm.layers import ClassTemplates, replicas
 from keras_drmm.layers.arguments import (
     as_array,
     describe,
@@ -248,7 +248,7 @@ class DRMM(Styled, RenderingModel):
             )
         rendered, factors = [], None
         if render_divisor:
-            rows = -(-ops.shape(images)[0] // render_divisor)
+            rows = replicas.first_rows(ops.shape(images)[0], render_divisor)
             chosen = self.one_hot(classes[:rows])
             seen = [inferred[:rows] for inferred in switches]
             rendered, factors = self.explain(images[:rows], chosen, seen, training)

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_drmm.data.autotuner import StrategyWithoutAutotuner
+from keras_drmm.layers import replicas
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
@@ -43,6 +44,7 @@ from keras_drmm.models.kept_state import KeptState
 from keras_drmm.models.learns_part import LearnsPart
 from keras_drmm.models.objective_loss import objective_loss
 from keras_drmm.models.predict_watch import watches_prediction
+from keras_drmm.models.replica_checks import check_devices_share, check_replicas
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
 from keras_drmm.models.training_rows import TrainingRows
@@ -125,6 +127,12 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
                 return strategy
             return StrategyWithoutAutotuner(strategy)
 
+        def _maybe_symbolic_build(self, *args, **kwargs):
+            # Keras would read a batch to build the metrics, which strategies of several
+            # processes do not show it.
+            if super().distribute_strategy.num_replicas_in_sync == 1:
+                super()._maybe_symbolic_build(*args, **kwargs)
+
         def make_train_function(self, force=False):
             build_before_tracing(self, learns=True)
             super().make_train_function(force)
@@ -154,14 +162,16 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
     # The steps take (data) on TensorFlow and PyTorch, (state, data) on JAX.
 
     def train_step(self, *args):
-        args = (*args[:-1], unpack_batch(self, args[-1]))
-        if self.trainer is None:
-            return super().train_step(*args)
-        return self.trainer.train_step(*args)
+        with replicas.sharing():
+            args = (*args[:-1], unpack_batch(self, args[-1]))
+            if self.trainer is None:
+                return replicas.as_logs(super().train_step(*args))
+            return replicas.as_logs(self.trainer.train_step(*args))
 
     def test_step(self, *args):
         with self._tests():
-            return super().test_step(*args[:-1], unpack_batch(self, args[-1]))
+            args = (*args[:-1], unpack_batch(self, args[-1]))
+            return replicas.as_logs(super().test_step(*args))
 
     def fit(
         self,
@@ -247,7 +257,8 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
         given["callbacks"] = [kept, BatchWatch(), *own]
         if self.trainer is not None:
             given["callbacks"] += self.trainer.callbacks()
-        with whole_fit(self, own, given), kept.guard():
+        with replicas.scope(self), whole_fit(self, own, given), kept.guard():
+            check_replicas(self, given)
             if self.trainer is not None:
                 self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
             return super().fit(**given)
@@ -279,6 +290,7 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
             check_callbacks(callbacks)
             x, y, sample_weight = standardize_rows(self, x, y, sample_weight)
             batch_size = standardize_batch_size(batch_size, x)
+            check_devices_share(self, x, batch_size)
             check_loop(verbose, steps=steps)
             callbacks = [kept, BatchWatch(), *as_list(callbacks)]
         with self._tests(), kept.guard():
@@ -318,6 +330,7 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
         check_callbacks(callbacks)
         check_loop(verbose, steps=steps)
         batch_size = standardize_batch_size(batch_size, x)
+        check_devices_share(self, x, batch_size)
         kept = KeptState()
         callbacks = [kept, *as_list(callbacks)]
         watch = nullcontext() if is_array(x) else watches_prediction(self)
@@ -388,7 +401,7 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
             loss = super().compute_loss(x, y, y_pred, sample_weight, training)
             if training:
                 self._look_at(y_pred, {"loss": loss})
-            return loss
+            return replicas.with_mean_gradients(loss, self.trainable_weights)
         terms = self.trainer.objective(y_pred, y, sample_weight, training)
         total = ops.convert_to_tensor(sum(self.losses), "float32")
         self._sums.terms[REGULARIZATION].update_state(total)
@@ -403,7 +416,8 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
             # TensorFlow runs what of the next step needs no batch.
             is_batch = ops.any(ops.argmax(y_pred.logits, axis=-1) >= 0)
             self.trainer.end_step(ops.cast(is_batch, "int32"))
-        return objective_loss(total)
+        loss = objective_loss(total)
+        return replicas.with_mean_gradients(loss, self.trainable_weights)
 
     def _look_at(self, logits, terms):
         """Let `DivergenceCheck` look at a training step."""
@@ -431,7 +445,8 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
                 sample_weight,
             )
         # Unlabelled rows are shown as class 0 with weight 0.
-        return super().compute_metrics(x, ops.maximum(y, 0), logits, labelled)
+        shown = map(replicas.metric_rows, (ops.maximum(y, 0), logits, labelled))
+        return super().compute_metrics(x, *shown)
 
     def get_metrics_result(self):
         """Return what is logged: terms, loss, and metrics of the labelled rows."""

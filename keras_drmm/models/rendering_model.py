@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers import replicas
 from keras_drmm.layers.arguments import (
     check_keywords,
     check_names,
@@ -96,11 +97,12 @@ class RenderingModel(NamedClasses, Learner):
             loss = standardize_loss(loss, self.num_classes)
         else:
             check_algorithm(algorithm)
-        trainer = None if algorithm is None else self._bind(algorithm)
         own = {"algorithm": algorithm}
-        self._compile(
-            trainer, optimizer, metrics, jit_compile, own, loss=loss, **kwargs
-        )
+        with replicas.scope(self):
+            trainer = None if algorithm is None else self._bind(algorithm)
+            self._compile(
+                trainer, optimizer, metrics, jit_compile, own, loss=loss, **kwargs
+            )
         self.algorithm = algorithm
 
     def infer(self, x, y=None, batch_size=100):

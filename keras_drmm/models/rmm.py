@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers import replicas
 from keras_drmm.layers.arguments import (
     check_model,
     describe,
@@ -143,7 +144,7 @@ class RMM(RenderingModel):
         switches = ops.where(best % states == 0, nuisances, -1)
         rendered = []
         if render_divisor:
-            rows = -(-ops.shape(images)[0] // render_divisor)
+            rows = replicas.first_rows(ops.shape(images)[0], render_divisor)
             rendered = [self._render(classes[:rows], switches[:rows])]
         return EStep(
             logits=self.classify(images),

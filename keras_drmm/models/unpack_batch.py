@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_drmm.layers import replicas
 from keras_drmm.models.checks import check_batch
 from keras_drmm.models.fit_arguments import check_loss_has_labels
 
@@ -10,7 +11,8 @@ from keras_drmm.models.fit_arguments import check_loss_has_labels
 def unpack_batch(model, data):
     """Return a batch, (inputs, labels, weights), with labels among the inputs.
 
-    `call` needs them: labelled rows render their class.
+    `call` needs them: labelled rows render their class. Of a batch that replicas share,
+    each gets its own rows.
 
     Args:
         model: the `Learner`.
@@ -22,11 +24,13 @@ def unpack_batch(model, data):
 
     Raises:
         ValueError: images, labels or weights are not what the model takes; what is
-            wrong with values is found by `BatchCheck`.
+            wrong with values is found by `BatchCheck`. Or replicas cannot share the
+            batch.
     """
     images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     check_loss_has_labels(model, labels)
     check_batch(images, labels, sample_weight, model.image_shape)
+    images, labels, sample_weight = replicas.share([images, labels, sample_weight])
     inputs = {"images": images}
     if labels is not None:
         given = ops.reshape(labels, (-1,))

@@ -209,3 +209,21 @@ def test_bad_weights(weights, message):
     x = np.zeros((60, 4, 4), "uint8")
     with pytest.raises(ValueError, match=message):
         semi_supervised(x, labels, 4, sample_weight=weights)
+
+
+def test_parts_of_processes_are_the_batch():
+    x = np.random.default_rng(0).integers(0, 255, (30, 2, 2, 1), "uint8")
+    weights = np.arange(30, dtype="float32")
+    dataset = semi_supervised(
+        x, np.arange(30) % 3, 6, batch_size=8, sample_weight=weights
+    )
+    parts = [dataset.shard(index, 4) for index in range(4)]
+    for index in range(len(dataset)):
+        for whole, *pieces in zip(
+            dataset[index], *(part[index] for part in parts), strict=True
+        ):
+            assert all(len(piece) == 2 for piece in pieces)
+            np.testing.assert_array_equal(np.concatenate(pieces), whole)
+    for arguments in ((0, 3), (4, 4)):
+        with pytest.raises(ValueError, match="must divide the 8 rows of a batch"):
+            dataset.shard(*arguments)

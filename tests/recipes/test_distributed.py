@@ -1,0 +1,20 @@
+"""Two replicas learn what one device does, on the engine of each backend."""
+
+import sys
+
+import pytest
+
+from recipes import distributed as recipe
+
+ENGINES = {"tensorflow": "mirrored", "jax": "jax", "torch": "ddp"}
+
+
+@pytest.mark.every_backend
+@pytest.mark.slow
+def test_two_replicas_learn_what_one_device_does(backend, monkeypatch, capsys):
+    """The zoo's settings: normalisation, noise, few rows rendered and augmented."""
+    words = ["--engine", ENGINES[backend], "--methods", "EG"]
+    monkeypatch.setattr(sys, "argv", ["distributed.py", *words])
+    recipe.main()
+    (line,) = [v for v in capsys.readouterr().out.splitlines() if v.startswith("EG")]
+    assert 0 < float(line.split()[1]) <= recipe.TOLERANCE
