@@ -10,6 +10,7 @@ replica. Outside of a step there is one as well, and all functions are the ident
 """
 
 from contextlib import contextmanager, nullcontext
+from functools import cache
 
 import keras
 import numpy as np
@@ -51,7 +52,7 @@ def total(x):
         return x
     if _BACKEND == "tensorflow":
         return _context().all_reduce("SUM", _placed(x))
-    return _torch_total(x)
+    return _torch_total().apply(x)
 
 
 def join(x):
@@ -202,10 +203,8 @@ def with_mean_gradients(loss, weights):
     import torch.distributed
 
     def average():
-        parameters = [v.value for v in weights]
-        for p in parameters:
-            if p.grad is None:
-                p.grad = torch.zeros_like(p)
+        # What no gradient reaches is the same in each process.
+        parameters = [v.value for v in weights if v.value.grad is not None]
         flat = torch.cat([p.grad.reshape(-1).float() for p in parameters])
         torch.distributed.all_reduce(flat)
         flat /= torch.distributed.get_world_size()
@@ -353,8 +352,10 @@ def _batch_rows(rows):
     return rows if _BACKEND == "tensorflow" else int(rows)
 
 
-def _torch_total(x):
-    import torch
+@cache
+def _torch_total():
+    """Return Σ over processes as a function that PyTorch differentiates."""
+    import torch.distributed
 
     class Total(torch.autograd.Function):
         @staticmethod
@@ -365,4 +366,4 @@ def _torch_total(x):
 
         backward = forward
 
-    return Total.apply(x)
+    return Total
