@@ -17,6 +17,7 @@ on a quiet core, and each kill is one: 20 kills of the four methods take about 1
 minutes on 2 cores.
 """
 
+import contextlib
 import random
 import subprocess
 import sys
@@ -30,8 +31,8 @@ from recipes.common.tiny_runs import RESULT, compare, make, save
 
 METHODS = ("EG", "hard EM", "RMM", "fit_prior")
 TOLERANCE = 1e-6
-# Printed by a run as its training begins.
-BEGINS = "begins"
+# Printed by a run as its training begins, and as all is written.
+BEGINS, ENDS = "begins", "ends"
 
 
 def main():
@@ -130,12 +131,15 @@ def one_process(method, folder, options, after=None):
         )
         is_training = any(BEGINS in line for line in process.stdout)
         start = time.perf_counter()
-        try:
-            status = process.wait(after)
-        except subprocess.TimeoutExpired:
+        if after is None:
+            # Not to the end of the process, which takes longer than a tiny training.
+            any(ENDS in line for line in process.stdout)
+        else:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(after)
             process.kill()
-            status = process.wait()
         seconds = time.perf_counter() - start
+        status = process.wait()
         errors.seek(0)
         told = errors.read()
     was_killed = after is not None and status < 0
@@ -163,6 +167,7 @@ def learn(method, options):
         callbacks=[begins, Resume(folder / "states")],
     )
     save(folder, model, history)
+    print(ENDS, flush=True)
 
 
 if __name__ == "__main__":

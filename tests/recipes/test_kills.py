@@ -9,15 +9,14 @@ import pytest
 from recipes import kills as recipe
 
 
-@pytest.mark.parametrize("name", ["RMM", "fit_prior"])
-def test_a_killed_run_becomes_the_unbroken_one(name, backend, monkeypatch, capsys):
-    words = ["--backend", backend, "--methods", name, "--kills", "1", "--epochs", "5"]
+def test_a_killed_run_becomes_the_unbroken_one(backend, monkeypatch, capsys):
+    words = ["--backend", backend, "--methods", "RMM", "--kills", "1", "--epochs", "5"]
     monkeypatch.setattr(sys, "argv", ["kills.py", *words])
     recipe.main()
     lines = capsys.readouterr().out.splitlines()
-    (line,) = [line.split() for line in lines if line.startswith(name)]
+    (line,) = [line.split() for line in lines if line.startswith("RMM")]
     method, kills, runs, left_out, difference = line
-    assert (method, kills) == (name, "1")
+    assert (method, kills) == ("RMM", "1")
     assert int(runs) >= 1
     assert int(left_out) <= 1
     assert float(difference) <= 1e-6
