@@ -26,7 +26,7 @@ ARCHITECTURES = {
 
 # What holds for any weights holds on any backend: PyTorch's run, which has the least
 # to do for each operation, tries more.
-_DEFAULT = "30" if keras.backend.backend() == "torch" else "8"
+_DEFAULT = "16" if keras.backend.backend() == "torch" else "8"
 EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", _DEFAULT))
 
 
