@@ -345,7 +345,9 @@ def test_what_diverges_ends_fit_with_the_weights_before():
     model = learned("EG")
     before = model.get_weights()
     model.optimizer.learning_rate = 1e30
-    with pytest.raises(ValueError, match="logits are not finite"):
+    # What overflows first, rounding decides: logits, a term or a weight.
+    first = r"logits are not finite|term `\w+` of the objective is|made the weight"
+    with pytest.raises(ValueError, match=first):
         model.fit(X, Y, batch_size=4, epochs=3, verbose=0)
     for one, other in zip(model.get_weights()[:3], before[:3], strict=True):
         assert np.isfinite(one).all(), other
