@@ -90,6 +90,8 @@ def digits(rows):
 def _methods(rows, first):
     """Return a table with a column for each method.
 
+    A mean of fewer draws than the row has says of how many.
+
     Args:
         rows: with `model`, `labels` and `test_error`.
         first: the column that leads, of different data.
@@ -98,9 +100,14 @@ def _methods(rows, first):
     found = dict(grouped(rows, lambda row: ((row[first], row["labels"]), row["model"])))
     lines = []
     for name in dict.fromkeys(key for key, _ in found):
-        runs = [found.get((name, model)) for model in models]
-        errors = [spread(group, "test_error") if group else "" for group in runs]
-        lines.append([*name, *errors, max(len(group or []) for group in runs)])
+        runs = [found.get((name, model), []) for model in models]
+        draws = max(map(len, runs))
+        errors = [
+            (spread(group, "test_error") if group else "")
+            + (f" ({len(group)})" if 0 < len(group) < draws else "")
+            for group in runs
+        ]
+        lines.append([*name, *errors, draws])
     return markdown_table([first, "labels", *models, "draws"], lines)
 
 

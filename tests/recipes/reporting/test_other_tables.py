@@ -63,7 +63,7 @@ def test_digits_have_a_column_for_each_method():
     assert "| images | labels | drmm | svm | draws |" in table
     spread = f"4.00 ± {statistics.stdev([3, 5]):.2f}"
     assert cells_of(table) == [
-        ["600", "100", spread, "9.50", "2"],
+        ["600", "100", spread, "9.50 (1)", "2"],
         ["1400", "100", "2.00", "", "1"],
     ]
 
@@ -123,7 +123,7 @@ def test_untuned_data_has_a_column_for_each_method():
     assert table.splitlines()[0] == "| data | labels | drmm | convnet | draws |"
     spread = f"4.00 ± {statistics.stdev([3, 5]):.2f}"
     assert cells_of(table) == [
-        ["letters", "260", spread, "9.00", "2"],
+        ["letters", "260", spread, "9.00 (1)", "2"],
         ["objects", "120", "", "7.00", "1"],
     ]
 
