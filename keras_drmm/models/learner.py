@@ -8,9 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_drmm.data.autotuner import StrategyWithoutAutotuner
 from keras_drmm.layers import replicas
 from keras_drmm.layers.keeps_frozen import KeepsFrozen
+from keras_drmm.models.backend_loops import BackendLoops
 from keras_drmm.models.batch_check import BatchCheck
 from keras_drmm.models.batch_watch import BatchWatch
 from keras_drmm.models.checks import (
@@ -20,7 +20,6 @@ from keras_drmm.models.checks import (
 )
 from keras_drmm.models.class_weights import apply_class_weight
 from keras_drmm.models.compile_arguments import (
-    build_before_tracing,
     check_loss_weights,
     check_options,
     resolve_jit,
@@ -39,7 +38,6 @@ from keras_drmm.models.fit_arguments import (
     standardize_fit,
     standardize_rows,
 )
-from keras_drmm.models.fitting_labels import FittingLabels
 from keras_drmm.models.kept_state import KeptState
 from keras_drmm.models.learns_part import LearnsPart
 from keras_drmm.models.objective_loss import objective_loss
@@ -55,7 +53,7 @@ from keras_drmm.models.whole_fit import whole_fit
 REGULARIZATION = "regularization"
 
 
-class Learner(LearnsPart, KeepsFrozen, keras.Model):
+class Learner(BackendLoops, LearnsPart, KeepsFrozen, keras.Model):
     """A Keras model whose steps are an E-step and what follows from it.
 
     The steps read as Algorithm 1: `call` runs the trainer's E-step on a batch,
@@ -116,40 +114,6 @@ class Learner(LearnsPart, KeepsFrozen, keras.Model):
             jit_compile=resolve_jit(jit_compile),
             **kwargs,
         )
-
-    if keras.config.backend() == "tensorflow":
-
-        @property
-        def distribute_strategy(self):
-            """The model's strategy, which is handed all that it learns from."""
-            strategy = super().distribute_strategy
-            if strategy.num_replicas_in_sync > 1:
-                return strategy
-            return StrategyWithoutAutotuner(strategy)
-
-        def _maybe_symbolic_build(self, *args, **kwargs):
-            # Keras would read a batch to build the metrics, which strategies of several
-            # processes do not show it.
-            if super().distribute_strategy.num_replicas_in_sync == 1:
-                super()._maybe_symbolic_build(*args, **kwargs)
-
-        def make_train_function(self, force=False):
-            build_before_tracing(self, learns=True)
-            super().make_train_function(force)
-
-        def make_test_function(self, force=False):
-            build_before_tracing(self, learns=False)
-            super().make_test_function(force)
-
-    if keras.config.backend() == "jax":
-
-        def make_train_function(self, force=False):
-            super().make_train_function(force)
-            self.train_function = FittingLabels(self.train_function)
-
-        def make_test_function(self, force=False):
-            super().make_test_function(force)
-            self.test_function = FittingLabels(self.test_function)
 
     def call(self, inputs, training=False):
         """Return logits; inside a training or test step, the whole E-step."""
