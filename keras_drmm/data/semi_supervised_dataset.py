@@ -158,13 +158,14 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             count: number of parts.
 
         Returns:
-            A data set whose batches have 1 / `count` of the rows. Draw from it last:
-            `labelled_only` and `rebalanced` return whole batches.
+            A data set whose batches have 1 / `count` of the rows. It is made last: it
+            has no `labelled_only`, `rebalanced` and `shard` of its own.
 
         Raises:
-            ValueError: the rows of a batch are no multiple of `count`, or there is no
-                such part.
+            ValueError: the rows of a batch are no multiple of `count`, there is no such
+                part, or this is a part already.
         """
+        self._check_whole("shard")
         count = standardize_integer(count, "count")
         index = standardize_integer(index, "index", minimum=0)
         rows = len(self._plan.is_labelled)
@@ -233,8 +234,16 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             labelled_per_batch=int(plan.is_labelled.sum()),
         )
 
+    def _check_whole(self, made: str) -> None:
+        if self._part != slice(None):
+            raise ValueError(
+                f"This data set is a part of each batch, from which no {made} is made: "
+                "call `shard` last."
+            )
+
     def _with(self, **changes) -> "SemiSupervisedDataset":
         """Return a data set of the same images, labels and seed."""
+        self._check_whole("other data set")
         kept = {
             "labelled_indices": self.labelled_indices,
             "validation_indices": self.validation_indices,

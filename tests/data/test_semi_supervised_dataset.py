@@ -227,3 +227,11 @@ def test_parts_of_processes_are_the_batch():
     for arguments in ((0, 3), (4, 4)):
         with pytest.raises(ValueError, match="must divide the 8 rows of a batch"):
             dataset.shard(*arguments)
+    # What would be made of the whole batches is not made without a word.
+    for make in (
+        lambda part: part.shard(0, 2),
+        lambda part: part.labelled_only(2),
+        lambda part: part.rebalanced(np.zeros(len(part.x), int)),
+    ):
+        with pytest.raises(ValueError, match="call `shard` last"):
+            make(parts[1])
