@@ -14,8 +14,8 @@ Writes checkpoints, `history.csv` with a row for each epoch, the model, and pict
 its reconstructions, transfers and samples to `--output`, and no row of results. A run
 that was stopped goes on after its last whole epoch when it is started again.
 
-`--short` trains for 2 epochs, at most 3 minutes on 2 cores. On TensorFlow it learns in
-half precision where the processor has a unit for it.
+`--short` trains for 2 epochs: on 2 cores three minutes where the processor has a unit
+for half precision, which it then uses on TensorFlow, and nine where it has none.
 """
 
 from pathlib import Path

@@ -19,11 +19,11 @@ from keras.models import load_model
 import keras_drmm
 from keras_drmm.command_line import main
 from keras_drmm.data import to_unit_range
+from recipes.run_page import BLOCK
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"```(python|sh)\n(.*?)```", re.S)
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"))

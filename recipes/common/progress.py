@@ -6,11 +6,14 @@ import sys
 import tempfile
 import time
 
+# Back to the line's beginning, and clear it: the next one may be shorter.
+AGAIN = "\r\x1b[K"
+
 
 class ProgressLine:
     """Writes how far a training is over itself, and at its end what came of it.
 
-    Where the output is no terminal, only the last line is written.
+    Where the output is no terminal, each tenth of the way has a line of its own.
 
     Args:
         name: of what learns.
@@ -20,19 +23,27 @@ class ProgressLine:
 
     def __init__(self, name, epochs, steps):
         self.name, self.epochs, self.steps = name, epochs, steps
-        self.start, self.last = time.monotonic(), -1.0
+        self.start, self.last, self.tenths = time.monotonic(), -1.0, 0
+        self.first = None  # seconds and share of the first step that this process made
 
     def step(self, epoch, step):
         """Tell of a step, at most once a second; both count from 0."""
         now = time.monotonic() - self.start
-        if sys.stdout.isatty() and now - self.last >= 1:
-            self.last = now
-            done = (epoch * self.steps + step + 1) / (self.epochs * self.steps)
-            print(f"\r{self.name}: {done:4.0%}, {now:.0f} s ", end="", flush=True)
+        done = (epoch * self.steps + step + 1) / (self.epochs * self.steps)
+        self.first = self.first or (now, done)
+        terminal, tenths = sys.stdout.isatty(), int(10 * done)
+        if now - self.last < 1 or not (terminal or tenths > self.tenths):
+            return
+        self.last, self.tenths = now, tenths
+        line = f"{self.name}: {done:4.0%}, {now:.0f} s"
+        if done > self.first[1]:
+            pace = (now - self.first[0]) / (done - self.first[1])
+            line += f", about {pace * (1 - done):.0f} s left"
+        print(f"{AGAIN}{line} " if terminal else f"{line}\n", end="", flush=True)
 
     def end(self, result):
         """Write the last line."""
-        before = "\r" if sys.stdout.isatty() else ""
+        before = AGAIN if sys.stdout.isatty() else ""
         print(f"{before}{self.name}: {result}", flush=True)
 
 

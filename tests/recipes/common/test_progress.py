@@ -10,26 +10,47 @@ from recipes.common.progress import ProgressLine, quiet_start
 pytestmark = pytest.mark.smoke
 
 
-def test_a_terminal_sees_one_line_that_grows(monkeypatch, capsys):
-    seconds = iter([0.0, 1.0, 1.5, 3.0])
-    monkeypatch.setattr("recipes.common.progress.time.monotonic", lambda: next(seconds))
+@pytest.fixture
+def clock(monkeypatch):
+    """Return what sets the seconds that the clock then shows, one by one."""
+
+    def show(*seconds):
+        left = iter(seconds)
+        monkeypatch.setattr(
+            "recipes.common.progress.time.monotonic", lambda: next(left)
+        )
+
+    return show
+
+
+def test_a_terminal_sees_one_line_that_grows(clock, monkeypatch, capsys):
+    clock(0.0, 1.0, 1.5, 3.0)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     line = ProgressLine("it learns", epochs=2, steps=4)
     line.step(0, 0)
     line.step(0, 2)  # Half a second later: not told.
-    line.step(1, 1)
+    line.step(1, 1)  # Five steps in two seconds: two more need 0.8.
     line.end("done")
-    printed = capsys.readouterr().out
-    assert (
-        printed == "\rit learns:  12%, 1 s \rit learns:  75%, 3 s \rit learns: done\n"
-    )
+    assert capsys.readouterr().out.split("\r\x1b[K") == [
+        "",
+        "it learns:  12%, 1 s ",
+        "it learns:  75%, 3 s, about 1 s left ",
+        "it learns: done\n",
+    ]
 
 
-def test_a_file_has_the_last_line_alone(capsys):
-    line = ProgressLine("it learns", epochs=1, steps=2)
-    line.step(0, 1)
+def test_a_file_has_a_line_for_each_tenth(clock, capsys):
+    clock(0.0, 10.0, 20.0, 30.0, 40.0)
+    line = ProgressLine("it learns", epochs=1, steps=100)
+    # It goes on after half, where another process stopped.
+    for step in (50, 55, 60, 65):
+        line.step(0, step)
     line.end("done")
-    assert capsys.readouterr().out == "it learns: done\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "it learns:  51%, 10 s",
+        "it learns:  61%, 30 s, about 78 s left",
+        "it learns: done",
+    ]
 
 
 def test_noise_is_kept_back_unless_an_error_follows(capfd):
