@@ -27,11 +27,12 @@ RUN_TESTS := scripts/run_tests.py --args-without-tensorflow="$(NO_TF_ARGS)" \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-tensorflow test-jax test-torch \
+.PHONY: help setup test test-slow test-tensorflow test-jax test-torch \
 	test-without-tensorflow lint format demo bench docs docs-test clean
 
 help:
-	@echo 'make test                     everything below but demo and bench'
+	@echo 'make test                     lint and the suite on three backends'
+	@echo 'make test-slow                the same with the tests that take long'
 	@echo 'make lint                     ruff and mypy'
 	@echo 'make test-tensorflow          the suite on one backend; also test-jax, test-torch'
 	@echo 'make test-without-tensorflow  JAX where TensorFlow is not installed'
@@ -55,6 +56,11 @@ test-tensorflow test-jax test-torch: test-%: $(VENV)/.test
 
 test-without-tensorflow: $(VENV_NO_TF)/.test
 	$(VENV_NO_TF)/bin/python $(RUN_TESTS) without-tensorflow -- $(PYTEST_ARGS)
+
+# What tests/slow_tests.csv has, and more examples.
+test-slow: PYTEST_ARGS += --slow
+test-slow: export EM_EXAMPLES = 16
+test-slow: test
 
 lint: $(VENV)/.test
 	$(VENV)/bin/python $(RUN_TESTS) checks

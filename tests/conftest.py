@@ -1,5 +1,6 @@
 """Shared by all tests: fixed seeds, Hypothesis without deadlines, what runs where."""
 
+import csv
 import gc
 import os
 from pathlib import Path
@@ -20,19 +21,53 @@ ONE_BACKEND = "torch"
 ONCE = {"recipes", "tuning", "analysis", "evaluation"}
 
 
+SLOW_TESTS = Path(__file__).parent / "slow_tests.csv"  # by scripts/slow_tests.py
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--everything",
+        action="store_true",
+        help="run on this backend also what PyTorch's run alone has otherwise",
+    )
+    parser.addoption(
+        "--slow",
+        action="store_true",
+        help="run also what is slow on this backend, and optimise TensorFlow's graphs",
+    )
+
+
+def pytest_configure(config):
+    """Spare TensorFlow the optimisation of graphs that run a few times."""
+    if keras.config.backend() == "tensorflow" and not config.getoption("--slow"):
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leave out what another backend's run has."""
-    if keras.config.backend() == ONE_BACKEND or config.getoption("--everything"):
-        return
-    tests = Path(__file__).parent
-    once = [
-        item
-        for item in items
-        if (item.path.relative_to(tests).parts[0] in ONCE or has_mark(item, "once"))
-        and not has_mark(item, "every_backend")
-    ]
-    config.hook.pytest_deselected(items=once)
-    items[:] = [item for item in items if item not in set(once)]
+    """Leave out what another backend's run has, and what is slow."""
+    backend = keras.config.backend()
+    left_out = []
+    if backend != ONE_BACKEND and not config.getoption("--everything"):
+        tests = Path(__file__).parent
+        left_out += [
+            item
+            for item in items
+            if (item.path.relative_to(tests).parts[0] in ONCE or has_mark(item, "once"))
+            and not has_mark(item, "every_backend")
+        ]
+    if not config.getoption("--slow"):
+        with SLOW_TESTS.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+        slow = {line["test"] for line in lines if backend in line["on"].split(",")}
+        left_out += [
+            item
+            for item in items
+            if item.nodeid in slow and not has_mark(item, "always")
+        ]
+    config.hook.pytest_deselected(items=list(dict.fromkeys(left_out)))
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 def pytest_collection_finish():
@@ -46,14 +81,6 @@ def pytest_collection_finish():
 
 def has_mark(item, name):
     return item.get_closest_marker(name) is not None
-
-
-def pytest_addoption(parser):
-    parser.addoption(
-        "--everything",
-        action="store_true",
-        help="run on this backend also what PyTorch's run alone has otherwise",
-    )
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from keras_drmm.command_line import main
 from keras_drmm.data import to_unit_range
 from recipes.run_page import BLOCK
 
-pytestmark = [pytest.mark.once, pytest.mark.slow]
+pytestmark = [pytest.mark.once, pytest.mark.always]
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(

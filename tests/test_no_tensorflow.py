@@ -1,4 +1,4 @@
-"""Under another backend nothing in keras_drmm may import TensorFlow."""
+"""What nothing in keras_drmm may import: TensorFlow on another backend, the tuner."""
 
 import subprocess
 import sys
@@ -11,6 +11,8 @@ PROGRAM = """
 import importlib, pkgutil, sys
 import keras_drmm
 
+if "keras_tuner" in sys.modules:
+    sys.exit("keras_drmm imports keras_tuner before it is asked for")
 OPTIONAL = {"jax", "torch", "keras_tuner", "matplotlib", "tensorflow_datasets"}
 
 def walk(package):

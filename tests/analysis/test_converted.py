@@ -82,7 +82,6 @@ def test_evidence_is_the_gradient_of_the_stock_convnet(name):
     assert_maps_are_gradients(STOCK[name], X, "gradient", "contribution")
 
 
-@pytest.mark.slow
 def test_evidence_of_vgg16_is_its_gradient():
     """All 16 layers of a stock application, on images of 64x64."""
     stock = scatter(

@@ -15,7 +15,7 @@ import pytest
 from keras import layers
 
 from keras_drmm import RMM, HardEM, SoftEM, data
-from keras_drmm.callbacks import Resume, run_folder
+from keras_drmm.callbacks import Resume, run_folder, run_lock
 from keras_drmm.callbacks.shuffled_rows import ShuffledRows
 from tests.callbacks.runs import (
     BATCH,
@@ -57,6 +57,7 @@ def assert_same_run(model, history, state, expected):
         np.testing.assert_allclose(history.history[name], values, atol=1e-6)
 
 
+@pytest.mark.always
 @pytest.mark.parametrize(
     "name",
     [
@@ -313,15 +314,17 @@ def test_other_rows_of_a_data_set_are_refused(tmp_path):
 @pytest.mark.once
 def test_a_run_has_one_owner(tmp_path):
     """The lock ends with its process, and with `fit`."""
+    # The file by itself: to import the package takes ten seconds.
     code = (
-        "import sys, pathlib\n"
-        "from keras_drmm.callbacks.run_lock import RunLock\n"
-        "RunLock(pathlib.Path(sys.argv[1])).acquire()\n"
+        "import sys, pathlib, runpy\n"
+        "RunLock = runpy.run_path(sys.argv[1])['RunLock']\n"
+        "RunLock(pathlib.Path(sys.argv[2])).acquire()\n"
         "print('mine', flush=True)\n"
         "sys.stdin.read()\n"
     )
+    command = [sys.executable, "-c", code, run_lock.__file__, str(tmp_path)]
     other = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -336,11 +339,7 @@ def test_a_run_has_one_owner(tmp_path):
     fit(rmm_by(SoftEM()), Resume(tmp_path))
     # It left the folder to others.
     again = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        input="",
-        capture_output=True,
-        text=True,
-        check=True,
+        command, input="", capture_output=True, text=True, check=True
     )
     assert again.stdout == "mine\n"
 

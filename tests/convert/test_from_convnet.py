@@ -208,7 +208,6 @@ def test_saves_before_it_is_compiled(tmp_path):
     )
 
 
-@pytest.mark.slow
 def test_vgg16(backend):
     """All 16 layers of a stock application, on small images."""
     if backend == "jax":

@@ -11,7 +11,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.slow
 def test_two_devices_add_up(backend, tmp_path):
     """`keras.distribution.DataParallel`, which only JAX has, over two CPU devices."""
     if backend != "jax":

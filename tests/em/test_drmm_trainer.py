@@ -63,6 +63,7 @@ def squared_error(model, labels=None):
     return np.mean(np.square(X - model.infer(X, labels).reconstruction))
 
 
+@pytest.mark.always
 @settings(max_examples=EXAMPLES)
 @given(
     seed=st.integers(0, 2**31 - 1),

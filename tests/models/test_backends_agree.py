@@ -29,7 +29,6 @@ def results(backend, folder):
     return np.load(path)
 
 
-@pytest.mark.slow
 def test_logits_switches_gradients_and_weights_agree(backend, tmp_path):
     """Of conv-small with equal weights; the weights after 5 steps to 1e-4."""
     if backend != "tensorflow":

@@ -10,7 +10,6 @@ ENGINES = {"tensorflow": "mirrored", "torch": "ddp"}
 
 
 @pytest.mark.every_backend
-@pytest.mark.slow
 def test_two_replicas_learn_what_one_device_does(backend, monkeypatch, capsys):
     """The zoo's settings: normalisation, noise, few rows rendered and augmented."""
     if backend not in ENGINES:

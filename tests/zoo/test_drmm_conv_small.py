@@ -35,7 +35,6 @@ def test_comes_compiled_for_eg_with_a_falling_learning_rate():
     assert model.predict(np.zeros((1, 12, 12, 3)), verbose=0).shape == (1, 4)
 
 
-@pytest.mark.slow
 @pytest.mark.once
 def test_learns_mnist_from_a_few_labels():
     """Nearest class mean of the same 200 labels is the classifier to beat."""

@@ -135,7 +135,6 @@ def test_a_loaded_model_learns_on(original):
     assert float(model.optimizer._learning_rate(10)) == 0
 
 
-@pytest.mark.slow
 def test_backends_load_the_same(backend, original, tmp_path):
     if backend != "tensorflow":
         pytest.skip("compares all three backends, once: in TensorFlow's run")
