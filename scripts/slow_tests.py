@@ -19,7 +19,7 @@ REPORTS = ROOT / "build" / "reports"
 LIST = ROOT / "tests" / "slow_tests.csv"
 COLUMNS = ("on", "test", "seconds")
 # A backend that compiles pays again for what PyTorch's run has shown already.
-LIMIT = {"torch": 9.0, "tensorflow,jax": 4.0}
+LIMIT = {"torch": 9.0, "tensorflow jax": 4.0}
 
 
 def read_seconds(report):
@@ -61,7 +61,7 @@ def main():
         with LIST.open(newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
     for on in LIMIT:
-        paths = [REPORTS / f"{backend}.xml" for backend in on.split(",")]
+        paths = [REPORTS / f"{backend}.xml" for backend in on.split()]
         reports = [read_seconds(path) if path.exists() else {} for path in paths]
         lines = merge(lines, on, reports)
     with LIST.open("w", newline="", encoding="utf-8") as file:

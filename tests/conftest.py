@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config, items):
     if not config.getoption("--slow"):
         with SLOW_TESTS.open(newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
-        slow = {line["test"] for line in lines if backend in line["on"].split(",")}
+        slow = {line["test"] for line in lines if backend in line["on"].split()}
         left_out += [
             item
             for item in items

@@ -26,7 +26,7 @@ def test_a_report_replaces_the_lines_of_what_it_ran(tool, tmp_path):
     report.write_text(REPORT)
     lines = [
         {"on": on, "test": f"tests/a/test_b.py::{name}", "seconds": "50.0"}
-        for on in ("torch", "tensorflow,jax")
+        for on in ("torch", "tensorflow jax")
         for name in ("test_d", "test_e")
     ]
     seconds = tool["read_seconds"](report)
@@ -42,9 +42,9 @@ def test_a_report_replaces_the_lines_of_what_it_ran(tool, tmp_path):
     assert merged("torch", seconds) == [("test_c[x]", "100.0"), ("test_e", "50.0")]
     # Quick on one of two backends is not quick.
     both = [("test_c[x]", "100.0"), ("test_d", "50.0"), ("test_e", "50.0")]
-    assert merged("tensorflow,jax", seconds, {}) == both
+    assert merged("tensorflow jax", seconds, {}) == both
     del both[1]
-    assert merged("tensorflow,jax", seconds, seconds) == both
+    assert merged("tensorflow jax", seconds, seconds) == both
     assert len(tool["merge"](lines, "torch", [{}])) == len(lines)
 
 
