@@ -15,7 +15,8 @@ device, and on `--replicas` with the same global batches. The engines:
 
 Prints for each method the largest difference of all variables of model and optimizer
 and of the history, and where it is, or why `fit` refused. A difference above 1e-5 fails
-the command. Writes no row of results. An engine takes 2 to 5 minutes on 2 cores.
+the command. Rows go to `recipes/results/distributed.csv`; `--short` records nothing. An
+engine takes 2 to 5 minutes on 2 cores.
 """
 
 import contextlib
@@ -27,12 +28,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from recipes.common import results
 from recipes.common.command import at_least, choose_backend, make_parser
-from recipes.common.tiny_runs import (
-    differences,
-    make,
-    save,
-)
+from recipes.common.tiny_runs import differences, make, save
 
 # The engine: (its backend, whether replicas are processes).
 ENGINES = {
@@ -69,6 +67,7 @@ def main():
         be_process(options)
         return
     backend, _ = ENGINES[options.engine]
+    origin = results.origin(backend)
     with tempfile.TemporaryDirectory() as folder:
         one, several = Path(folder, "one"), Path(folder, "several")
         shuffles = options.engine != "jax-processes"
@@ -80,6 +79,10 @@ def main():
     for method, (worst, where) in found.items():
         number = "refused" if worst is None else f"{worst:.1e}"
         print(f"{method:<24}{number:>12}  {where}")
+        row = {"engine": options.engine, "replicas": options.replicas}
+        row |= {"method": method, "difference": number} | origin
+        if not options.short:
+            results.append_row(results.RESULTS / "distributed.csv", row)
     learned = {v: worst for v, (worst, _) in found.items() if worst is not None}
     # Not a number is no success.
     failed = [v for v, worst in learned.items() if not worst <= TOLERANCE]
@@ -99,6 +102,7 @@ def parse(arguments=None):
     parser.add_argument(
         "--methods", nargs="+", choices=METHODS, default=METHODS, help="default: all"
     )
+    parser.add_argument("--short", action="store_true", help="record nothing")
     parser.add_argument("--folder", type=Path, help="be a process that writes there")
     parser.add_argument("--backend", help="of the process")
     parser.add_argument("--in-order", action="store_true", help="shuffle no array")
@@ -108,20 +112,31 @@ def parse(arguments=None):
 
 
 def run(engine, replicas, backend, folder, methods, shuffles):
-    """Let an engine learn by the methods; each process writes below `folder`.
+    """Let an engine learn by the methods; each process writes below `folder`."""
+    words = ["--engine", engine, "--replicas", str(replicas), "--backend", backend]
+    words += ["--methods", *methods]
+    words += [] if shuffles else ["--in-order"]
+    run_processes(__spec__.name, words, replicas if ENGINES[engine][1] else 1, folder)
+
+
+def run_processes(module, words, count, folder):
+    """Run a module in processes that meet at a port, each with a folder of its own.
+
+    Args:
+        module: name of a module that takes `--rank`, `--port` and `--folder`.
+        words: its other arguments.
+        count: number of processes.
+        folder: `Path`; process r writes below `folder / str(r)`.
 
     Raises:
         RuntimeError: a process failed, or waited for another one.
     """
-    processes = replicas if ENGINES[engine][1] else 1
-    words = ["--engine", engine, "--replicas", str(replicas), "--backend", backend]
-    words += ["--port", str(free_port()), "--methods", *methods]
-    words += [] if shuffles else ["--in-order"]
+    words = [*words, "--port", str(free_port())]
     started = []
-    for rank in range(processes):
+    for rank in range(count):
         own = folder / str(rank)
         own.mkdir(parents=True)
-        command = [sys.executable, "-m", "recipes.distributed", *words]
+        command = [sys.executable, "-m", module, *words]
         command += ["--rank", str(rank), "--folder", str(own)]
         with (own / "log.txt").open("w") as log:
             started.append(subprocess.Popen(command, stdout=log, stderr=log))
@@ -136,7 +151,7 @@ def run(engine, replicas, backend, folder, methods, shuffles):
         logs = [path.read_text() for path in sorted(folder.glob("*/log.txt"))]
         logs = [f"{log[:6000]} ... {log[-2000:]}" for log in logs]
         told = "\n".join(logs)
-        raise RuntimeError(f"{engine}: the processes ended with {status}.\n{told}")
+        raise RuntimeError(f"{module}: the processes ended with {status}.\n{told}")
 
 
 def compare(several, one, method):
@@ -164,14 +179,6 @@ def free_port():
 def be_process(options):
     """Join the engine, and learn by each method."""
     choose_backend(options.backend)
-    start = {
-        "none": lambda _: contextlib.nullcontext(),
-        "jax": start_jax,
-        "jax-processes": start_jax_processes,
-        "mirrored": start_mirrored,
-        "multiworker": start_multiworker,
-        "ddp": start_ddp,
-    }[options.engine]
     with start(options):
         import keras
 
@@ -186,6 +193,19 @@ def be_process(options):
                 if "replica" not in str(error):
                     raise
                 (folder / REFUSED).write_text(str(error))
+
+
+def start(options):
+    """Return the context of the engine that the command line asks for."""
+    starts = {
+        "none": lambda _: contextlib.nullcontext(),
+        "jax": start_jax,
+        "jax-processes": start_jax_processes,
+        "mirrored": start_mirrored,
+        "multiworker": start_multiworker,
+        "ddp": start_ddp,
+    }
+    return starts[options.engine](options)
 
 
 def start_jax(options):

@@ -8,7 +8,7 @@ on one core.
 """
 
 from recipes.common.results import PROJECT, read_rows
-from recipes.reporting import figures, pages, readme
+from recipes.reporting import figures, pages, readme, scaling
 from recipes.reporting.records import last_settings
 
 
@@ -27,6 +27,7 @@ def main():
         found[1],
         read_rows("epochs"),
         read_rows("nuisance_probe"),
+        scaling.curves(read_rows("scaling")),
         table,
         docs / "images",
     )

@@ -3,7 +3,7 @@
 from math import nan
 from statistics import mean, stdev
 
-from recipes.reporting import probe_tables
+from recipes.reporting import probe_tables, scaling
 from recipes.reporting.cell_tables import THRESHOLDS
 from recipes.reporting.records import (
     grouped_by_settings,
@@ -14,14 +14,15 @@ from recipes.tables import cells
 from recipes.tables.training import default_epochs
 
 
-def write(rows, paper, epochs, probes, table, folder):
-    """Write table.png, errors.png, figure2.png, colour.png and nuisance_probe.png.
+def write(rows, paper, epochs, probes, efficiencies, table, folder):
+    """Write the pictures that are made from rows.
 
     Args:
         rows: rows of `tables.csv` with the last settings of each cell.
         paper: rows of `paper.csv`.
         epochs: rows of `epochs.csv`.
         probes: rows of `nuisance_probe.csv`.
+        efficiencies: `scaling.curves`.
         table: a Markdown table.
         folder: the folder to write to.
     """
@@ -30,6 +31,7 @@ def write(rows, paper, epochs, probes, table, folder):
     plot_speed(speed_curves(epochs), folder / "figure2.png")
     plot_colour(colour_curves(epochs), folder / "colour.png")
     plot_probes(probe_tables.scores(probes), folder / "nuisance_probe.png")
+    plot_scaling(efficiencies, folder / "scaling.png")
 
 
 def error_curves(rows):
@@ -175,6 +177,29 @@ def plot_probes(scores, path):
         axes.set(title=f"{name} nuisances", xlabel="level, 0 for the pixels")
         axes.set(ylabel="accuracy of the class, R² of others")
         axes.legend(fontsize=7)
+    figure.savefig(path, dpi=120)
+
+
+def plot_scaling(efficiencies, path):
+    """Plot the efficiency of many devices.
+
+    Args:
+        efficiencies: {(network, speed of a device): of `scaling.DEVICES`}.
+        path: of the PNG file.
+    """
+    figure, axes = _figure(7, 4)
+    speeds = sorted({speed for _, speed in efficiencies})
+    for number, ((network, speed), values) in enumerate(efficiencies.items()):
+        axes.plot(
+            scaling.DEVICES,
+            values,
+            "-" if speed == speeds[0] else "--",
+            color=f"C{number % len(scaling.NETWORKS)}",
+            marker=".",
+            label=f"{network}, {speed} times a core",
+        )
+    axes.set(xscale="log", xlabel="devices", ylabel="efficiency", ylim=(0, 1.02))
+    axes.legend(fontsize=7)
     figure.savefig(path, dpi=120)
 
 

@@ -7,7 +7,7 @@ the names of the tables in braces.
 from pathlib import Path
 
 from recipes.common.results import PROJECT, read_rows
-from recipes.reporting import cell_tables, other_tables, probe_tables
+from recipes.reporting import cell_tables, other_tables, probe_tables, scaling
 from recipes.reporting.records import cards
 
 
@@ -42,6 +42,10 @@ def results():
         threshold=f"{min(cell_tables.THRESHOLDS):g}",
         shortest=cell_tables.shortest(epochs),
         steps=cell_tables.steps(read_rows("benchmark_steps")),
+        memory=scaling.memory(read_rows("peak_memory")),
+        engines=scaling.engines(read_rows("distributed")),
+        efficiency=scaling.measured(read_rows("scaling")),
+        more_devices=scaling.more_devices(read_rows("scaling")),
         zoo_variants=other_tables.zoo_variants(read_rows("ablation")),
         rmm=other_tables.rmm(read_rows("rmm_mnist")),
         classification=other_tables.classification(read_rows("em_mnist")),

@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from recipes.common import results
-from recipes.reporting import figures, probe_tables, readme, records
+from recipes.reporting import figures, probe_tables, readme, records, scaling
 from recipes.tables import cells
 from tests.recipes.reporting.rows import row
 
@@ -110,14 +110,24 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
         results.read_rows(v) for v in ("tables", "paper", "epochs", "nuisance_probe")
     )
     table = readme.table(rows, paper)
-    figures.write(records.last_settings(rows), paper, epochs, probes, table, tmp_path)
+    efficiencies = {("slow", 1): [0.9, 0.8, 0.7, 0.6], ("slow", 100): [0.5] * 4}
+    last = records.last_settings(rows)
+    figures.write(last, paper, epochs, probes, efficiencies, table, tmp_path)
     assert sorted(drawn) == [
         "colour.png",
         "errors.png",
         "figure2.png",
         "nuisance_probe.png",
+        "scaling.png",
         "table.png",
     ]
+    lines = drawn["scaling.png"].axes[0].get_lines()
+    assert {line.get_label(): list(line.get_ydata()) for line in lines} == {
+        f"{network}, {speed} times a core": values
+        for (network, speed), values in efficiencies.items()
+    }
+    assert {tuple(line.get_xdata()) for line in lines} == {scaling.DEVICES}
+    assert [line.get_linestyle() for line in lines] == ["-", "--"]
     handles = drawn["errors.png"].axes[0].get_legend_handles_labels()
     shown = {
         # Of curves with bars the line.
@@ -138,7 +148,7 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
             lines = {v.get_label(): v for v in next(axes).get_lines()}
             for model, style in zip(pair, ("-", "--"), strict=True):
                 points = [[point[column], point[2]] for point in curves[model]]
-                assert lines[model].get_xydata().tolist() == points
+                assert lines[model].get_xydata() == points
                 assert lines[model].get_linestyle() == style
     assert not list(axes)
     lines = {v.get_label(): v for v in drawn["colour.png"].axes[0].get_lines()}
@@ -151,10 +161,7 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
     for nuisances, axes in zip(
         ("few", "many"), drawn["nuisance_probe.png"].axes, strict=True
     ):
-        shown = [
-            (line.get_linestyle(), line.get_ydata().tolist())
-            for line in axes.get_lines()
-        ]
+        shown = [(line.get_linestyle(), line.get_ydata()) for line in axes.get_lines()]
         assert shown == [
             ("-" if trained == "yes" else "--", levels)
             for (name, trained, _), levels in scores.items()
