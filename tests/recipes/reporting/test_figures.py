@@ -148,7 +148,7 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
             lines = {v.get_label(): v for v in next(axes).get_lines()}
             for model, style in zip(pair, ("-", "--"), strict=True):
                 points = [[point[column], point[2]] for point in curves[model]]
-                assert lines[model].get_xydata() == points
+                assert lines[model].get_xydata().tolist() == points
                 assert lines[model].get_linestyle() == style
     assert not list(axes)
     lines = {v.get_label(): v for v in drawn["colour.png"].axes[0].get_lines()}
@@ -161,7 +161,10 @@ def test_pictures_have_every_point(tmp_path, monkeypatch):
     for nuisances, axes in zip(
         ("few", "many"), drawn["nuisance_probe.png"].axes, strict=True
     ):
-        shown = [(line.get_linestyle(), line.get_ydata()) for line in axes.get_lines()]
+        shown = [
+            (line.get_linestyle(), line.get_ydata().tolist())
+            for line in axes.get_lines()
+        ]
         assert shown == [
             ("-" if trained == "yes" else "--", levels)
             for (name, trained, _), levels in scores.items()
