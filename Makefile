@@ -10,6 +10,7 @@ IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 
 VENV ?= .venv
 VENV_NO_TF ?= .venv-no-tf
 VENV_DOCS ?= .venv-docs
+VENV_NEWEST ?= .venv-newest
 PYTEST_ARGS ?=
 # In the environment without TensorFlow every test module is imported, and these run.
 NO_TF_ARGS ?= -m smoke
@@ -27,13 +28,14 @@ RUN_TESTS := scripts/run_tests.py --args-without-tensorflow="$(NO_TF_ARGS)" \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-slow test-tensorflow test-jax test-torch \
+.PHONY: help setup test test-slow test-newest test-tensorflow test-jax test-torch \
 	test-without-tensorflow lint format demo bench docs docs-test clean
 
 help:
 	@echo 'make test                     lint and the suite on three backends'
 	@echo 'make test-slow                the same with the tests that take long'
 	@echo 'make lint                     ruff and mypy'
+	@echo 'make test-newest              the suite with the newest release of each package'
 	@echo 'make test-tensorflow          the suite on one backend; also test-jax, test-torch'
 	@echo 'make test-without-tensorflow  JAX where TensorFlow is not installed'
 	@echo 'make format                   let ruff format and fix'
@@ -62,6 +64,14 @@ test-slow: PYTEST_ARGS += --slow
 test-slow: export EM_EXAMPLES = 16
 test-slow: test
 
+test-newest: | $(VENV_NEWEST)/bin/python
+	sed '/^-[cr]/d' requirements/demo.txt requirements/test.txt \
+		> $(VENV_NEWEST)/requirements.txt
+	$(VENV_NEWEST)/bin/python $(PIP_INSTALL) --no-deps --upgrade --retries 2 --timeout 15 \
+		--extra-index-url $(TORCH_INDEX) torch
+	$(VENV_NEWEST)/bin/python $(PIP_INSTALL) --upgrade -r $(VENV_NEWEST)/requirements.txt
+	$(VENV_NEWEST)/bin/python $(RUN_TESTS) tensorflow jax torch -- $(PYTEST_ARGS)
+
 lint: $(VENV)/.test
 	$(VENV)/bin/python $(RUN_TESTS) checks
 
@@ -85,7 +95,7 @@ docs-test: docs
 setup: $(VENV)/.test
 
 clean:
-	rm -rf $(VENV) $(VENV_NO_TF) $(VENV_DOCS) build dist site *.egg-info
+	rm -rf $(VENV) $(VENV_NO_TF) $(VENV_DOCS) $(VENV_NEWEST) build dist site *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
