@@ -6,8 +6,8 @@
 Reads the seconds of each test from the reports that a run of the suite left in
 `build/reports`, one for each backend, and writes `tests/slow_tests.csv`. What takes
 long on TensorFlow or on JAX compiles much, so that these two share their lines. A test
-that took at least `LIMIT` seconds on one of them runs on both with `--slow` alone. A line goes away when
-the reports of all its backends say that the test is quick.
+that took at least `LIMIT` seconds on one of them runs on both with `--slow` alone. A
+line goes away when the reports of all its backends say that the test is quick.
 """
 
 import csv
