@@ -21,7 +21,7 @@ ALLOWED = {
     "learning": {"layers", "models", "em"},
     "zoo": {"layers", "models", "em", "trees", "learning"},
     "baselines": {"layers", "models", "learning"},
-    "tuning": {"data", "layers", "models", "em", "learning", "zoo"},
+    "tuning": {"callbacks", "data", "layers", "models", "em", "learning", "zoo"},
     "wrappers": {"data", "evaluation", "layers", "models", "zoo"},
     "data": {"layers"},
     "callbacks": {"analysis", "layers"},

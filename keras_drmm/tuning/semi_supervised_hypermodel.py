@@ -1,9 +1,13 @@
 """A model that keras-tuner trains with few labels and scores with hidden labels."""
 
+import hashlib
+import json
+
 import keras
 import keras_tuner
 import numpy as np
 
+from keras_drmm.callbacks import Resume
 from keras_drmm.data import SemiSupervisedDataset
 from keras_drmm.layers.arguments import check_names, standardize_integer
 
@@ -55,7 +59,10 @@ class SemiSupervisedHyperModel(keras_tuner.HyperModel):
             dataset: a `SemiSupervisedDataset` with validation rows.
             epochs: number of the epoch to end with.
             initial_epoch: number of the epoch to begin with; Hyperband sets it.
-            **options: `callbacks` and `verbose` of `keras.Model.fit`.
+            **options: `callbacks` and `verbose` of `keras.Model.fit`. A
+                `keras_drmm.callbacks.Resume` keeps each trial in a folder of its own
+                below that which it was given: a search that was stopped then goes on
+                within its trial.
 
         Returns:
             {name: score on the validation rows}: `validation_error`, in percent,
@@ -67,8 +74,9 @@ class SemiSupervisedHyperModel(keras_tuner.HyperModel):
             TypeError: `dataset` is not a `SemiSupervisedDataset`, or an option is not
                 known.
             ValueError: the data set has no validation rows, or shows the labels of some
-                of them, `epochs` is no integer of at least 1, or the search has an
-                `objective` that is no score.
+                of them, `epochs` is no integer of at least 1, the search has an
+                `objective` that is no score, or it runs each trial several times and
+                has a `Resume`.
         """
         # Only fatal errors stop a search: after others keras-tuner goes on trying.
         try:
@@ -82,7 +90,11 @@ class SemiSupervisedHyperModel(keras_tuner.HyperModel):
             raise keras_tuner.errors.FatalTypeError(f"{error} {_ADVICE}") from None
         except ValueError as error:
             raise keras_tuner.errors.FatalValueError(f"{error} {_ADVICE}") from None
-        objective = _objective_of(options.get("callbacks"))
+        options["callbacks"] = [
+            _of_trial(callback, hp, dataset, options["callbacks"])
+            for callback in options.get("callbacks") or ()
+        ]
+        objective = _objective_of(options["callbacks"])
         if not objective.has_value(dict.fromkeys(_ALWAYS)):
             _check_objective(objective, _scores(model, dataset))
         # Each trial sees the same batches.
@@ -116,16 +128,40 @@ def _scores(model, dataset):
     }
 
 
-def _objective_of(callbacks):
-    """Return the objective of the search that calls, the error by default."""
+def _of_trial(callback, hp, dataset, callbacks):
+    """Return a callback, a `Resume` with a folder of the trial."""
+    if not isinstance(callback, Resume):
+        return callback
+    # The second run of a trial would find that the first is finished.
+    runs = getattr(_tuner_of(callbacks), "executions_per_trial", 1)
+    if runs > 1:
+        raise keras_tuner.errors.FatalValueError(
+            "A `Resume` keeps one run of each trial, got a search with "
+            f"executions_per_trial={runs}. Leave one of the two out."
+        )
+    values = json.dumps(hp.values, sort_keys=True, default=str)
+    name = hashlib.sha256(values.encode()).hexdigest()[:16]
+    return Resume(callback.folder / f"trial_{name}", dataset)
+
+
+def _tuner_of(callbacks):
+    """Return the search that calls, or None."""
     for callback in callbacks or ():
         tuner = getattr(callback, "tuner", None)
         if isinstance(tuner, keras_tuner.engine.base_tuner.BaseTuner):
-            objective = tuner.oracle.objective
-            if objective.name != "default_objective":
-                return objective
-            return _Default(objective.name, objective.direction)
-    return keras_tuner.Objective("validation_error", "min")
+            return tuner
+    return None
+
+
+def _objective_of(callbacks):
+    """Return the objective of the search that calls, the error by default."""
+    tuner = _tuner_of(callbacks)
+    if tuner is None:
+        return keras_tuner.Objective("validation_error", "min")
+    objective = tuner.oracle.objective
+    if objective.name != "default_objective":
+        return objective
+    return _Default(objective.name, objective.direction)
 
 
 class _Default(keras_tuner.Objective):

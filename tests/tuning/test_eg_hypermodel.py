@@ -12,6 +12,7 @@ import pytest
 import keras_drmm
 from keras_drmm import DRMM, EG, HardEM, Level, data
 from keras_drmm.baselines import PseudoLabel
+from keras_drmm.callbacks import Resume
 
 keras_tuner = pytest.importorskip("keras_tuner")
 
@@ -275,6 +276,54 @@ def test_stopped_search_goes_on_with_its_trial(tmp_path):
     tuner = make_tuner(tmp_path / "parts", max_trials=2)
     tuner.search(dataset, epochs=1, verbose=0)
     assert {k: v.score for k, v in tuner.oracle.trials.items()} == scores
+
+
+class Epochs(keras.callbacks.Callback):
+    """Counts the epochs of a search, and interrupts it after some of them."""
+
+    def __init__(self, counted, last=None):
+        super().__init__()
+        self.counted, self.last = counted, last
+
+    def __deepcopy__(self, memo):
+        # keras-tuner copies callbacks for each trial.
+        return type(self)(self.counted, self.last)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # `Resume` keeps what the epoch before made after all other callbacks.
+        if len(self.counted) == self.last:
+            raise KeyboardInterrupt
+        self.counted.append(epoch)
+
+
+def test_a_stopped_search_goes_on_within_its_trial(tmp_path):
+    dataset = make_dataset()
+    whole = make_tuner(tmp_path / "whole", max_trials=2)
+    whole.search(dataset, epochs=2, verbose=0)
+
+    counted: list = []
+    resume = Resume(tmp_path / "runs")
+    with pytest.raises(KeyboardInterrupt):
+        make_tuner(tmp_path / "parts", max_trials=2).search(
+            dataset, epochs=2, verbose=0, callbacks=[resume, Epochs(counted, 3)]
+        )
+    tuner = make_tuner(tmp_path / "parts", max_trials=2)
+    given = [resume, Epochs(counted)]
+    tuner.search(dataset, epochs=2, verbose=0, callbacks=given)
+    # No epoch was learned twice, nor left out.
+    assert counted == [0, 1, 0, 1]
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+    scores, expected = (
+        [trial.score for _, trial in sorted(t.oracle.trials.items())]
+        for t in (tuner, whole)
+    )
+    assert scores == expected
+
+
+def test_a_resume_has_one_run_of_each_trial(tmp_path):
+    tuner = make_tuner(tmp_path, max_trials=1, executions_per_trial=2)
+    with pytest.raises(keras_tuner.errors.FatalValueError, match="trial=2"):
+        tuner.search(make_dataset(), verbose=0, callbacks=[Resume(tmp_path / "runs")])
 
 
 def test_hyperband_goes_on_as_if_it_had_not_stopped(tmp_path):
