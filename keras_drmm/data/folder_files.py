@@ -130,6 +130,12 @@ def _read_table(table: Path) -> dict[str, str]:
                     f"{table} must begin with the header `file,label`, got "
                     f"{describe(','.join(header))}. Separate columns by commas."
                 )
+            if len(set(header)) < len(header):
+                raise ValueError(
+                    f"{table} must have each column once, got the header "
+                    f"{describe(','.join(header))}. Leave one of those out that are "
+                    "there twice."
+                )
             for row in reader:
                 # DictReader fills short rows with None and keeps what is too much
                 # under the key None.

@@ -1,5 +1,6 @@
 """write_annotation_csv: a table in which a person fills in labels."""
 
+import contextlib
 import csv
 import os
 from pathlib import Path
@@ -79,9 +80,12 @@ def check_has_no_labels(path):
         return
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         reader = csv.DictReader(file)
-        columns = reader.fieldnames or []
-        if "label" in columns and not any((v["label"] or "").strip() for v in reader):
-            return
+        # Whatever the csv module cannot read is not ours.
+        with contextlib.suppress(csv.Error):
+            columns = reader.fieldnames or []
+            labels = ((v["label"] or "").strip() for v in reader)
+            if "label" in columns and not any(labels):
+                return
     raise FileExistsError(
         f"`path`: {str(path)!r} has labels that a person filled in, or is another "
         "table. Move it, or give another path."

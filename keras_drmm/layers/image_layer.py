@@ -3,9 +3,10 @@
 import keras
 
 from keras_drmm.layers.arguments import check_choice, check_keywords
+from keras_drmm.layers.weight_budget import CountsWeights
 
 
-class ImageLayer(keras.layers.Layer):
+class ImageLayer(CountsWeights, keras.layers.Layer):
     """A layer on images or maps of four axes, with channels last or first.
 
     Args:
