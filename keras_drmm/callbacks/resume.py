@@ -192,9 +192,7 @@ class Resume(keras.callbacks.Callback):
             # Keras, and EM, have just forgotten what was seen of this epoch.
             self._set_trainer(state)
             with self._explained_state():
-                check_arrays(
-                    self.model.metrics_variables, state["metrics"], "metrics"
-                )
+                check_arrays(self.model.metrics_variables, state["metrics"], "metrics")
             _assign(self.model.metrics_variables, state["metrics"])
             self._skip = _Skip(self.model, manifest["batch"], manifest["logs"])
             self.model.train_function = self._skip
@@ -248,6 +246,8 @@ class Resume(keras.callbacks.Callback):
                 check_manifest(manifest)
             check_same(manifest["run"], self._fingerprint, self.folder)
             with self._explained_state():
+                if manifest["epoch"] > epochs:
+                    raise ValueError(f"it is of epoch {manifest['epoch']} of {epochs}")
                 self._found = manifest, read_state(content)
         except ValueError:
             self._lock.release()
@@ -267,11 +267,9 @@ class Resume(keras.callbacks.Callback):
 
     def _set_state(self, manifest, state):
         """Set the variables to what was read."""
-        model, epochs = self.model, self.params["epochs"]
+        model = self.model
         own = (("model", model.variables), ("optimizer", model.optimizer.variables))
         with self._explained_state():
-            if manifest["epoch"] > epochs:
-                raise ValueError(f"it is of epoch {manifest['epoch']} of {epochs}")
             for name, variables in own:
                 check_arrays(variables, state[name], name)
         for name, variables in own:

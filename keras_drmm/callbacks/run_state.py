@@ -27,10 +27,9 @@ def check_manifest(manifest):
         if not is_integer(value) or value < 0:
             raise ValueError(f"`{name}` is no number from 0 on, but {describe(value)}")
     for name in _FLAGS:
-        if not isinstance(manifest.get(name), bool):
-            raise ValueError(
-                f"`{name}` is neither true nor false, but {describe(manifest.get(name))}"
-            )
+        value = manifest.get(name)
+        if not isinstance(value, bool):
+            raise ValueError(f"`{name}` is neither true nor false, but {value!r}")
     seed = manifest.get("seed")
     if seed is not None and not is_integer(seed):
         raise ValueError(f"`seed` is no integer, but {describe(seed)}")
@@ -55,8 +54,8 @@ def read_state(content):
     """
     flat = read_npz_arrays(io.BytesIO(content))
     try:
-        state = {**dict.fromkeys(_MAY_BE_EMPTY, {}), **nest(flat)}
-    except (AttributeError, TypeError):
+        state = {**{name: {} for name in _MAY_BE_EMPTY}, **nest(flat)}
+    except (AttributeError, IndexError, TypeError):
         raise ValueError(f"an array is within another one: {list(flat)[:5]}") from None
     if set(state) != {"model", "random", *_MAY_BE_EMPTY}:
         raise ValueError(f"its arrays are {sorted(state)}")

@@ -64,7 +64,9 @@ def _load_keras_file(path):
             return keras.saving.load_model(path)
     # What damage raises in zipfile, h5py and Keras has no common class.
     except Exception as error:
-        said = " ".join(str(error).split())[:300] or type(error).__name__
+        # Keras says a good deal before what a constructor said.
+        said = str(error).rpartition("Exception encountered: ")[2]
+        said = " ".join(said.split())[:300] or type(error).__name__
         raise ValueError(
             f"{path} cannot be loaded as a model of keras_drmm: {said.rstrip('.')}. "
             "Save it again, or give a preset."

@@ -6,6 +6,7 @@ from typing import Any
 
 # Levels of lists and objects within each other. Our own files have less than ten.
 DEEPEST = 50
+_PIECE = 2**16
 LARGE = 2**28
 """Bytes that a file with a line for each of many images may have."""
 
@@ -24,20 +25,23 @@ def read_json(path: Path, most_bytes: int, takes_nan: bool = False) -> dict[str,
             a key twice. The message is a clause about "it", the file.
     """
     with path.open("rb") as file:
-        # Not by the size that the system tells: a pipe has none.
-        content = file.read(most_bytes + 1)
+        # Not by the size that the system tells, as a pipe has none, and not at once:
+        # Python would ask for all the memory that there could be.
+        content = bytearray()
+        while len(content) <= most_bytes and (part := file.read(_PIECE)):
+            content += part
     return parse_json(content, most_bytes, takes_nan)
 
 
-def parse_json(content: bytes, most_bytes: int, takes_nan: bool) -> dict[str, Any]:
+def parse_json(
+    content: bytes | bytearray, most_bytes: int, takes_nan: bool
+) -> dict[str, Any]:
     """Do what `read_json` does with what was read of a file."""
     constant = None if takes_nan else _refuse_constant
     if len(content) > most_bytes:
         raise ValueError(f"it has more than {most_bytes:,} bytes")
     try:
-        found = json.loads(
-            content, object_pairs_hook=_as_dict, parse_constant=constant
-        )
+        found = json.loads(content, object_pairs_hook=_as_dict, parse_constant=constant)
     except RecursionError:
         raise ValueError(f"it is nested more than {DEEPEST} levels deep") from None
     except _Refused as error:

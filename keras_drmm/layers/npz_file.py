@@ -68,8 +68,7 @@ def read_npy_header(file: IO[bytes]) -> NpyHeader:
     text = file.read(length).decode("latin-1")
     found = _HEADER.fullmatch(text)
     if found is None or len(text) < length:
-        advice = ", which would run code" if "|O" in text else ""
-        raise ValueError(f"its header is not one of plain numbers{advice}")
+        raise ValueError("its header is not one of plain numbers")
     name, fortran, sizes = found.groups()
     try:
         dtype = np.dtype(name)
@@ -149,7 +148,7 @@ def _read_member(archive, member):
             )
         flat = np.empty(math.prod(header.shape), header.dtype)
         # Not one `read`, which would hold all bytes a second time.
-        into, done = memoryview(flat.view("uint8")), 0
+        into, done = memoryview(flat.view("uint8").data), 0
         while done < header.nbytes:
             count = file.readinto(into[done:])
             if not count:
