@@ -6,12 +6,16 @@ from pathlib import Path
 
 import keras
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The first call of an operation compiles: a deadline would blame the example.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+# Of `tests/fuzz`: examples of each property where `--fuzz` does not say how many.
+# These are always the same ones.
+FUZZ = 3
 
 # What does not depend on the backend runs in PyTorch's run alone, which compiles
 # nothing: these folders and what is marked `once`, but for what is marked
@@ -54,11 +58,40 @@ def pytest_addoption(parser):
         action="store_true",
         help="run on this backend also what PyTorch's run alone has otherwise",
     )
+    parser.addoption(
+        "--fuzz",
+        type=int,
+        metavar="N",
+        help=f"draw N new examples of each property in tests/fuzz, not the same {FUZZ}",
+    )
+
+
+def pytest_configure(config):
+    """Make the profile `fuzz`, which the properties of tests/fuzz have."""
+    number = config.getoption("--fuzz")
+    slow = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+    settings.register_profile(
+        "fuzz",
+        deadline=None,
+        max_examples=number or FUZZ,
+        derandomize=number is None,
+        database=None,
+        suppress_health_check=slow,
+        print_blob=True,
+    )
 
 
 @pytest.fixture(autouse=True)
 def _fixed_seeds():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def whole_tracebacks():
+    """Tracebacks with Keras' own frames, which it leaves out otherwise."""
+    keras.config.disable_traceback_filtering()
+    yield
+    keras.config.enable_traceback_filtering()
 
 
 @pytest.fixture

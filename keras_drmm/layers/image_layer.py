@@ -65,6 +65,12 @@ class ImageLayer(CountsWeights, keras.layers.Layer):
             raise ValueError(
                 f"`{self.name}` takes shape {wanted}, got {tuple(shape)}. {advice}"
             )
+        # A size may be a tensor, where only a running graph knows it.
+        if any(isinstance(size, int) and size < 1 for size in shape[1:]):
+            raise ValueError(
+                f"`{self.name}` takes shape {wanted} with at least one row, column and "
+                f"channel, got {tuple(shape)}."
+            )
         found = shape[self.channel_axis]
         if channels is not None and found != channels:
             raise ValueError(

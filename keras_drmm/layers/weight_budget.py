@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from keras_drmm.layers.arguments import is_integer
+
 # What is left, in a list of one number; None where there is no limit.
 _LEFT: ContextVar[list[int] | None] = ContextVar("left", default=None)
 
@@ -52,7 +54,35 @@ class CountsWeights:
     Stands before `keras.layers.Layer` or `keras.Model` among the bases.
     """
 
+    name: str
+
     def add_weight(self, shape=None, *args, **kwargs):
-        """Add a weight; see `keras.layers.Layer.add_weight`."""
+        """Add a weight; see `keras.layers.Layer.add_weight`.
+
+        Raises:
+            ValueError: its shape is not known or has no element, as that of the maps
+                which the layer is built for, or the initializer does not make it.
+        """
+        if not all(is_integer(n) and n > 0 for n in shape or ()):
+            raise ValueError(
+                f"`{self.name}` would have a weight of shape {tuple(shape)}: build it "
+                "for a map whose sizes are known and at least 1."
+            )
         reserve(shape)
-        return super().add_weight(shape, *args, **kwargs)  # type: ignore[misc]
+        shape = tuple(shape or ())
+        try:
+            added = super().add_weight(shape, *args, **kwargs)  # type: ignore[misc]
+        # Keras takes any function and any array for an initializer.
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise self._bad_initializer(shape, kwargs, error) from error
+        # The variable itself says what was asked for.
+        found = tuple(added.value.shape)
+        if found != shape:
+            raise self._bad_initializer(shape, kwargs, f"one of shape {found}")
+        return added
+
+    def _bad_initializer(self, shape, kwargs, found):
+        return ValueError(
+            f"`{kwargs.get('name')}_initializer` of `{self.name}` must make a weight "
+            f"of shape {shape}, got {found}."
+        )

@@ -32,7 +32,6 @@ BESIDE_ARGUMENTS = ("frozen", "switch_prior", "class_names")
 _MOST_BYTES = 2**20
 # The least bytes that a file of weights has for each of their numbers.
 _BYTES_OF_A_WEIGHT = 2
-_LARGEST = 2**31 - 1
 _SIZES_OF_PRIOR = ("style_size", "width", "components")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -78,9 +77,9 @@ class Preset:
         self.frozen = self.arguments.pop("frozen", [])
         self.switch_prior = self.arguments.pop("switch_prior", None)
         self.class_names = self.arguments.pop("class_names", None)
-        self._check_arguments()
         size = (self.folder / WEIGHTS).stat().st_size
         self._most_weights = size // _BYTES_OF_A_WEIGHT
+        self._check_arguments()
         try:
             check_weights_file(self.folder / WEIGHTS, size)
         except ValueError as error:
@@ -181,9 +180,15 @@ class Preset:
         try:
             shape = standardize_input_shape(self.arguments["input_shape"])
             classes = standardize_integer(self.arguments["num_classes"], "num_classes")
-            for value in (*shape, *self.arguments.values()):
-                if is_integer(value) and value > _LARGEST:
-                    raise ValueError(f"{describe(value)} is more than {_LARGEST}.")
+            # Each model of the zoo has weights for each pixel, or for a few together,
+            # and for each class, nuisance or tree.
+            sizes = (shape[0] * shape[1], *shape, *self.arguments.values())
+            largest = max(v for v in sizes if is_integer(v))
+            if largest > self._most_weights:
+                raise ValueError(
+                    f"it asks for {describe(largest)} of something, and the file of "
+                    f"weights has room for {self._most_weights:,} numbers."
+                )
             if not isinstance(self.frozen, list) or not all(
                 isinstance(path, str) for path in self.frozen
             ):
