@@ -74,7 +74,7 @@ bench: $(VENV)/.test
 	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python -m recipes.benchmark_steps $(BENCH_ARGS)
 
 fuzz: $(VENV)/.test
-	$(VENV)/bin/python $(RUN_TESTS) $(FUZZ_BACKEND) -- tests/fuzz --fuzz $(FUZZ)
+	$(VENV)/bin/python $(RUN_TESTS) $(FUZZ_BACKEND) -- tests/fuzz --everything --fuzz $(FUZZ)
 
 docs: $(VENV_DOCS)/.docs
 	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --quiet

@@ -79,11 +79,11 @@ class Preset:
         self.class_names = self.arguments.pop("class_names", None)
         size = (self.folder / WEIGHTS).stat().st_size
         self._most_weights = size // _BYTES_OF_A_WEIGHT
-        self._check_arguments()
         try:
             check_weights_file(self.folder / WEIGHTS, size)
         except ValueError as error:
             raise self._damaged(WEIGHTS, error) from error
+        self._check_arguments()
 
     def make(self, load_weights=True):
         """Return the model, compiled; `load_weights` is whether it has the weights.

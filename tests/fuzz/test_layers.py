@@ -133,6 +133,7 @@ JUNK = st.one_of(
 NAMES = ("filters", "kernel_size", "strides", "padding", "use_bias", "data_format")
 
 
+@pytest.mark.once
 @fuzz
 @given(convolutions(), st.sampled_from(NAMES), JUNK)
 def test_a_bad_argument_is_refused_by_a_check_of_our_own(options, name, value):
@@ -145,6 +146,7 @@ def test_a_bad_argument_is_refused_by_a_check_of_our_own(options, name, value):
     assert RenderingConv2D.from_config(config).get_config() == config
 
 
+@pytest.mark.once
 @fuzz
 @given(
     st.lists(st.one_of(st.none(), st.integers(-2, 5)), min_size=3, max_size=5),
