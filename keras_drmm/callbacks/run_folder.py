@@ -9,6 +9,7 @@ import warnings
 from keras_drmm.callbacks.run_lock import NAME as LOCK
 from keras_drmm.layers.arguments import describe
 from keras_drmm.layers.json_file import LARGE, read_json
+from keras_drmm.layers.ordinary_file import check_ordinary_file
 
 MANIFEST, STATE, PREFIX = "manifest.json", "state.npz", "state_"
 # Of these files; another one is refused.
@@ -135,6 +136,7 @@ class RunFolder:
             )
         if not (folder / STATE).exists():
             raise ValueError(f"{STATE} is missing")
+        check_ordinary_file(folder / STATE)
         state = (folder / STATE).read_bytes()
         if _digest(state) != manifest.get(STATE):
             raise ValueError(

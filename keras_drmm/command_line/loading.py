@@ -17,7 +17,7 @@ from keras_drmm.zoo.weights_file import check_weights_file
 # What `keras.Model.save` writes of a model without files of its own.
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MEMBERS = {_CONFIG, "metadata.json", _WEIGHTS}
-# Of the configuration; the largest of the zoo's has 30 KB.
+# Of the configuration.
 _MOST_BYTES = 2**24
 # The least bytes that a weight has in a file.
 _BYTES_OF_A_WEIGHT = 2
@@ -61,7 +61,8 @@ def _load_keras_file(path):
         with zipfile.ZipFile(path) as archive:
             _check_archive(archive, path.stat().st_size)
         with weights_within(path.stat().st_size // _BYTES_OF_A_WEIGHT):
-            return keras.saving.load_model(path)
+            # No command trains it, and what it was compiled with may be anything.
+            return keras.saving.load_model(path, compile=False)
     # What damage raises in zipfile, h5py and Keras has no common class.
     except Exception as error:
         # Keras says a good deal before what a constructor said.

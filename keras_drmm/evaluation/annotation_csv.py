@@ -10,6 +10,7 @@ from keras_drmm.evaluation.checks import (
     standardize_probabilities,
 )
 from keras_drmm.layers.arguments import describe
+from keras_drmm.layers.ordinary_file import check_ordinary_file
 
 
 def write_annotation_csv(path, files_or_rows, probabilities, *, class_names=None):
@@ -78,6 +79,7 @@ def check_has_no_labels(path):
     """Raise a FileExistsError if there is a table with labels, or another file."""
     if not path.exists():
         return
+    check_ordinary_file(path)
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         reader = csv.DictReader(file)
         # Whatever the csv module cannot read is not ours.

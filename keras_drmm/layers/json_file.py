@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from keras_drmm.layers.ordinary_file import check_ordinary_file
+
 # Levels of lists and objects within each other. Our own files have less than ten.
 DEEPEST = 50
 _PIECE = 2**16
@@ -24,6 +26,7 @@ def read_json(path: Path, most_bytes: int, takes_nan: bool = False) -> dict[str,
         ValueError: it is larger, no JSON or no object, nested too deeply, or has NaN or
             a key twice. The message is a clause about "it", the file.
     """
+    check_ordinary_file(path)
     with path.open("rb") as file:
         # Not by the size that the system tells, as a pipe has none, and not at once:
         # Python would ask for all the memory that there could be.

@@ -19,6 +19,7 @@ from keras_drmm.layers.arguments import (
 )
 from keras_drmm.layers.json_file import read_json
 from keras_drmm.layers.keeps_frozen import freeze
+from keras_drmm.layers.ordinary_file import check_ordinary_file
 from keras_drmm.layers.weight_budget import weights_within
 from keras_drmm.models.styled import build_switch_prior
 from keras_drmm.zoo.weights_file import check_weights_file
@@ -148,6 +149,7 @@ class Preset:
         sums = self.metadata.get("sha256")
         expected = sums.get(file) if isinstance(sums, dict) else None
         try:
+            check_ordinary_file(self.folder / file)
             with (self.folder / file).open("rb") as content:
                 # Piece by piece.
                 found = hashlib.file_digest(content, "sha256").hexdigest()

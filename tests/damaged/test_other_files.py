@@ -183,6 +183,16 @@ def test_a_whole_model_is_loaded(parts, tmp_path):
         np.testing.assert_array_equal(found, weight)
 
 
+def test_what_a_model_was_compiled_with_is_not_made(parts, tmp_path):
+    """It may be a metric of a matrix that fills the memory; this one raises."""
+    change = whole(compile_config={"optimizer": "none of Keras"})
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as file:
+        for part, content in change(parts).items():
+            file.writestr(part, content)
+    assert load_model(str(path)).num_classes == 3
+
+
 # Records of a fit.
 
 RECORDS = {
@@ -466,6 +476,19 @@ def test_rows_of_results(name, tmp_path, monkeypatch):
     (tmp_path / "tables.csv").write_bytes(content)
     with pytest.raises(ValueError, match=rf"tables\.csv is damaged: {message}"):
         results.read_rows("tables")
+
+
+def test_no_table_waits_for_a_pipe(cached):
+    table = cached / "labels.csv"
+    os.mkfifo(table)
+    with pytest.raises(
+        ValueError, match=r"labels\.csv is a pipe or a device, and no or"
+    ):
+        load_folder(cached / "images", labels=table, verbose=0)
+    with pytest.raises(
+        OSError, match=r"labels\.csv is a pipe or a device, and no ordin"
+    ):
+        write_annotation_csv(table, ["a.png"], [[0.5, 0.5]])
 
 
 @pytest.mark.parametrize("content", [b"label\n" + b"a" * 200_000, b"\xff\x00\n", b""])

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 
@@ -263,6 +264,17 @@ def test_a_folder_in_the_place_of_a_file(file, folder):
     (folder / file).unlink()
     (folder / file).mkdir()
     check(folder, file, "directory")
+
+
+@pytest.mark.parametrize("file", [CONFIG, METADATA, WEIGHTS])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_nothing_waits_for_a_pipe_or_reads_a_device(file, kind, folder):
+    (folder / file).unlink()
+    if kind == "pipe":
+        os.mkfifo(folder / file)
+    else:
+        (folder / file).symlink_to("/dev/zero")
+    check(folder, file, "is a pipe or a device, and no ordinary file")
 
 
 def test_a_card_is_not_rewritten_without_its_own_entries(folder):

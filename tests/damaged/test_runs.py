@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import shutil
 import zipfile
 
@@ -220,6 +221,14 @@ def test_contents(name, run):
 def test_other_names_are_no_states(name, run):
     (run / name).mkdir()
     assert fit(make(), Resume(run)).epoch == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("file", [MANIFEST, STATE])
+def test_nothing_waits_for_a_pipe(file, run):
+    (run / "state_000003" / file).unlink()
+    os.mkfifo(run / "state_000003" / file)
+    with pytest.raises(ValueError, match="is a pipe or a device, and no ordinary file"):
+        fit(make(), Resume(run))
 
 
 def test_a_manifest_of_many_bytes_is_not_read(run, monkeypatch):
