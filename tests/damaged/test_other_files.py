@@ -110,7 +110,7 @@ MODELS = {
 
 def check_model(path, message):
     with (
-        bounded(path.stat().st_size),
+        bounded(path.stat().st_size, makes_models=True),
         pytest.raises(ValueError, match=message) as error,
     ):
         load_model(str(path))

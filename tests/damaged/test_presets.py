@@ -189,7 +189,7 @@ METADATA_TEXTS = {
 def check(folder, file, message, load=zoo.from_preset, is_large=True):
     size = sum(path.stat().st_size for path in folder.iterdir())
     # To follow each allocation takes time.
-    watch = bounded(size) if is_large else contextlib.nullcontext()
+    watch = bounded(size, makes_models=True) if is_large else contextlib.nullcontext()
     with watch, pytest.raises(ValueError, match=message) as error:
         load(folder)
     text = str(error.value)
