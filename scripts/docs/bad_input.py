@@ -25,10 +25,10 @@ THINGS = ("Images", "Labels", "Pixels")
 TEXT = """\
 # What bad input is told
 
-Each check of the library says which argument is wrong, what was found and what to do,
-and raises before anything changes. The suite makes {calls} calls of this kind; these
-are the {lines} errors that fit on a line. Each is raised by the library's own check:
-none comes from a backend. `python -m scripts.docs.bad_input` writes this page.
+An error says which argument is wrong, what was found and what to do. The suite makes
+{calls} calls with bad input; these are the {lines} errors that fit on a line. Each is
+raised by a check of the library itself, and none by a backend. `python -m
+scripts.docs.bad_input` writes this page.
 
 | argument | what was found | the error |
 | --- | --- | --- |
