@@ -16,6 +16,9 @@ PYTEST_ARGS ?=
 NO_TF_ARGS ?= -m smoke
 DEMO_ARGS ?= --short
 BENCH_ARGS ?=
+# Examples of each property, and the backend.
+FUZZ ?= 200
+FUZZ_BACKEND ?= torch
 
 # PyPI's torch for Linux brings several GB of CUDA, PyTorch's own index the CPU
 # build. That index is asked for this one file only, with few retries and a short
@@ -29,7 +32,7 @@ RUN_TESTS := scripts/run_tests.py --args-without-tensorflow="$(NO_TF_ARGS)" \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test test-slow test-newest test-tensorflow test-jax test-torch \
-	test-without-tensorflow lint format demo bench docs docs-test clean
+	test-without-tensorflow lint format demo bench fuzz docs docs-test clean
 
 help:
 	@echo 'make test                     lint and the suite on three backends'
@@ -41,13 +44,14 @@ help:
 	@echo 'make format                   let ruff format and fix'
 	@echo 'make demo                     semi-supervised MNIST, the short run'
 	@echo 'make bench                    time the training steps'
+	@echo 'make fuzz                     random models and damaged files; FUZZ=N examples'
 	@echo 'make docs                     build the site, into site/'
 	@echo 'make docs-test                open each of its pages in a browser'
 	@echo 'make setup                    only the environment of the above'
 	@echo 'make clean                    remove the environments, caches and builds'
 	@echo
 	@echo 'Variables: PYTHON, PYTEST_ARGS (as in make test-jax PYTEST_ARGS="-k pool"),'
-	@echo 'NO_TF_ARGS, DEMO_ARGS, BENCH_ARGS'
+	@echo 'NO_TF_ARGS, DEMO_ARGS, BENCH_ARGS, FUZZ, FUZZ_BACKEND'
 
 test: $(VENV)/.test $(VENV_NO_TF)/.test
 	$(VENV)/bin/python $(RUN_TESTS) checks tensorflow jax torch without-tensorflow \
@@ -84,6 +88,9 @@ demo: $(VENV)/.demo
 
 bench: $(VENV)/.test
 	TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python -m recipes.benchmark_steps $(BENCH_ARGS)
+
+fuzz: $(VENV)/.test
+	$(VENV)/bin/python $(RUN_TESTS) $(FUZZ_BACKEND) -- tests/fuzz --everything --fuzz $(FUZZ)
 
 docs: $(VENV_DOCS)/.docs
 	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs build --quiet

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from recipes.common.command import choose_backend, keep_memory, make_parser
 from recipes.common.progress import ProgressLine, quiet_start
-from recipes.common.results import RUNS
+from recipes.common.results import RUNS, read_marker, write_marker
 
 # Fewer than in the tables, so that the demonstration takes minutes.
 EPOCHS, SHORT_EPOCHS = 3, 2
@@ -39,7 +39,7 @@ def main():
     choose_backend(options.backend)
     finished = options.output / "finished.txt"
     if finished.exists():
-        print(f"This run is finished:\n\n{finished.read_text()}")
+        print(f"This run is finished:\n\n{read_marker(finished)}")
         return
     with quiet_start():
         import keras
@@ -49,8 +49,8 @@ def main():
     lines = train_both(options)
     lines += ["", f"Pictures, in {options.output}:"]
     lines += [f"  {name:<20}  {what}" for name, what in PICTURES.items()]
-    finished.write_text("\n".join(lines) + "\n")
-    print(f"\n{finished.read_text()}")
+    write_marker(finished, "\n".join(lines))
+    print(f"\n{read_marker(finished)}")
 
 
 def train_both(options):

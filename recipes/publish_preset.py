@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from recipes.common.command import make_parser
-from recipes.common.results import PROJECT, read_rows
+from recipes.common.results import PROJECT, read_marker, read_rows
 
 LICENCES = {
     "mnist": "CC BY-SA 3.0 (LeCun, Cortes and Burges)",
@@ -73,7 +73,8 @@ def publish(run, folder):
     Raises:
         FileExistsError: the preset's folder exists and is not a preset.
         FileNotFoundError: the run is not finished.
-        ValueError: the run has no row, or its model is not one of the zoo.
+        ValueError: the run has no row, its model is not one of the zoo, or what says
+            that it is finished is damaged.
     """
     from keras_drmm import zoo
     from keras_drmm.zoo.zoo_model import FUNCTIONS
@@ -81,7 +82,7 @@ def publish(run, folder):
     from recipes.tables.cells import Cell
 
     try:
-        row = json.loads((run / "finished.json").read_text())
+        row = _read_finished(run / "finished.json")
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{run} has no finished.json: the run is not finished. Start its command "
@@ -108,6 +109,24 @@ def publish(run, folder):
     zoo.save_to_preset(folder, model, checked(card), overwrite=True)
     write_readme(folder)
     return folder
+
+
+def _read_finished(path):
+    """Return the row of a finished run, with what its model is made of."""
+    try:
+        row = json.loads(read_marker(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}. Run the command again.") from (
+            error
+        )
+    needed = ("table", "setting", "model", "steps", "image_shape", *OF_RUN)
+    missing = [name for name in needed if name not in row]
+    if missing:
+        raise ValueError(
+            f"{path} lacks {', '.join(missing)}: it is of another version or damaged. "
+            "Run the command again."
+        )
+    return row
 
 
 def refresh():

@@ -86,7 +86,7 @@ def run(cell, options):
     folder = options.output or RUNS / name_of(cell, options)
     finished = folder / "finished.json"
     if finished.exists():
-        print(f"This run is finished:\n{finished.read_text()}")
+        print(f"This run is finished:\n{results.read_marker(finished)}")
         return
     origin = results.origin(options.backend)
     keras.utils.set_random_seed(options.seed)
@@ -135,7 +135,7 @@ def run(cell, options):
         training.record_epochs(cell, options.seed, epochs, folder, before)
     # `publish_preset` makes a model of these.
     made = {"steps": steps, "image_shape": image_shape}
-    finished.write_text(json.dumps({**row, **made}, indent=2) + "\n")
+    results.write_marker(finished, json.dumps({**row, **made}, indent=2))
 
 
 def label_by_first_network(cell, x, first, folder, options):

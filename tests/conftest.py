@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The first call of an operation compiles: a deadline would blame the example.
 settings.register_profile("local", deadline=None)
@@ -18,6 +18,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 # nothing: these folders and what is marked `once`, but for what is marked
 # `every_backend`.
 ONE_BACKEND = "torch"
+# Of `tests/fuzz`: examples of each property where `--fuzz` does not say how many. They
+# are always the same ones. Other backends compile for each.
+FUZZ = 3 if keras.config.backend() == ONE_BACKEND else 2
 ONCE = {"recipes", "tuning", "analysis", "evaluation"}
 
 
@@ -35,10 +38,30 @@ def pytest_addoption(parser):
         action="store_true",
         help="run also what is slow on this backend, and optimise TensorFlow's graphs",
     )
+    parser.addoption(
+        "--fuzz",
+        type=int,
+        metavar="N",
+        help=f"draw N new examples of each property in tests/fuzz, not the same {FUZZ}",
+    )
 
 
 def pytest_configure(config):
-    """Spare TensorFlow the optimisation of graphs that run a few times."""
+    """Make the profile `fuzz` of tests/fuzz, and spare TensorFlow to optimise graphs.
+
+    A test runs a graph a few times only.
+    """
+    number = config.getoption("--fuzz")
+    slow = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+    settings.register_profile(
+        "fuzz",
+        deadline=None,
+        max_examples=number or FUZZ,
+        derandomize=number is None,
+        database=None,
+        suppress_health_check=slow,
+        print_blob=True,
+    )
     if keras.config.backend() == "tensorflow" and not config.getoption("--slow"):
         import tensorflow as tf
 
@@ -86,6 +109,14 @@ def has_mark(item, name):
 @pytest.fixture(autouse=True)
 def _fixed_seeds():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def whole_tracebacks():
+    """Tracebacks with Keras' own frames, which it leaves out otherwise."""
+    keras.config.disable_traceback_filtering()
+    yield
+    keras.config.enable_traceback_filtering()
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from keras import layers
 
 import keras_drmm as kd
 from keras_drmm.layers import FactorTemplates, NuisancePrior
+from scripts.docs import bad_input
+from tests.own_errors import module_that_raised
 
 pytestmark = pytest.mark.once
 
@@ -125,12 +127,38 @@ NAMES = {
 }
 
 
+@pytest.fixture(scope="module")
+def messages():
+    """{call: its error}, of those that were made."""
+    return {}
+
+
+@pytest.mark.usefixtures("whole_tracebacks")
 @pytest.mark.parametrize("case", CASES, ids=[case["call"] for case in CASES])
-def test_the_error_names_argument_and_value(case, tmp_path, monkeypatch):
+def test_the_error_names_argument_and_value(case, messages, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(getattr(builtins, case["error"])) as error:
         eval(case["call"], NAMES)
-    message = str(error.value)
+    # Raised by our own check, not by what a backend or another library made of it.
+    assert module_that_raised(error.value).startswith("keras_drmm.")
+    message = messages[case["call"]] = str(error.value)
     assert case["argument"] in message
     assert case["value"] in message
     assert not list(tmp_path.iterdir())
+
+
+def test_the_page_has_what_the_errors_say(messages):
+    """`python -m scripts.docs.bad_input` writes it."""
+    if messages.keys() != {case["call"] for case in CASES}:
+        pytest.skip("needs the errors of all calls")
+    text = bad_input.PAGE.read_text("utf-8")
+    assert text == bad_input.page(CASES, [messages[case["call"]] for case in CASES])
+
+
+def test_the_page_is_readable():
+    lines = bad_input.PAGE.read_text("utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| `")]
+    assert len(rows) >= 200
+    assert all(len(line) <= bad_input.LONGEST for line in lines)
+    # A bar of the text is no border of a cell.
+    assert {line.replace("\\|", "").count("|") for line in rows} == {4}

@@ -7,6 +7,11 @@ import sys
 import numpy as np
 from keras import ops
 
+from keras_drmm.layers.arguments import is_integer
+
+# Of the Mersenne twister.
+NUMPY_WORDS = 624
+
 
 def read_random():
     """Return the states of Keras', Python's, NumPy's and PyTorch's global streams.
@@ -30,15 +35,27 @@ def read_random():
 
 
 def set_random(content):
-    """Set the streams to the states that `read_random` returned."""
-    states = json.loads(content)
-    _keras_stream().state.assign(states["keras"])
-    version, words, gauss = states["python"]
-    random.setstate((version, tuple(words), gauss))
-    np.random.set_state(states["numpy"])  # noqa: NPY002
-    torch = sys.modules.get("torch")
-    if torch is not None and states["torch"] is not None:
-        torch.set_rng_state(torch.tensor(states["torch"], dtype=torch.uint8))
+    """Set the streams to the states that `read_random` returned.
+
+    Raises:
+        ValueError: it is another content.
+    """
+    try:
+        states = json.loads(content)
+        _keras_stream().state.assign(states["keras"])
+        version, words, gauss = states["python"]
+        random.setstate((version, tuple(words), gauss))
+        place = states["numpy"]["state"]["pos"]
+        # NumPy takes any number, and reads what is in memory there.
+        if not (is_integer(place) and 0 <= place <= NUMPY_WORDS):
+            raise ValueError(f"NumPy's stream is at {place!r} of {NUMPY_WORDS}")
+        np.random.set_state(states["numpy"])  # noqa: NPY002
+        torch = sys.modules.get("torch")
+        if torch is not None and states["torch"] is not None:
+            torch.set_rng_state(torch.tensor(states["torch"], dtype=torch.uint8))
+    # Each library has errors of its own for a state that is none.
+    except Exception as error:
+        raise ValueError(f"the random numbers cannot be set: {error}") from error
 
 
 def _keras_stream():

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from keras_drmm.callbacks.fingerprint import (
     fingerprint,
     fingerprint_of_data,
 )
-from keras_drmm.callbacks.nested import flatten, nest
+from keras_drmm.callbacks.nested import flatten
 from keras_drmm.callbacks.random_state import read_random, set_random
 from keras_drmm.callbacks.run_folder import RunFolder
 from keras_drmm.callbacks.run_lock import RunLock
+from keras_drmm.callbacks.run_state import check_arrays, check_manifest, read_state
 from keras_drmm.callbacks.shuffled_rows import ShuffledRows
 
 # Of arrays, as in Keras.
@@ -189,6 +191,8 @@ class Resume(keras.callbacks.Callback):
         if manifest["batch"]:
             # Keras, and EM, have just forgotten what was seen of this epoch.
             self._set_trainer(state)
+            with self._explained_state():
+                check_arrays(self.model.metrics_variables, state["metrics"], "metrics")
             _assign(self.model.metrics_variables, state["metrics"])
             self._skip = _Skip(self.model, manifest["batch"], manifest["logs"])
             self.model.train_function = self._skip
@@ -238,25 +242,51 @@ class Resume(keras.callbacks.Callback):
             if found is None:
                 return
             manifest, content = found
+            with self._explained_state():
+                check_manifest(manifest)
             check_same(manifest["run"], self._fingerprint, self.folder)
+            with self._explained_state():
+                if manifest["epoch"] > epochs:
+                    raise ValueError(f"it is of epoch {manifest['epoch']} of {epochs}")
+                self._found = manifest, read_state(content)
         except ValueError:
             self._lock.release()
             raise
-        with np.load(io.BytesIO(content)) as file:
-            self._found = manifest, nest(file)
+
+    @contextmanager
+    def _explained_state(self):
+        """Within this, a ValueError is one of the state that was read."""
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(
+                f"The newest state in {self.folder} has its checksums, but it is none "
+                f"that can be gone on from: {error}. Nothing was learned now. Restore "
+                "the folder from a copy, remove it to start anew, or give another one."
+            ) from error
 
     def _set_state(self, manifest, state):
         """Set the variables to what was read."""
-        _assign(self.model.variables, state["model"])
-        _assign(self.model.optimizer.variables, state["optimizer"])
+        model = self.model
+        own = (("model", model.variables), ("optimizer", model.optimizer.variables))
+        with self._explained_state():
+            for name, variables in own:
+                check_arrays(variables, state[name], name)
+        for name, variables in own:
+            _assign(variables, state[name])
         self._set_trainer(state)
         if isinstance(self._data, ShuffledRows):
             self._data.seed = manifest["seed"]
 
     def _set_trainer(self, state):
         trainer = getattr(self.model, "trainer", None)
-        if trainer is not None:
-            trainer.restore(state.get("trainer", {}))
+        if trainer is None:
+            return
+        with self._explained_state():
+            try:
+                trainer.restore(state["trainer"])
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"what the algorithm keeps: {error!r}") from error
 
     def _go_on(self):
         """Set what begins with the first batch: history and random numbers."""
@@ -267,7 +297,8 @@ class Resume(keras.callbacks.Callback):
             for name, value in row.items():
                 if name != "epoch":
                     history.history.setdefault(name, []).append(value)
-        set_random(self._found[1]["random"].tobytes())
+        with self._explained_state():
+            set_random(self._found[1]["random"].tobytes())
         self.model._initial_epoch = None
         self._found = None
 

@@ -7,6 +7,9 @@ import shutil
 import warnings
 
 from keras_drmm.callbacks.run_lock import NAME as LOCK
+from keras_drmm.layers.arguments import describe
+from keras_drmm.layers.json_file import LARGE, read_json
+from keras_drmm.layers.ordinary_file import check_ordinary_file
 
 MANIFEST, STATE, PREFIX = "manifest.json", "state.npz", "state_"
 # Of these files; another one is refused.
@@ -118,21 +121,24 @@ class RunFolder:
         if not self._has_manifest(number):
             raise ValueError("it has no manifest, as its writing was cut off")
         try:
-            manifest = json.loads((folder / MANIFEST).read_bytes())
+            manifest = read_json(folder / MANIFEST, LARGE, takes_nan=True)
             said = manifest.pop("manifest")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ValueError("its manifest is no JSON object of a state") from None
+        except (ValueError, KeyError) as error:
+            raise ValueError(
+                f"its manifest is no JSON object of a state: {error}"
+            ) from None
         if said != _digest_of(manifest):
             raise ValueError("its manifest does not have the checksum that it should")
-        if manifest["format"] != FORMAT:
+        if manifest.get("format") != FORMAT:
             raise ValueError(
-                f"it has format {manifest['format']}, and this version of keras_drmm "
-                f"reads {FORMAT}"
+                f"it has format {describe(manifest.get('format'))}, and this version "
+                f"of keras_drmm reads {FORMAT}"
             )
         if not (folder / STATE).exists():
             raise ValueError(f"{STATE} is missing")
+        check_ordinary_file(folder / STATE)
         state = (folder / STATE).read_bytes()
-        if _digest(state) != manifest[STATE]:
+        if _digest(state) != manifest.get(STATE):
             raise ValueError(
                 f"{STATE}, {len(state)} bytes, does not have the checksum that the "
                 "manifest says"
@@ -147,7 +153,8 @@ class RunFolder:
 
     def _numbers(self):
         names = [v.name.removeprefix(PREFIX) for v in self.path.glob(f"{PREFIX}*")]
-        return [int(name) for name in names if name.isdigit()]
+        # Of digits as this class writes them: there are others.
+        return [int(name) for name in names if name.isascii() and name.isdigit()]
 
 
 def write_file(path, content):

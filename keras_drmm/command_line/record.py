@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_drmm.data.images import BLOCK
+from keras_drmm.layers.json_file import LARGE, read_json
 
 # Its file, within the folder of a model.
 RECORD = "fit.json"
@@ -81,13 +82,21 @@ def settings_of(options, found):
 
 def _read(path):
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        is_record = record.keys() == {"settings", "learned"}
-    except (OSError, ValueError, AttributeError):
-        is_record = False
-    if not is_record:
+        record = read_json(path, LARGE)
+        _check_record(record)
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f"{path} is missing or damaged. Remove the folder {path.parent}, or copy "
-            "it again."
-        )
+            f"{path} is missing or damaged: {error}. Remove the folder {path.parent}, "
+            "or copy it again."
+        ) from None
     return record
+
+
+def _check_record(record):
+    if record.keys() != {"settings", "learned"}:
+        raise ValueError(f"it must have settings and learned, got {list(record)[:5]}")
+    if not isinstance(record["settings"], dict):
+        raise ValueError("its settings are no object")
+    learned = record["learned"]
+    if not isinstance(learned, list) or not all(isinstance(v, str) for v in learned):
+        raise ValueError("what it has as learned is no list of texts")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_drmm.layers.arguments import describe
+from keras_drmm.layers.ordinary_file import check_ordinary_file
 
 # PNG, JPEG, BMP, GIF, TIFF and WebP.
 SUFFIXES = (
@@ -122,6 +123,7 @@ def _read_table(table: Path) -> dict[str, str]:
     """Return {path: label} of a CSV file; the label of an unlabelled file is empty."""
     found: dict[str, str] = {}
     try:
+        check_ordinary_file(table)
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             header = list(reader.fieldnames or [])
@@ -129,6 +131,12 @@ def _read_table(table: Path) -> dict[str, str]:
                 raise ValueError(
                     f"{table} must begin with the header `file,label`, got "
                     f"{describe(','.join(header))}. Separate columns by commas."
+                )
+            if len(set(header)) < len(header):
+                raise ValueError(
+                    f"{table} must have each column once, got the header "
+                    f"{describe(','.join(header))}. Leave one of those out that are "
+                    "there twice."
                 )
             for row in reader:
                 # DictReader fills short rows with None and keeps what is too much

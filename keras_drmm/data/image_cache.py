@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_drmm.layers.json_file import LARGE, read_json
+from keras_drmm.layers.npz_file import read_npy_header
+
 
 def sidecar(cache: Path) -> Path:
     """Return the path of the JSON file that says what a cache is made of."""
@@ -34,10 +37,11 @@ def cached_rows(
         A read-only memory map.
 
     Raises:
-        ValueError: there is a file that is no cache.
+        ValueError: there is a file that is no cache, or not the one that is described.
     """
     saved = _read_sidecar(cache)
     if saved and saved["key"] == key and saved["written"] == _identity(cache):
+        _check_images(cache, len(key["files"]) - len(saved["failed"]))
         failed.update(saved["failed"])
         return np.load(cache, mmap_mode="r")
     # Hidden, so that it is no part of a folder of images.
@@ -63,17 +67,43 @@ def _read_sidecar(cache: Path) -> dict | None:
     if not cache.exists() and not path.exists():
         return None
     try:
-        saved = json.loads(path.read_text())
-        is_ours = saved.keys() == {"key", "failed", "written"}
-    except (OSError, ValueError, AttributeError):
-        is_ours = False
-    if not is_ours:
+        saved = read_json(path, LARGE)
+        if saved.keys() != {"key", "failed", "written"}:
+            raise ValueError("it must have key, failed and written")
+        if not isinstance(saved["failed"], dict):
+            raise ValueError("what failed is no object")
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"`cache` must be a new file or one that `load_folder` wrote, but {cache} "
-            f"is not described by a file {path.name} beside it. Give another name, or "
-            "remove what is there."
-        )
+            f"is not described by a file {path.name} beside it ({error}). Give another "
+            "name, or remove what is there."
+        ) from None
     return saved
+
+
+def _check_images(cache: Path, rows: int) -> None:
+    """Raise unless a cache holds so many images, as its file's size says, too."""
+    with cache.open("rb") as file:
+        try:
+            header = read_npy_header(file)
+            size = cache.stat().st_size
+            if (
+                header.dtype != np.uint8
+                or len(header.shape) != 4
+                or header.shape[0] != rows
+                or header.shape[3] not in (1, 3)
+                or header.is_fortran
+                or header.size + header.nbytes != size
+            ):
+                raise ValueError(
+                    f"it has {header.dtype} of shape {header.shape} in {size:,} "
+                    f"bytes, for {rows} images"
+                )
+        except ValueError as error:
+            raise ValueError(
+                f"`cache` must be a file that `load_folder` wrote, but {cache} does "
+                f"not hold these images ({error}). Remove it and {sidecar(cache).name}."
+            ) from None
 
 
 def _write_npy(file: Any, rows: Iterator[np.ndarray]) -> None:

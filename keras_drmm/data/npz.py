@@ -1,25 +1,14 @@
 """Reading of data sets that are stored as one NumPy file."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-KEYS = ("x_train", "y_train", "x_test", "y_test")
+from keras_drmm.layers.npz_file import read_npz_arrays
 
-# What NumPy and zipfile raise for truncated files, changed bytes (RuntimeError, for
-# example, if the archive then looks encrypted), pickled arrays, and .npy files
-# (TypeError).
-READ_ERRORS = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+# As of `check_labels`: what int32 holds.
+_HIGHEST_LABEL = 2**31 - 1
 
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -37,14 +26,13 @@ def read_npz(path: Path) -> tuple[Split, Split]:
         shape (n,) or (n, 1).
 
     Raises:
-        ValueError: the file is damaged, lacks a key, or holds arrays that are not such
-            images and labels.
+        ValueError: the file is damaged, lacks a key, declares arrays that are far
+            larger than what is stored, or holds arrays that are not such images and
+            labels.
     """
     try:
-        # Unpickling a file can run code, so pickled arrays are refused.
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in KEYS if key in archive}
-    except READ_ERRORS as error:
+        arrays = read_npz_arrays(path, KEYS)
+    except ValueError as error:
         raise ValueError(
             f"{path} cannot be read as a NumPy .npz file ({error}). It is damaged, or "
             "it is another kind of file: copy or write it again."
@@ -74,6 +62,11 @@ def _check_split(path: Path, split: str, x: np.ndarray, y: np.ndarray) -> None:
             f"(n, height, width, channels), but it is {x.dtype} of shape {x.shape}. "
             "Write it as uint8."
         )
+    if x.size == 0:
+        raise ValueError(
+            f"{path}: x_{split} must hold at least one image of at least one pixel, "
+            f"but its shape is {x.shape}. Write the images that there are."
+        )
     if y.dtype.kind not in "iu" or y.shape not in ((y.size,), (y.size, 1)):
         raise ValueError(
             f"{path}: y_{split} must hold integer labels of shape (n,) or (n, 1), but "
@@ -83,4 +76,11 @@ def _check_split(path: Path, split: str, x: np.ndarray, y: np.ndarray) -> None:
         raise ValueError(
             f"{path}: x_{split} has {len(x)} images, but y_{split} has {len(y)} "
             "labels. Write one label for each image."
+        )
+    first, last = int(y.min()), int(y.max())
+    if first < -1 or last > _HIGHEST_LABEL:
+        raise ValueError(
+            f"{path}: y_{split} must hold labels from -1 (unlabelled) to "
+            f"{_HIGHEST_LABEL}, but they are from {first} to {last}. Number the "
+            "classes from 0."
         )

@@ -1,5 +1,6 @@
 """write_annotation_csv: a table in which a person fills in labels."""
 
+import contextlib
 import csv
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ from keras_drmm.evaluation.checks import (
     standardize_probabilities,
 )
 from keras_drmm.layers.arguments import describe
+from keras_drmm.layers.ordinary_file import check_ordinary_file
 
 
 def write_annotation_csv(path, files_or_rows, probabilities, *, class_names=None):
@@ -77,11 +79,15 @@ def check_has_no_labels(path):
     """Raise a FileExistsError if there is a table with labels, or another file."""
     if not path.exists():
         return
+    check_ordinary_file(path)
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         reader = csv.DictReader(file)
-        columns = reader.fieldnames or []
-        if "label" in columns and not any((v["label"] or "").strip() for v in reader):
-            return
+        # Whatever the csv module cannot read is not ours.
+        with contextlib.suppress(csv.Error):
+            columns = reader.fieldnames or []
+            labels = ((v["label"] or "").strip() for v in reader)
+            if "label" in columns and not any(labels):
+                return
     raise FileExistsError(
         f"`path`: {str(path)!r} has labels that a person filled in, or is another "
         "table. Move it, or give another path."

@@ -10,6 +10,7 @@ from keras_drmm.layers.arguments import (
     check_keywords,
     standardize_integer,
 )
+from keras_drmm.layers.weight_budget import CountsWeights
 
 # Added to the diagonal of a covariance, so that it can be inverted.
 SMALLEST_VARIANCE = 1e-4
@@ -24,7 +25,7 @@ BLUR = 0.45
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class ClassStyles(keras.layers.Layer):
+class ClassStyles(CountsWeights, keras.layers.Layer):
     r"""The prior of the style u of each class, a mixture of Gaussians.
 
     $$p(u \mid c) = \sum_k w_{ck}\, \mathcal{N}(u;\, m_{ck}, \Sigma_{ck})$$
@@ -61,10 +62,10 @@ class ClassStyles(keras.layers.Layer):
         self.style_size = standardize_integer(style_size, "style_size")
         self.components = standardize_integer(components, "components")
         kinds = (self.num_classes, self.components)
-        one = np.eye(self.style_size)
+        square = (self.style_size, self.style_size)
         self.shares = self._add_state("shares", kinds, 1 / self.components)
         self.means = self._add_state("means", (*kinds, self.style_size), 0.0)
-        self.covariances = self._add_state("covariances", (*kinds, *one.shape), one)
+        self.covariances = self._add_state("covariances", (*kinds, *square), np.eye)
         self.built = True
 
     def log_prob(self, styles, classes):
@@ -217,12 +218,17 @@ class ClassStyles(keras.layers.Layer):
         return shares / shares.sum(axis=1, keepdims=True), means, covariances
 
     def _add_state(self, name, shape, value):
-        value = np.broadcast_to(np.float32(value), shape)
+        """Add a weight of a value, or of what a function of the last size returns."""
+
+        def initial(shape, dtype=None):
+            given = value(shape[-1]) if callable(value) else value
+            return ops.convert_to_tensor(np.broadcast_to(np.float32(given), shape))
+
         return self.add_weight(
             name=name,
             shape=shape,
             dtype="float32",
-            initializer=lambda shape, dtype=None: ops.convert_to_tensor(value),
+            initializer=initial,
             trainable=False,
         )
 

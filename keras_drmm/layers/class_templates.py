@@ -79,7 +79,12 @@ class ClassTemplates(ImageLayer):
             keras.initializers.get,
             "glorot_uniform",
         )
-        self.templates_regularizer = keras.regularizers.get(templates_regularizer)
+        self.templates_regularizer = standardize_object(
+            templates_regularizer,
+            "templates_regularizer",
+            keras.regularizers.get,
+            "l2",
+        )
         self.templates: Any = None
 
     def build(self, input_shape):

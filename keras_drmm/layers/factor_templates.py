@@ -7,10 +7,11 @@ import keras
 from keras import ops
 
 from keras_drmm.layers.arguments import check_keywords, standardize_integer
+from keras_drmm.layers.weight_budget import CountsWeights
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class FactorTemplates(keras.layers.Layer):
+class FactorTemplates(CountsWeights, keras.layers.Layer):
     r"""The loading matrix Λ^(L+1) of a factor model: renders factors, and matches.
 
     $$z^{(L)} = \Lambda^{(L+1)} z^{(L+1)} + \mu_c, \qquad

@@ -3,9 +3,10 @@
 import keras
 
 from keras_drmm.layers.arguments import check_choice, check_keywords
+from keras_drmm.layers.weight_budget import CountsWeights
 
 
-class ImageLayer(keras.layers.Layer):
+class ImageLayer(CountsWeights, keras.layers.Layer):
     """A layer on images or maps of four axes, with channels last or first.
 
     Args:
@@ -63,6 +64,12 @@ class ImageLayer(keras.layers.Layer):
                 advice = "Leave out the axes that it has not."
             raise ValueError(
                 f"`{self.name}` takes shape {wanted}, got {tuple(shape)}. {advice}"
+            )
+        # A size may be a tensor, where only a running graph knows it.
+        if any(isinstance(size, int) and size < 1 for size in shape[1:]):
+            raise ValueError(
+                f"`{self.name}` takes shape {wanted} with at least one row, column and "
+                f"channel, got {tuple(shape)}."
             )
         found = shape[self.channel_axis]
         if channels is not None and found != channels:

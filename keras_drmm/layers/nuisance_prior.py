@@ -10,13 +10,14 @@ from keras_drmm.layers.arguments import (
     check_model,
     standardize_integer,
 )
+from keras_drmm.layers.weight_budget import CountsWeights
 
 # Added to each probability: a switch that training never saw stays possible.
 SMOOTHING = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class NuisancePrior(keras.layers.Layer):
+class NuisancePrior(CountsWeights, keras.layers.Layer):
     r"""The prior of a level's nuisances g = (t, a), which is learned by counting.
 
     $$p(g_x) = \pi_{a,x} \pi_{t,x}(t)\ \textrm{if ON}, \quad 1 - \pi_{a,x}\ \textrm{if

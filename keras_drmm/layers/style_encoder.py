@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_drmm.layers.arguments import check_keywords, standardize_integer
 from keras_drmm.layers.image_layer import ImageLayer
+from keras_drmm.layers.weight_budget import reserve
 
 # Keeps exp finite in any precision.
 LOG_VARIANCES = (-10.0, 5.0)
@@ -75,7 +76,9 @@ class StyleEncoder(ImageLayer):
         for conv in self.convs:
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
-        self.dense.build((None, math.prod(shape[1:]) + self.num_classes))
+        width = math.prod(shape[1:]) + self.num_classes
+        reserve((width, self.dense.units))
+        self.dense.build((None, width))
 
     def call(self, message, classes):
         for conv in self.convs:

@@ -6,13 +6,14 @@ from keras import ops
 from scipy import stats
 
 from keras_drmm.layers.arguments import check_keywords, standardize_integer
+from keras_drmm.layers.weight_budget import CountsWeights
 
 # Of the mean variance of a factor: keeps what is left of the factors invertible.
 SMALLEST_SHARE = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
-class StyleFactors(keras.layers.Layer):
+class StyleFactors(CountsWeights, keras.layers.Layer):
     r"""The prior of the factors of a `DRFM` given class and style.
 
     $$p(z \mid u, c) = \mathcal{N}(z;\, A u + b_c,\, S)$$

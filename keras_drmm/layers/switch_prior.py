@@ -15,6 +15,7 @@ from keras_drmm.layers.class_styles import ClassStyles
 from keras_drmm.layers.rendering_conv2d import RenderingConv2D
 from keras_drmm.layers.style_factors import StyleFactors
 from keras_drmm.layers.switch_max_pool import SwitchMaxPool
+from keras_drmm.layers.weight_budget import reserve
 
 # Standard deviation of the last kernels at the start. From 0 on, no gradient would
 # reach the style at first, and the KL term would teach the encoder to say nothing.
@@ -134,6 +135,7 @@ class SwitchPrior(keras.layers.Layer):
         self.top = keras.layers.Dense(
             math.prod(hidden[-1]), "relu", dtype=self.dtype_policy, name="top"
         )
+        reserve((self.style_size, self.top.units))
         self.top.build((None, self.style_size))
         for conv, pool, below in zip(self.convs, self.pools[1:], hidden, strict=False):
             conv.build((None, *below))
@@ -153,6 +155,7 @@ class SwitchPrior(keras.layers.Layer):
                 dtype=self.dtype_policy,
                 name=f"head_{n}",
             )
+            reserve((self.width, head.filters))
             head.build((None, *hidden[n - 1]))
             self.heads.append(head)
 

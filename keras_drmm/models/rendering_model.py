@@ -14,6 +14,7 @@ from keras_drmm.layers.arguments import (
     standardize_pixel_range,
 )
 from keras_drmm.layers.deprecation import warn_renamed
+from keras_drmm.layers.weight_budget import CountsWeights
 from keras_drmm.models import checks
 from keras_drmm.models.compile_arguments import (
     OPTIONS,
@@ -26,7 +27,7 @@ from keras_drmm.models.named_classes import NamedClasses
 from keras_drmm.models.sampling import numpy_generator
 
 
-class RenderingModel(NamedClasses, Learner):
+class RenderingModel(CountsWeights, NamedClasses, Learner):
     """Base of the models: learning, inference in batches, sampling, export.
 
     A subclass defines `classify`, `e_step` or `infer`, `_sample`, `num_classes`,

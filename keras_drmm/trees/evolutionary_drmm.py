@@ -115,11 +115,12 @@ class EvolutionaryDRMM(EvolutionaryModel):
         self.num_classes = standardize_integer(num_classes, "num_classes")
         self.depth = standardize_integer(depth, "depth")
         self.branching = standardize_integer(branching, "branching", minimum=2)
-        if self.branching**self.depth > _MOST_LEAVES:
+        # Not by the power, which may have more digits than fit in memory.
+        if self.depth * math.log(self.branching) > math.log(_MOST_LEAVES) + 1e-9:
             raise ValueError(
                 f"`depth` must leave at most {_MOST_LEAVES} leaves, got {depth}, which "
-                f"with `branching={branching}` has {self.branching**self.depth}. Give "
-                "less of either."
+                f"with `branching={branching}` has {branching}^{depth}. Give less of "
+                "either."
             )
         label_weight = standardize_number(label_weight, "label_weight", least=0)
         smoothing = standardize_number(smoothing, "smoothing", above=0)

@@ -3,7 +3,7 @@
 from keras_drmm.layers.arguments import standardize_boolean
 from keras_drmm.layers.keeps_frozen import freeze
 from keras_drmm.zoo.preset import Preset
-from keras_drmm.zoo.zoo_model import FUNCTIONS, shape_arguments
+from keras_drmm.zoo.zoo_model import FUNCTIONS
 
 
 def from_preset(name_or_path, load_weights=True, num_classes=None):
@@ -11,8 +11,9 @@ def from_preset(name_or_path, load_weights=True, num_classes=None):
 
     Nothing is downloaded and no code of the preset is run: its `config.json` names a
     function of the zoo and the arguments, and `model.weights.h5` holds arrays. The
-    SHA-256 of both files is checked first. The model is compiled as the function of the
-    zoo compiles it.
+    SHA-256 of both files is checked first, then what they declare: no model is made
+    that is larger than the file of weights. The model is compiled as the function of
+    the zoo compiles it.
 
     Args:
         name_or_path: a name from `presets()`, or the path of a folder that
@@ -44,21 +45,11 @@ def from_preset(name_or_path, load_weights=True, num_classes=None):
     """
     load_weights = standardize_boolean(load_weights, "load_weights")
     preset = Preset(name_or_path)
-    # A list, because what the file asks for may be anything, even unhashable.
-    if preset.function not in list(FUNCTIONS):
-        raise ValueError(
-            f"The preset at {preset.folder} asks for {preset.function!r}, which is no "
-            f"function of the zoo. It must be one of {', '.join(FUNCTIONS)}."
-        )
-    function = FUNCTIONS[preset.function]
-    if set(preset.arguments) != set(shape_arguments(function)):
-        raise ValueError(
-            f"The preset at {preset.folder} must give {preset.function} the arguments "
-            f"{', '.join(shape_arguments(function))}; it has {preset.call()}."
-        )
-    weights = preset.folder if load_weights else None
+    # Also where it is only looked at: it shows that the file's arguments are a model's.
+    own = preset.make(load_weights)
     if num_classes is None:
-        return function(**preset.arguments, preset=weights)
+        return own
+    function = FUNCTIONS[preset.function]
     model = function(**{**preset.arguments, "num_classes": num_classes})
     if not hasattr(model, "levels"):
         raise ValueError(
@@ -66,7 +57,7 @@ def from_preset(name_or_path, load_weights=True, num_classes=None):
             f"and {preset.function} has no levels: leave it out, got {num_classes}."
         )
     if load_weights:
-        _copy_levels(function(**preset.arguments, preset=weights), model)
+        _copy_levels(own, model)
         freeze(model, preset.frozen)
     return model
 

@@ -109,6 +109,12 @@ def rewrite_card(preset_dir, card):
         ValueError: a file is damaged, or `card` cannot be written as JSON.
     """
     preset = Preset(preset_dir)
+    missing = [name for name in OWN if name not in preset.metadata]
+    if missing:
+        raise ValueError(
+            f"{preset.folder / METADATA} lacks {', '.join(missing)}. Copy the folder "
+            "again, or write it by `save_to_preset`."
+        )
     own = {name: preset.metadata[name] for name in OWN}
     _write_card(preset.folder, own, _as_json(card))
 

@@ -17,12 +17,56 @@ CPU = Path("/proc/cpuinfo")
 
 
 def read_rows(name):
-    """Return the rows of `recipes/results/NAME.csv` as dictionaries, [] without it."""
+    """Return the rows of `recipes/results/NAME.csv` as dictionaries, [] without it.
+
+    Raises:
+        ValueError: a line has more or less columns than the first, or the file is no
+            table of text.
+    """
     path = RESULTS / f"{name}.csv"
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    rows = []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, strict=True)
+            for row in reader:
+                if None in row or None in row.values():
+                    raise csv.Error(f"line {reader.line_num} has other columns")
+                rows.append(row)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} is damaged: {error}. Restore it by `git checkout`, or mend it."
+        ) from error
+    return rows
+
+
+def write_marker(path, text):
+    """Write the text that says that a run is finished, whole or not at all."""
+    scratch = path.with_name(f".{path.name}")
+    scratch.write_text(f"{text}\n", encoding="utf-8")
+    os.replace(scratch, path)
+
+
+def read_marker(path):
+    """Return what `write_marker` wrote.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is empty, cut short or no text.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    is_json = path.suffix == ".json"
+    is_whole = text.rstrip().endswith("}") if is_json else text.endswith("\n")
+    if not (text.strip() and is_whole):
+        raise ValueError(
+            f"{path} says that the run is finished, but it is empty or cut short, got "
+            f"{text[-40:]!r} at its end. Remove it, and start the command again."
+        )
+    return text.removesuffix("\n")
 
 
 def record(name, row, is_kept=True):
