@@ -92,6 +92,7 @@ def draw():
     not sklearn.__version__.startswith("1.9."), reason="the guide counts those of 1.9"
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.always
 def test_the_checks_of_scikit_learn_pass_as_the_guide_says():
     expected = {"check_classifiers_classes": "-1 is one of its two classes"}
     results = check_estimator(
