@@ -24,7 +24,7 @@ ALLOWED = {
     "tuning": {"callbacks", "data", "layers", "models", "em", "learning", "zoo"},
     "wrappers": {"data", "evaluation", "layers", "models", "zoo"},
     "data": {"layers"},
-    "callbacks": {"analysis", "layers"},
+    "callbacks": {"analysis", "data", "layers"},
     "analysis": {"layers"},
     "evaluation": {"data", "layers"},
     # A program: nothing else imports it.

@@ -1,7 +1,6 @@
 """Resume: a run that was stopped goes on as if it had not been."""
 
 import io
-import math
 import signal
 import sys
 import threading
@@ -24,10 +23,7 @@ from keras_drmm.callbacks.random_state import read_random, set_random
 from keras_drmm.callbacks.run_folder import RunFolder
 from keras_drmm.callbacks.run_lock import RunLock
 from keras_drmm.callbacks.run_state import check_arrays, check_manifest, read_state
-from keras_drmm.callbacks.shuffled_rows import ShuffledRows
-
-# Of arrays, as in Keras.
-BATCH_SIZE = 32
+from keras_drmm.data.shuffled_rows import ShuffledRows, put_in_batches
 
 
 class Resume(keras.callbacks.Callback):
@@ -119,7 +115,7 @@ class Resume(keras.callbacks.Callback):
             arrays = x, given["y"], given["sample_weight"]
             data = fingerprint_of_data(x, arrays)
             if given["shuffle"]:
-                _shuffle(given)
+                put_in_batches(given)
         else:
             data = fingerprint_of_data(x, steps=steps)
         self._data = self.dataset
@@ -390,29 +386,6 @@ class _Skip:
             for _ in range(self._together):
                 next(given[-1], None)
         return (self._logs, given[0]) if backend == "jax" else self._logs
-
-
-def _shuffle(given):
-    """Put `ShuffledRows` in the place of the arrays among the arguments of `fit`."""
-    x, y, weights = (given[name] for name in ("x", "y", "sample_weight"))
-    rows = math.floor(len(x) * (1 - given["validation_split"]))
-    if weights is not None and y is None:
-        y = np.full(len(x), -1)
-    arrays = [v for v in (x, y, weights) if v is not None]
-    steps = given["steps_per_epoch"]
-    size = given["batch_size"] or (math.ceil(rows / steps) if steps else BATCH_SIZE)
-    if rows < len(x):
-        given["validation_data"] = tuple(v[rows:] for v in arrays)
-    if isinstance(given["validation_data"], tuple):
-        given["validation_batch_size"] = given["validation_batch_size"] or size
-    given.update(
-        x=ShuffledRows([v[:rows] for v in arrays], size),
-        y=None,
-        sample_weight=None,
-        batch_size=None,
-        validation_split=0.0,
-        shuffle=False,
-    )
 
 
 def _tell(folder, manifest, epochs):

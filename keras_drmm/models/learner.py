@@ -43,6 +43,7 @@ from keras_drmm.models.learns_part import LearnsPart
 from keras_drmm.models.objective_loss import objective_loss
 from keras_drmm.models.predict_watch import watches_prediction
 from keras_drmm.models.replica_checks import check_devices_share, check_replicas
+from keras_drmm.models.streaming import stream_fit, stream_rows
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
 from keras_drmm.models.training_rows import TrainingRows
@@ -225,6 +226,7 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, keras.Model):
             check_replicas(self, given)
             if self.trainer is not None:
                 self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
+            stream_fit(self, given)
             return super().fit(**given)
 
     def evaluate(
@@ -257,6 +259,8 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, keras.Model):
             check_devices_share(self, x, batch_size)
             check_loop(verbose, steps=steps)
             callbacks = [kept, BatchWatch(), *as_list(callbacks)]
+            rows = x, y, sample_weight, batch_size
+            x, y, sample_weight, batch_size = stream_rows(*rows)
         with self._tests(), kept.guard():
             return super().evaluate(
                 x,
@@ -298,6 +302,7 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, keras.Model):
         kept = KeptState()
         callbacks = [kept, *as_list(callbacks)]
         watch = nullcontext() if is_array(x) else watches_prediction(self)
+        x, _, _, batch_size = stream_rows(x, None, None, batch_size)
         with watch, kept.guard():
             logits = super().predict(x, batch_size, verbose, steps, callbacks)
         warn_unless_finite(logits)

@@ -16,7 +16,7 @@ from keras import layers
 
 from keras_drmm import RMM, HardEM, SoftEM, data
 from keras_drmm.callbacks import Resume, run_folder, run_lock
-from keras_drmm.callbacks.shuffled_rows import ShuffledRows
+from keras_drmm.data.shuffled_rows import ShuffledRows
 from tests.callbacks.runs import (
     BATCH,
     EPOCHS,
