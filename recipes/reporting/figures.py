@@ -187,7 +187,7 @@ def plot_scaling(efficiencies, path):
         efficiencies: {(network, speed of a device): of `scaling.DEVICES`}.
         path: of the PNG file.
     """
-    figure, axes = _figure(7, 4)
+    figure, axes = _figure(9, 4)
     speeds = sorted({speed for _, speed in efficiencies})
     for number, ((network, speed), values) in enumerate(efficiencies.items()):
         axes.plot(
@@ -199,7 +199,7 @@ def plot_scaling(efficiencies, path):
             label=f"{network}, {speed} times a core",
         )
     axes.set(xscale="log", xlabel="devices", ylabel="efficiency", ylim=(0, 1.02))
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=8, handlelength=3, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(path, dpi=120)
 
 
