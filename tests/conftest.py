@@ -22,8 +22,6 @@ ONE_BACKEND = "torch"
 # are always the same ones. Other backends compile for each.
 FUZZ = 3 if keras.config.backend() == ONE_BACKEND else 2
 ONCE = {"recipes", "tuning", "analysis", "evaluation"}
-
-
 SLOW_TESTS = Path(__file__).parent / "slow_tests.csv"  # by scripts/slow_tests.py
 
 

@@ -53,6 +53,13 @@ class ShuffledRows(keras.utils.PyDataset):
         self.epoch += self._advances
 
 
+def columns(x, y=None, sample_weight=None):
+    """Return what a batch has, in its order; weights have labels before them."""
+    if sample_weight is not None and y is None:
+        y = np.full(len(x), -1)
+    return [v for v in (x, y, sample_weight) if v is not None]
+
+
 def put_in_batches(given, **options):
     """Put `ShuffledRows` in the place of the arrays among the arguments of `fit`.
 
@@ -63,9 +70,7 @@ def put_in_batches(given, **options):
     """
     x, y, weights = (given[name] for name in ("x", "y", "sample_weight"))
     rows = math.floor(len(x) * (1 - given["validation_split"]))
-    if weights is not None and y is None:
-        y = np.full(len(x), -1)
-    arrays = [v for v in (x, y, weights) if v is not None]
+    arrays = columns(x, y, weights)
     steps = given["steps_per_epoch"]
     size = given["batch_size"] or (math.ceil(rows / steps) if steps else BATCH_SIZE)
     if rows < len(x):

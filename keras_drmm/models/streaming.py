@@ -3,7 +3,12 @@
 import keras
 import numpy as np
 
-from keras_drmm.data.shuffled_rows import BATCH_SIZE, ShuffledRows, put_in_batches
+from keras_drmm.data.shuffled_rows import (
+    BATCH_SIZE,
+    ShuffledRows,
+    columns,
+    put_in_batches,
+)
 from keras_drmm.layers import replicas
 
 # Bytes of images above which they are not given to TensorFlow in one piece.
@@ -42,8 +47,8 @@ def stream_fit(model, given):
     kept = given["validation_data"]
     if isinstance(kept, tuple) and is_streamed(kept[0]):
         size = given["validation_batch_size"] or given["batch_size"] or BATCH_SIZE
-        arrays = [v for v in kept if v is not None]
-        given["validation_data"] = ShuffledRows(arrays, size, shuffles=False)
+        batches = ShuffledRows(columns(*kept), size, shuffles=False)
+        given["validation_data"] = batches
         given["validation_batch_size"] = None
 
 
@@ -51,6 +56,6 @@ def stream_rows(x, y, sample_weight, batch_size):
     """Return the same arguments of `evaluate` or `predict`, large arrays as batches."""
     if not is_streamed(x):
         return x, y, sample_weight, batch_size
-    arrays = [v for v in (x, y, sample_weight) if v is not None]
+    arrays = columns(x, y, sample_weight)
     batches = ShuffledRows(arrays, batch_size or BATCH_SIZE, shuffles=False)
     return batches, None, None, None

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_drmm import DRMM, EG, Level
-from keras_drmm.data.shuffled_rows import ShuffledRows
+from keras_drmm.data.shuffled_rows import ShuffledRows, columns
 from keras_drmm.models import streaming
 
 RNG = np.random.default_rng(0)
@@ -85,3 +85,11 @@ def test_each_epoch_has_every_row_once_in_an_order_of_its_own():
     assert orders[0] != orders[1]
     plain = ShuffledRows([rows], 3, shuffles=False)
     np.testing.assert_array_equal(plain[2][0], [6])
+
+
+def test_weights_without_labels_stay_weights():
+    images, labels, weights = columns(X, None, WEIGHTS)
+    assert images is X
+    assert weights is WEIGHTS
+    np.testing.assert_array_equal(labels, np.full(20, -1))
+    assert len(columns(X)) == 1
