@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+
+from keras_drmm.layers.arguments import to_numpy
 
 
 class TrainingRows:
@@ -64,8 +65,12 @@ class TrainingRows:
             parts, kept = self._read(least), slice(None)
         columns: list[Any] = []
         for column in zip(*parts, strict=True):
-            arrays = [ops.convert_to_numpy(part) for part in column if part is not None]
-            columns.append(np.concatenate(arrays)[kept] if arrays else None)
+            arrays = [to_numpy(part) for part in column if part is not None]
+            # One array is not copied: it may be larger than memory.
+            whole = arrays[0] if len(arrays) == 1 else None
+            if len(arrays) > 1:
+                whole = np.concatenate(arrays)
+            columns.append(None if whole is None else whole[kept])
         images, labels, weights = columns
         counts = slice(None) if weights is None else weights.reshape(-1) > 0
         labels = None if labels is None else labels.reshape(-1)[counts]

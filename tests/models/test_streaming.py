@@ -7,6 +7,7 @@ import pytest
 from keras_drmm import DRMM, EG, Level
 from keras_drmm.data.shuffled_rows import ShuffledRows, columns
 from keras_drmm.models import streaming
+from keras_drmm.models.training_rows import TrainingRows
 
 RNG = np.random.default_rng(0)
 X = RNG.random((20, 8, 8, 1)).astype("float32")
@@ -93,3 +94,11 @@ def test_weights_without_labels_stay_weights():
     assert weights is WEIGHTS
     np.testing.assert_array_equal(labels, np.full(20, -1))
     assert len(columns(X)) == 1
+
+
+def test_what_em_begins_with_is_no_copy(mapped):
+    images, labels = TrainingRows(mapped, Y, validation_split=0.25).first(5)
+    assert np.shares_memory(images, mapped)
+    np.testing.assert_array_equal(labels, Y[:15])
+    rows, _ = TrainingRows(X, sample_weight=np.arange(20) % 2.0).first(5)
+    np.testing.assert_array_equal(rows, X[1::2])
