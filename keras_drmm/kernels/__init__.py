@@ -6,7 +6,8 @@ and `template_gradient(x, z, kernel_size, strides)` in `rendering.py`; a backend
 a kernel of its own runs these definitions. In a graph that is exported, and within
 `exporting()`, `portable.py` pools and unpools. `argmax(x)` is that of the last axis,
 `max_pool(u, cell, data_format)` pools without switches. `batch_normalization(x, gamma,
-beta, epsilon)` is None where Keras' own is as fast as it gets. Within
+beta, epsilon)` is None where Keras' own is as fast as it gets;
+`shared_batch_normalization`, of replicas, is described in `shared_moments.py`. Within
 `without_gradient()` PyTorch records nothing; the other backends drop by themselves what
 no gradient reaches.
 """
@@ -30,6 +31,7 @@ elif keras.backend.backend() == "openvino":
 overlap_add = getattr(_own, "overlap_add", rendering.overlap_add)
 template_gradient = getattr(_own, "template_gradient", rendering.template_gradient)
 batch_normalization: Any = getattr(_own, "batch_normalization", None)
+shared_batch_normalization: Any = getattr(_own, "shared_batch_normalization", None)
 max_pool = getattr(_own, "max_pool", formula.max_pool)
 without_gradient: Any = getattr(_own, "without_gradient", nullcontext)
 
@@ -54,6 +56,7 @@ __all__ = [
     "max_pool",
     "overlap_add",
     "pick",
+    "shared_batch_normalization",
     "switch_pool",
     "template_gradient",
     "unpool",

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_drmm.kernels import formula
 from keras_drmm.kernels.portable import keras_exports
+from keras_drmm.kernels.shared_moments import gradient_parts, shared_moments
 
 CHANNELS_OF_A_BLOCK = 16
 
@@ -18,14 +19,14 @@ CHANNELS_OF_A_BLOCK = 16
 def _fused(function):
     compiled = {}
 
-    def call(*tensors, cell, rows):
+    def call(*tensors, **given):
         # XLA compiles for each shape anyway: a function for each, because one that is
         # traced for several warns of it. A partial, because functions that share
         # their code, as those defined here would, count as one.
         shapes = tuple((tuple(tensor.shape), tensor.dtype) for tensor in tensors)
-        key = (cell, rows, shapes)
+        key = (*given.values(), shapes)
         if key not in compiled:
-            fixed = functools.partial(function, cell=cell, rows=rows)
+            fixed = functools.partial(function, **given)
             compiled[key] = tf.function(fixed, jit_compile=True)
         return compiled[key](*tensors)
 
@@ -75,6 +76,53 @@ def batch_normalization(x, gamma, beta, epsilon):
     )
     count = tf.cast(tf.size(x) / tf.shape(x)[-1], "float32")
     return tf.cast(y, dtype), mean, variance * tf.maximum(count - 1, 1) / count
+
+
+@_fused
+def _affine(x, y, a, b, c):
+    return a * x + b * y + c
+
+
+def shared_batch_normalization(x, gamma, beta, epsilon, around, total):
+    """See `shared_moments`."""
+    around = tf.convert_to_tensor(around)
+
+    @tf.custom_gradient
+    def normalise(x, gamma, beta):
+        _, mean, variance = batch_normalization(x, tf.ones_like(gamma), beta, epsilon)
+        places = tf.size(x) / tf.shape(x)[-1]
+        elements, mean, variance = shared_moments(places, mean, variance, around, total)
+        y, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=gamma,
+            offset=beta,
+            mean=mean,
+            variance=variance,
+            epsilon=epsilon,
+            is_training=False,
+        )
+
+        def gradient(upstream, *_):
+            # Of fixed moments: sums over this replica's places.
+            _, of_gamma, of_beta, *_ = tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=upstream,
+                x=x,
+                scale=gamma,
+                reserve_space_1=mean,
+                reserve_space_2=variance,
+                reserve_space_3=[],
+                epsilon=epsilon,
+                is_training=False,
+            )
+            along, level = tf.unstack(total(tf.stack([of_gamma, of_beta])) / elements)
+            scale, slope, rest = gradient_parts(
+                gamma, mean, variance, epsilon, along, level
+            )
+            return _affine(upstream, x, scale, slope, rest), of_gamma, of_beta
+
+        return (y, mean, variance), gradient
+
+    return normalise(x, tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta))
 
 
 def switch_pool(u, cell, rows):

@@ -6,8 +6,10 @@ does the search in one, and `out=` spares `unpool` a second copy of the large ma
 
 import torch
 import torch.nn.functional as F
+from keras import ops
 
 from keras_drmm.kernels import formula
+from keras_drmm.kernels.shared_moments import gradient_parts, shared_moments
 
 without_gradient = torch.no_grad
 
@@ -131,6 +133,51 @@ def batch_normalization(x, gamma, beta, epsilon):
     )
     count = x.numel() // x.shape[-1]
     return _channels_last(y, 1), mean, variance * (max(count - 1, 1) / count)
+
+
+def shared_batch_normalization(x, gamma, beta, epsilon, around, total):
+    """See `shared_moments`."""
+    gamma, beta, around = map(ops.convert_to_tensor, (gamma, beta, around))
+    return _SharedNormalization.apply(x, gamma, beta, epsilon, around, total)
+
+
+class _SharedNormalization(torch.autograd.Function):
+    """Batch normalisation whose sums, forward and backward, are those of replicas."""
+
+    @staticmethod
+    def forward(ctx, x, gamma, beta, epsilon, around, total):
+        maps = _channels_first(x, 1)
+        mean, variance = torch.batch_norm_update_stats(maps, None, None, 0.0)
+        places = x.numel() // x.shape[-1]
+        elements, mean, variance = shared_moments(places, mean, variance, around, total)
+        y = F.batch_norm(maps, mean, variance, gamma, beta, False, 0.0, epsilon)
+        ctx.save_for_backward(maps, gamma, mean, variance, elements)
+        ctx.epsilon, ctx.total = epsilon, total
+        ctx.mark_non_differentiable(mean, variance)
+        return _channels_last(y, 1), mean, variance
+
+    @staticmethod
+    def backward(ctx, upstream, *_):
+        maps, gamma, mean, variance, elements = ctx.saved_tensors
+        # Of fixed moments: sums over this replica's places.
+        _, of_gamma, of_beta = torch.ops.aten.native_batch_norm_backward(
+            _channels_first(upstream, 1),
+            maps,
+            gamma,
+            mean,
+            variance,
+            None,
+            None,
+            False,
+            ctx.epsilon,
+            [False, True, True],
+        )
+        along, level = ctx.total(torch.stack([of_gamma, of_beta])) / elements
+        scale, slope, rest = gradient_parts(
+            gamma, mean, variance, ctx.epsilon, along, level
+        )
+        gradient = torch.addcmul(rest, _channels_last(maps, 1), slope)
+        return gradient.addcmul_(upstream, scale), of_gamma, of_beta, None, None, None
 
 
 def template_gradient(x, z, kernel_size, strides):

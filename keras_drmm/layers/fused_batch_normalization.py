@@ -2,11 +2,13 @@
 
 import math
 from contextlib import contextmanager
+from functools import partial
 
 import keras
 from keras import ops
 
 from keras_drmm import kernels
+from keras_drmm.kernels.shared_moments import shared_moments
 from keras_drmm.layers import replicas
 
 
@@ -42,12 +44,16 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        if not (training and self.trainable and mask is None and self._has_kernel):
+        normalise = kernels.batch_normalization
+        if replicas.count() > 1:
+            normalise = self._shared_kernel
+        learns = training and self.trainable and mask is None
+        if not (learns and normalise is not None and self._is_usual):
             return super().call(inputs, training=training, mask=mask)
         # The kernel takes maps in half precision beside statistics in single.
         inputs = ops.cast(inputs, self.compute_dtype)
         channels = inputs.shape[-1:]
-        outputs, mean, variance = kernels.batch_normalization(
+        outputs, mean, variance = normalise(
             inputs,
             self.gamma if self.scale else ops.ones(channels),
             self.beta if self.center else ops.zeros(channels),
@@ -60,34 +66,35 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return outputs
 
+    @property
+    def _shared_kernel(self):
+        """The kernel for replicas that share a batch, None if there is none."""
+        kernel = kernels.shared_batch_normalization
+        if kernel is None or self.compute_dtype != "float32":
+            return None
+        return partial(kernel, around=self.moving_mean, total=replicas.total)
+
     def _moments(self, inputs, mask):
         if mask is not None or replicas.count() == 1:
             return super()._moments(inputs, mask)
         # In full precision, as Keras does.
         values, axes = ops.cast(inputs, "float32"), self._reduction_axes
-
         places = math.prod(values.shape[axis] for axis in axes if axis != 0)
-        rows = ops.cast(ops.shape(values)[0], "float32")
-        elements = replicas.total(ops.convert_to_tensor(places * rows))
-
-        def mean_of(x):
-            return replicas.total(ops.sum(x, axes, keepdims=True)) / elements
-
-        mean = mean_of(values)
-        variance = mean_of(ops.square(values - mean))
-        return tuple(
-            ops.cast(ops.squeeze(v, axes), inputs.dtype) for v in (mean, variance)
+        around = ops.stop_gradient(ops.cast(self.moving_mean, "float32"))
+        mean, variance = ops.moments(values, axes)
+        places = places * ops.shape(values)[0]
+        _, mean, variance = shared_moments(
+            places, mean, variance, around, replicas.total
         )
+        return ops.cast(mean, inputs.dtype), ops.cast(variance, inputs.dtype)
 
     @property
-    def _has_kernel(self):
-        """Whether the backend's kernel computes what this layer is configured to."""
+    def _is_usual(self):
+        """Whether a kernel computes what this layer is configured to."""
         return (
-            kernels.batch_normalization is not None
-            and self.compute_dtype in ("float16", "bfloat16", "float32")
+            self.compute_dtype in ("float16", "bfloat16", "float32")
             and not self.renorm
             and not self.synchronized
-            and replicas.count() == 1
             # Rows of four axes, channels last.
             and self.input_spec.ndim == 4
             and self.axis in (3, -1)

@@ -83,9 +83,15 @@ class NuisancePrior(CountsWeights, keras.layers.Layer):
             rate: between 0 and 1.
             sample_weight: (B,), how many rows each row counts as; None for 1.
         """
-        if not self.trainable:
-            return
-        counts = replicas.total(self.count(switches, sample_weight))
+        update_together([self], [switches], rate, sample_weight)
+
+    def move(self, counts, rate):
+        """Move towards the frequencies that counts say, by `rate` of the way.
+
+        Args:
+            counts: what `count` returns, of the rows of all replicas.
+            rate: between 0 and 1.
+        """
         # Each location has one state.
         rows = ops.sum(counts, axis=0)
         old = ops.convert_to_tensor(self.probabilities)
@@ -168,3 +174,18 @@ class NuisancePrior(CountsWeights, keras.layers.Layer):
     def _smoothed(self):
         p = ops.convert_to_numpy(self.probabilities).astype("float64") + SMOOTHING
         return p / p.sum(axis=0)
+
+
+def update_together(priors, switches, rate, sample_weight=None):
+    """Update several priors; what replicas tell each other of it is one message.
+
+    Args:
+        priors: a list of `NuisancePrior`.
+        switches: a list of int8 (B, h, w, C), one for each prior.
+        rate: between 0 and 1.
+        sample_weight: (B,), how many rows each row counts as; None for 1.
+    """
+    pairs = [pair for pair in zip(priors, switches, strict=True) if pair[0].trainable]
+    counts = [prior.count(found, sample_weight) for prior, found in pairs]
+    for (prior, _), seen in zip(pairs, replicas.totals(counts), strict=True):
+        prior.move(seen, rate)

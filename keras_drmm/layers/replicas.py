@@ -9,6 +9,7 @@ On JAX a step is one program about the whole batch, however that is spread: ther
 replica. Outside of a step there is one as well, and all functions are the identity.
 """
 
+import math
 from contextlib import contextmanager, nullcontext
 from functools import cache
 
@@ -18,6 +19,8 @@ from keras import ops
 
 # Of a Keras metric's variable that is equal on each replica: how it is read.
 FIRST_REPLICA = "only_first_replica"
+# Numbers in a message of PyTorch: up to so many, and of all processes so many, are few.
+SCALARS, FEW = 4, 32_768
 _BACKEND = keras.backend.backend()
 # Whether a step of PyTorch is under way whose rows are shared by processes.
 _is_sharing = False
@@ -48,11 +51,27 @@ def total(x):
     A gradient is summed over the replicas likewise: Σ is a part of each one's
     objective.
     """
-    if count() == 1:
-        return x
-    if _BACKEND == "tensorflow":
-        return _context().all_reduce("SUM", _placed(x))
-    return _torch_total().apply(x)
+    return x if count() == 1 else _sum(x)
+
+
+def totals(tensors):
+    """Return Σ over the replicas of several tensors, which travel in one message.
+
+    A message makes each replica wait for the slowest one, however little it holds. So
+    their gradients are not exchanged: what is computed of these sums must be the same
+    on each replica, as an objective is, and its gradient is then, too.
+
+    Args:
+        tensors: a list of tensors whose shapes are known.
+    """
+    if count() == 1 or not tensors:
+        return tensors
+    sums = _packed(_sum, [ops.stop_gradient(x) for x in tensors], rows=0)
+    # The difference is 0, and its gradient that of each replica's objective.
+    return [
+        found + count() * (x - ops.stop_gradient(x))
+        for found, x in zip(sums, tensors, strict=True)
+    ]
 
 
 def join(x):
@@ -71,16 +90,6 @@ def join(x):
     return torch.cat(parts)
 
 
-def least(x):
-    """Return the least of each element of a tensor over the replicas."""
-    return x if count() == 1 else ops.min(join(x[None]), axis=0)
-
-
-def most(x):
-    """Return the largest of each element of a tensor over the replicas."""
-    return x if count() == 1 else ops.max(join(x[None]), axis=0)
-
-
 # What Keras' metrics sum, `tf.distribute` adds up over replicas as it is read.
 
 
@@ -89,9 +98,11 @@ def in_metric(x):
     return x if _BACKEND == "tensorflow" else total(x)
 
 
-def metric_rows(x):
-    """Return the rows that a replica shows to a Keras metric."""
-    return x if _BACKEND == "tensorflow" else join(x)
+def metric_rows(tensors):
+    """Return the rows that a replica shows to a Keras metric, of several tensors."""
+    if _BACKEND == "tensorflow" or count() == 1:
+        return tensors
+    return _packed(join, tensors, rows=1)
 
 
 def share(values):
@@ -348,8 +359,42 @@ def _processes():
 
 def _batch_rows(rows):
     """Return the rows of the whole batch."""
-    rows = total(ops.convert_to_tensor(rows))
-    return rows if _BACKEND == "tensorflow" else int(rows)
+    if _BACKEND == "tensorflow":
+        return _sum(ops.convert_to_tensor(rows))
+    # Each has as many: `share` refuses other batches.
+    return rows * count()
+
+
+def _sum(x):
+    """Return Σ over the replicas of one tensor."""
+    if _BACKEND == "tensorflow":
+        return _context().all_reduce("SUM", _placed(x))
+    return _torch_total().apply(x)
+
+
+def _packed(exchange, tensors, rows):
+    """Exchange several tensors as one, and return what became of each.
+
+    Args:
+        exchange: function of one tensor, which keeps its last axis.
+        tensors: a list of tensors.
+        rows: 1 if their first axes are the rows of a replica, 0 if they have none.
+    """
+    shapes = [tuple(x.shape[rows:]) for x in tensors]
+    sizes = [math.prod(shape) for shape in shapes]
+    first = (-1,) * rows
+    flat = [
+        ops.reshape(ops.cast(x, "float32"), (*first, size))
+        for x, size in zip(tensors, sizes, strict=True)
+    ]
+    exchanged = exchange(ops.concatenate(flat, axis=-1))
+    ends = np.cumsum(sizes).tolist()
+    return [
+        ops.cast(
+            ops.reshape(exchanged[..., end - size : end], (*first, *shape)), x.dtype
+        )
+        for end, size, shape, x in zip(ends, sizes, shapes, tensors, strict=True)
+    ]
 
 
 @cache
@@ -360,6 +405,10 @@ def _torch_total():
     class Total(torch.autograd.Function):
         @staticmethod
         def forward(ctx, x):
+            # Gloo hands over some hundred numbers in half the time in which it adds
+            # them up, but to each process, of each.
+            if x.numel() > SCALARS and x.numel() * count() <= FEW:
+                return join(x[None]).sum(0)
             y = x.detach().clone(memory_format=torch.contiguous_format)
             torch.distributed.all_reduce(y)
             return y

@@ -19,9 +19,9 @@ def weighted_mean(values, weights=None):
     """
     if weights is None:
         weights = ops.ones((ops.shape(values)[0],))
-    total = replicas.total(ops.sum(weights))
     shape = (-1,) + (1,) * (len(values.shape) - 1)
-    weighted = replicas.total(ops.sum(ops.reshape(weights, shape) * values, axis=0))
+    weighted = ops.sum(ops.reshape(weights, shape) * values, axis=0)
+    total, weighted = replicas.totals([ops.sum(weights), weighted])
     # Any positive number keeps 0 / 0 away.
     return weighted / ops.where(total > 0, total, 1.0), total
 

@@ -74,14 +74,20 @@ class BatchCheck(keras.metrics.Metric):
             first, last = ops.min(sample_weight), ops.max(sample_weight)
             fine = ops.logical_and(_is_finite(sample_weight), first >= 0)
             checks.append((fine, first, last))
-        # Of all replicas that share the batch.
         fine, lowest, highest = (
             ops.stack([ops.cast(v, "float32") for v in column])
             for column in zip(*checks, strict=True)
         )
-        wrong = replicas.least(fine) < 1
+        seen = ops.sum(ops.cast(labelled, "float32"))
+        own = ops.concatenate([fine, lowest, highest, seen[None]])
+        # (replicas that share the batch, values)
+        fine, lowest, highest, seen = ops.split(
+            replicas.join(own[None]), [n * len(checks) for n in (1, 2, 3)], axis=1
+        )
+        wrong = ops.min(fine, axis=0) < 1
         fault = ops.argmax(ops.cast(wrong, "int32"))
-        limits = ops.stack([replicas.least(lowest), replicas.most(highest)], axis=1)
+        limits = [ops.min(lowest, axis=0), ops.max(highest, axis=0)]
+        limits = ops.stack(limits, axis=1)
         pair = ops.take(limits, fault, axis=0)
         number = ops.cast(fault + 1, "float32")
         row = ops.concatenate([ops.stack([number, self.batches * 1.0]), pair])
@@ -90,7 +96,7 @@ class BatchCheck(keras.metrics.Metric):
         found = ops.where(is_first, row, found)
         self.found.assign(found)
         self.batches.assign_add(1.0)
-        self.labelled.assign_add(replicas.total(ops.sum(labelled)))
+        self.labelled.assign_add(ops.sum(seen))
 
     def result(self):
         # An empty dictionary: Keras logs nothing under the metric's name.

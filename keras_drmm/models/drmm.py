@@ -20,7 +20,7 @@ from keras_drmm.layers.arguments import (
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
 from keras_drmm.layers.level import standardize_levels
-from keras_drmm.layers.nuisance_prior import NuisancePrior
+from keras_drmm.layers.nuisance_prior import NuisancePrior, update_together
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models.e_step import EStep
 from keras_drmm.models.rendering_model import RenderingModel
@@ -375,8 +375,8 @@ class DRMM(Styled, RenderingModel):
         rows = ops.shape(reconstruction)[0]
         weights = None if sample_weight is None else sample_weight[:rows]
         rate = prior_rate(self.steps)
-        for prior, inferred in zip(self.nuisance_priors, e_step.switches, strict=True):
-            prior.update(inferred[:rows], rate, weights)
+        switches = [inferred[:rows] for inferred in e_step.switches]
+        update_together(self.nuisance_priors, switches, rate, weights)
         image = ops.cast(e_step.messages[0][:rows], "float32")
         squares = ops.mean(ops.square(image - reconstruction), axis=(1, 2, 3))
         found, seen = weighted_mean(squares, weights)

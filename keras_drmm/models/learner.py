@@ -414,7 +414,7 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, keras.Model):
                 sample_weight,
             )
         # Unlabelled rows are shown as class 0 with weight 0.
-        shown = map(replicas.metric_rows, (ops.maximum(y, 0), logits, labelled))
+        shown = replicas.metric_rows([ops.maximum(y, 0), logits, labelled])
         return super().compute_metrics(x, *shown)
 
     def get_metrics_result(self):

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_drmm.layers import FusedBatchNormalization
+from keras_drmm.layers import FusedBatchNormalization, replicas
+from tests.kernels.together import Together
 
 
 def _trained(layer, images, targets):
@@ -52,3 +53,33 @@ def test_half_precision_keeps_statistics_in_single(channels):
     np.testing.assert_allclose(mean, images.mean((0, 1, 2)), atol=5e-3)
     variance = ops.convert_to_numpy(layer.moving_variance)
     np.testing.assert_allclose(variance, images.var((0, 1, 2)), rtol=5e-3)
+
+
+@pytest.fixture
+def together(monkeypatch):
+    two = Together()
+    monkeypatch.setattr(replicas, "count", lambda: 2)
+    monkeypatch.setattr(replicas, "_sum", two.total)
+    return two
+
+
+@pytest.mark.parametrize("options", [{}, {"center": False}, {"axis": 1}], ids=str)
+def test_replicas_normalise_by_the_moments_of_all_rows(together, options):
+    """Far from the running mean, 0, and with fewer rows on one of them."""
+    random = np.random.default_rng(0)
+    images = random.normal(20, 3, (5, 4, 6, 3)).astype("float32")
+    layers = {2: FusedBatchNormalization(**options)}
+    layers[3] = FusedBatchNormalization(**options)
+    for layer in layers.values():
+        layer.build(images.shape)
+    outputs = together.run(
+        lambda x: layers[len(x)](ops.convert_to_tensor(x), training=True),
+        [images[:2], images[2:]],
+    )
+    stock = keras.layers.BatchNormalization(**options)
+    expected = ops.convert_to_numpy(stock(images, training=True))
+    found = np.concatenate([ops.convert_to_numpy(v) for v in outputs])
+    np.testing.assert_allclose(found, expected, atol=5e-5)
+    for layer in layers.values():
+        for own, other in zip(layer.get_weights(), stock.get_weights(), strict=True):
+            np.testing.assert_allclose(own, other, rtol=5e-5)

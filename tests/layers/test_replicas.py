@@ -43,10 +43,41 @@ def test_noise_is_that_of_the_whole_batch(replica):
     np.testing.assert_array_equal(own, whole[replica::REPLICAS])
 
 
+def test_several_sums_travel_in_one_message(replica, monkeypatch):
+    """Each replica gives the same here, so a sum is three times as much."""
+    messages = []
+
+    def three_times(x):
+        messages.append(tuple(x.shape))
+        return 3 * x
+
+    monkeypatch.setattr(replicas, "_sum", three_times)
+    random = np.random.default_rng(0)
+    given = [random.random(shape, "float32") for shape in ((), (4,), (2, 1, 3))]
+    found = replicas.totals([ops.convert_to_tensor(x) for x in given])
+    assert messages == [(1 + 4 + 6,)]
+    for result, x in zip(found, given, strict=True):
+        result = ops.convert_to_numpy(result)
+        assert result.shape == x.shape
+        np.testing.assert_allclose(result, 3 * x)
+
+
+def test_rows_of_metrics_keep_shape_and_type(replica, monkeypatch):
+    monkeypatch.setattr(replicas, "_BACKEND", "torch")
+    monkeypatch.setattr(replicas, "join", lambda x: ops.concatenate([x, 2 * x]))
+    labels, maps = np.array([3, 250]), np.arange(12.0, dtype="float32").reshape(2, 3, 2)
+    found = replicas.metric_rows([ops.convert_to_tensor(v) for v in (labels, maps)])
+    for result, x in zip(found, (labels, maps), strict=True):
+        assert result.dtype == ops.convert_to_tensor(x).dtype
+        np.testing.assert_array_equal(ops.convert_to_numpy(result), [*x, *(2 * x)])
+
+
 def test_one_replica_is_left_alone():
     x = ops.convert_to_tensor([[1.0, 2.0], [3.0, 4.0]])
-    for function in (replicas.total, replicas.join, replicas.least, replicas.most):
+    for function in (replicas.total, replicas.join):
         assert function(x) is x
+    for function in (replicas.totals, replicas.metric_rows):
+        assert function([x])[0] is x
     assert replicas.first_rows(7, 2) == 4
     assert (replicas.count(), replicas.index()) == (1, 0)
 
