@@ -55,6 +55,7 @@ def measured(rows):
     lines = [
         [
             row["engine"],
+            row["rows"],
             row["seconds_alone"],
             row["seconds"],
             row["efficiency"],
@@ -62,10 +63,11 @@ def measured(rows):
             row["eg_messages"] or "-",
             row["em_bytes"] or "-",
         ]
-        for row in _newest(rows, "engine")
+        for row in _newest(rows, "engine", "rows")
     ]
     titles = [
         "engine",
+        "rows each",
         "seconds alone",
         "together",
         "efficiency",
@@ -79,13 +81,15 @@ def measured(rows):
 def curves(rows):
     """Return {(network, speed): efficiencies of `DEVICES`} of a step by EG.
 
+    The step is the one of the fewest rows, which waits the most.
+
     Args:
         rows: rows of `scaling.csv`; empty where none of them counted bytes.
     """
     counted = [row for row in rows if row["eg_bytes"]]
     if not counted:
         return {}
-    row = counted[-1]
+    row = min(reversed(counted), key=lambda row: int(row["rows"]))
     step = float(row["seconds_alone"])
     sent, messages = float(row["eg_bytes"]), float(row["eg_messages"])
     return {

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.smoke
 
 ROW = {
     "engine": "ddp",
+    "rows": "50",
     "seconds": "1.25",
     "seconds_alone": "1.0",
     "efficiency": "0.8",
@@ -56,15 +57,16 @@ def test_many_devices_take_a_tree_for_few_bytes():
     assert found == pytest.approx(1 / (1 + 20 * (2 * 1e-3 + 8 / 1e9)))
 
 
-def test_the_model_is_of_the_last_row_that_counted():
+def test_the_model_is_of_the_last_and_smallest_batch_that_was_counted():
     rows = [ROW, ROW | {"eg_bytes": "9"}, ROW | {"engine": "multiworker"}]
+    rows += [ROW | {"rows": "200"}]
     rows[2] |= {"eg_bytes": "", "eg_messages": "", "em_bytes": ""}
     (network, wire), *_ = scaling.NETWORKS.items()
     values = scaling.curves(rows)[network, 1]
     assert values == [
         scaling.predicted(1.0, 9, 50, devices, *wire) for devices in scaling.DEVICES
     ]
-    assert scaling.curves(rows[2:]) == {}
+    assert scaling.curves(rows[2:3]) == {}
     assert cells_of(scaling.more_devices(rows))[1][0] == [
         "1 times a core",
         network,
@@ -72,8 +74,9 @@ def test_the_model_is_of_the_last_row_that_counted():
     ]
     # The second row of an engine is its newest.
     assert cells_of(scaling.measured(rows))[1] == [
-        ["ddp", "1.0", "1.25", "0.8", "9", "50", "7"],
-        ["multiworker", "1.0", "1.25", "0.8", "-", "-", "-"],
+        ["ddp", "50", "1.0", "1.25", "0.8", "9", "50", "7"],
+        ["multiworker", "50", "1.0", "1.25", "0.8", "-", "-", "-"],
+        ["ddp", "200", "1.0", "1.25", "0.8", "1000000", "50", "7"],
     ]
 
 
