@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_drmm import data
+from keras_drmm import data, zoo
+from keras_drmm.callbacks import Resume
 from recipes import mnist_semi_supervised as recipe
 from recipes import pictures
 from recipes.common import measure
@@ -48,8 +49,10 @@ def test_it_prints_the_errors_of_what_it_saves(folder, monkeypatch, capsys):
         return train(model, dataset, 1, *arguments, **options)
 
     monkeypatch.setattr(training, "train", once)
-    plotted = []
+    plotted, priors = [], []
     monkeypatch.setattr(pictures, "plot", lambda *found: plotted.append(found))
+    # After one epoch some classes have no image, and so no prior.
+    monkeypatch.setattr(recipe, "learn_prior", lambda *found: priors.append(found))
     recipe.main()
     (ours, *of_ours), (_, *of_convnet) = asked
     assert ours == "drmm_lenet"
@@ -58,6 +61,11 @@ def test_it_prints_the_errors_of_what_it_saves(folder, monkeypatch, capsys):
     run = folder / "run"
     ((model, dataset, where),) = plotted
     assert (model.name, len(dataset.validation[0]), where) == (ours, 100, run)
+    ((same, images, folder_of_prior),) = priors
+    assert (same, folder_of_prior) == (model, run)
+    assert images.shape == (240, 28, 28, 1)
+    assert images.dtype == "float32"
+    assert 0 <= images.min() < images.max() <= 1
 
     printed = capsys.readouterr().out
     # What it is, a line for each model, the table and the pictures, and no more.
@@ -75,3 +83,24 @@ def test_it_prints_the_errors_of_what_it_saves(folder, monkeypatch, capsys):
     assert len(asked) == 2
     again = capsys.readouterr().out
     assert errors == re.findall(r"^ *([\d.]+) % +\d+ s  (\w+): ", again, re.M)
+
+
+def test_its_prior_is_that_of_the_images_and_says_how_long_it_took(
+    tmp_path, monkeypatch, capsys
+):
+    prior = {"epochs": 2, "width": 4, "style_size": 3, "components": 1}
+    monkeypatch.setattr(recipe, "PRIOR", prior)
+    (x, _), _ = data.load("mnist")
+    images = data.to_unit_range(x[:150])
+    ours, twin = (zoo.drmm_lenet(preset="drmm_lenet_mnist_100") for _ in range(2))
+    keras.utils.set_random_seed(0)
+    recipe.learn_prior(ours, images, tmp_path)
+    keras.utils.set_random_seed(0)
+    # It shuffles by a seed of its own, in the same order each time.
+    resume = Resume(tmp_path / "twin")
+    twin.fit_prior(images, verbose=0, callbacks=[resume], **prior)
+    weights = zip(*(v.switch_prior.get_weights() for v in (ours, twin)), strict=True)
+    for found, expected in weights:
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    *_, line = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"Its switches learn to go together: \d+ s, 150 images", line)
