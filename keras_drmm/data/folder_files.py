@@ -51,10 +51,15 @@ def find_files(root: Path, table: Path | bool | None, own: list[Path]) -> Folder
     top = root.resolve()
     files -= {os.path.relpath(v.resolve(), top).replace(os.sep, "/") for v in own}
     if table is None:
-        is_class = {name: name.lower() not in UNLABELLED for name in folders}
-        label_of = {name: name.split("/")[0] for name in files if "/" in name}
-        label_of = {name: top for name, top in label_of.items() if is_class[top]}
-        class_names = sorted(name for name in folders if is_class[name])
+        class_names = sorted(v for v in folders if v.lower() not in UNLABELLED)
+        # One string for each class: files may be many.
+        own_name = {name: name for name in class_names}
+        tops = ((name, name.partition("/")) for name in files)
+        label_of = {
+            name: own_name[top]
+            for name, (top, slash, _) in tops
+            if slash and top in own_name
+        }
     elif isinstance(table, Path):
         label_of = _read_table(table)
         if missing := sorted(label_of.keys() - files - skipped.keys()):

@@ -29,7 +29,8 @@ def cached_rows(
 
     Args:
         cache: path of the file. One made with the same key is reused.
-        key: what the images depend on, of types that JSON has.
+        key: what the images depend on, of types that JSON has; `files` is the number
+            of files.
         rows: the images, uint8 arrays of one shape.
         failed: gets {path: reason} of the files that cannot be read; `rows` adds to it.
 
@@ -41,7 +42,7 @@ def cached_rows(
     """
     saved = _read_sidecar(cache)
     if saved and saved["key"] == key and saved["written"] == _identity(cache):
-        _check_images(cache, len(key["files"]) - len(saved["failed"]))
+        _check_images(cache, key["files"] - len(saved["failed"]))
         failed.update(saved["failed"])
         return np.load(cache, mmap_mode="r")
     # Hidden, so that it is no part of a folder of images.

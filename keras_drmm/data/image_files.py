@@ -1,5 +1,7 @@
 """Image files, read by Pillow."""
 
+import hashlib
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,14 +44,21 @@ def strict_pillow() -> Iterator[None]:
 def cache_key(
     root: Path, names: list[str], size: tuple[int, int] | None, color_mode: str
 ) -> dict[str, Any]:
-    """Return what the arrays of `read_rows` depend on, of types that JSON has."""
-    status = [(root / name).stat() for name in names]
+    """Return what the arrays of `read_rows` depend on, of types that JSON has.
+
+    Names, sizes and times of the files are summed up, so that the memory they take does
+    not grow with their number.
+    """
+    digest = hashlib.sha256()
+    for name in names:
+        status = (root / name).stat()
+        # No path holds a zero byte.
+        line = f"\0{status.st_size}\0{status.st_mtime_ns}\0"
+        digest.update(os.fsencode(name) + line.encode())
     return {
         "path": str(root.resolve()),
-        "files": [
-            [name, v.st_size, v.st_mtime_ns]
-            for name, v in zip(names, status, strict=True)
-        ],
+        "files": len(names),
+        "sha256": digest.hexdigest(),
         "image_size": None if size is None else list(size),
         "color_mode": color_mode,
         "pillow": PIL.__version__,

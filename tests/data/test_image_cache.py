@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import tracemalloc
@@ -190,7 +191,12 @@ def test_names_that_are_no_text_are_kept(folder):
     for _ in range(2):
         assert name in load(folder).files
     saved = json.loads((folder.parent / "cache.npy.json").read_text())
-    assert name in [file for file, *_ in saved["key"]["files"]]
+    digest = hashlib.sha256()
+    paths = [f"{of}/{number}.png" for of in "ab" for number in range(3)]
+    for path in [*paths[:3], "a/empty.png", *paths[3:], name, "unlabelled/1.png"]:
+        status = (folder / path).stat()
+        digest.update(os.fsencode(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0"))
+    assert (saved["key"]["files"], saved["key"]["sha256"]) == (9, digest.hexdigest())
 
 
 def test_memory_does_not_grow_with_the_images(tmp_path):
