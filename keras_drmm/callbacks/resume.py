@@ -30,7 +30,8 @@ class Resume(keras.callbacks.Callback):
     """Keeps a run in a folder: after a stop, the same `fit` goes on where it was.
 
     Weights, optimizer and history are then those of a run that was never stopped, by
-    `EG`, `HardEM`, `SoftEM`, a baseline or a Keras loss. A state is kept before the
+    `EG`, `HardEM`, `SoftEM`, a baseline or a Keras loss, and of an evolutionary forest,
+    whose epochs are its trees. A state is kept before the
     first batch, after each epoch and at the end: all variables of the model and the
     optimizer (moments, averaged weights, loss scale), what EM knows beside them (the
     best sweep, the size of the step), what the learning rate and the warm-up follow,

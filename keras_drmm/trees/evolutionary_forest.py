@@ -12,9 +12,11 @@ from keras_drmm.layers.arguments import (
 )
 from keras_drmm.layers.deprecation import reordered_arguments
 from keras_drmm.models.e_step import EStep
-from keras_drmm.models.sampling import numpy_generator
+from keras_drmm.models.fit_arguments import as_list, check_callbacks
+from keras_drmm.models.whole_fit import whole_fit
 from keras_drmm.trees.evolutionary_drmm import EvolutionaryDRMM
 from keras_drmm.trees.evolutionary_model import EvolutionaryModel, choose
+from keras_drmm.trees.forest_run import ForestRun
 from keras_drmm.trees.subspace import Subspace
 
 
@@ -197,7 +199,14 @@ class EvolutionaryForest(EvolutionaryModel):
         return np.max(scores, axis=0) - np.log(self.num_trees)
 
     def fit(  # type: ignore[override]  # as of a tree
-        self, x=None, y=None, batch_size=256, epochs=10, verbose="auto", seed=None
+        self,
+        x=None,
+        y=None,
+        batch_size=256,
+        epochs=10,
+        verbose="auto",
+        seed=None,
+        callbacks=None,
     ):
         """Grow each tree from rows drawn with replacement.
 
@@ -208,6 +217,8 @@ class EvolutionaryForest(EvolutionaryModel):
             epochs: sweeps of hard EM at a level.
             verbose: 0 prints nothing, otherwise a line a tree.
             seed: an integer; None goes on with `keras.utils.set_random_seed`'s.
+            callbacks: a list of `keras.callbacks.Callback`, which take a tree for an
+                epoch. `keras_drmm.callbacks.Resume` goes on after the last whole one.
 
         Returns:
             A Keras `History`: `history["residual"]` is each tree's mean squared pixel
@@ -219,23 +230,61 @@ class EvolutionaryForest(EvolutionaryModel):
         images, labels = self._rows(x, y)
         batch_size = standardize_integer(batch_size, "batch_size")
         epochs = standardize_integer(epochs, "epochs")
-        random = numpy_generator(seed)
+        check_callbacks(callbacks)
+        own = as_list(callbacks)
+        run = ForestRun(seed, epochs)
+        given = {
+            "x": images,
+            "y": labels,
+            "sample_weight": None,
+            "steps_per_epoch": None,
+            "shuffle": False,
+            "initial_epoch": 0,
+            "epochs": self.num_trees,
+            "callbacks": own,
+        }
+        try:
+            # Where `Resume` looks for it; it is none that Keras' loop could use.
+            self.trainer = run  # type: ignore[assignment]
+            with whole_fit(self, own, given):
+                told = keras.callbacks.CallbackList(
+                    given["callbacks"],
+                    add_history=True,
+                    model=self,
+                    epochs=self.num_trees,
+                    steps=1,
+                    verbose=verbose,
+                )
+                self._grow_all(images, labels, batch_size, told, run, verbose)
+        finally:
+            # It classifies by Keras' loss again.
+            self.trainer = None
+        return self.history
+
+    def _grow_all(self, images, labels, batch_size, told, run, verbose):
+        """Grow the trees that are left, and tell callbacks of each."""
+        self.stop_training = False
+        told.on_train_begin()
         images = images.reshape(len(images), -1)
         # The trees have it in common, so that images are projected once.
-        subspace = Subspace(images, self.trees[0].rank, random)
+        subspace = Subspace(images, self.trees[0].rank, run.generator())
         coordinates, outside = subspace.project(images, batch_size)
-        history = self._new_history(self.num_trees)
-        for tree in self.trees:
+        for number in range(self._initial_epoch or 0, self.num_trees):
+            tree = self.trees[number]
+            told.on_epoch_begin(number)
+            random = run.generator(number)
             rows = random.integers(len(images), size=len(images))
             drawn = coordinates[rows], outside[rows], labels[rows]
-            grown = tree._grow(subspace, *drawn, epochs, random, verbose=0)
+            grown = tree._grow(subspace, *drawn, run.epochs, random, verbose=0)
             # No tree goes without a label where there are few.
             tree._count(subspace, coordinates, labels)
-            history.history["residual"].append(grown.history["residual"][-1])
+            residual = grown.history["residual"][-1]
             if verbose:
-                residual = history.history["residual"][-1]
                 print(f"{tree.name}/{self.num_trees} - residual: {residual:.5f}")
-        return history
+            told.on_epoch_end(number, {"residual": residual})
+            if self.stop_training:
+                break
+        told.on_train_end()
 
     def get_config(self):
         tree = self.trees[0]

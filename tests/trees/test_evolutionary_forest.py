@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_drmm.callbacks import Resume
 from keras_drmm.trees.evolutionary_forest import EvolutionaryForest
 
 RNG = np.random.default_rng(0)
@@ -133,3 +134,66 @@ def test_bad_input_is_refused_and_changes_nothing():
         forest.sample(40, Y)
     with pytest.raises(ValueError, match="`num_trees`"):
         EvolutionaryForest(SHAPE, 3, 0, depth=2)
+
+
+class Stop(keras.callbacks.Callback):
+    """Interrupts a `fit`, or asks it to stop, at the end of a tree."""
+
+    def __init__(self, tree, interrupts=True):
+        super().__init__()
+        self.tree, self.interrupts = tree, interrupts
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.tree and self.interrupts:
+            raise KeyboardInterrupt
+        self.model.stop_training = epoch == self.tree
+
+
+@pytest.mark.parametrize("seed", [3, None])
+@pytest.mark.parametrize("tree", [0, 2])
+def test_a_broken_forest_grows_the_trees_that_were_left(tmp_path, seed, tree):
+    """Whatever the process drew since, without a seed of its own, too."""
+    given = {"verbose": 0, "seed": seed, "epochs": 3}
+
+    def new():
+        return EvolutionaryForest(SHAPE, 3, 4, depth=2)
+
+    keras.utils.set_random_seed(0)
+    expected = new()
+    history = expected.fit(X, Y, **given)
+    keras.utils.set_random_seed(0)
+    with pytest.raises(KeyboardInterrupt):
+        # What comes first sees a tree before it is kept.
+        new().fit(X, Y, callbacks=[Resume(tmp_path), Stop(tree)], **given)
+    keras.utils.set_random_seed(1)
+    resumed, grown = new(), []
+    told = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, _: grown.append(e))
+    found = resumed.fit(X, Y, callbacks=[told, Resume(tmp_path)], **given)
+    assert grown == list(range(tree, 4))
+    assert found.epoch == history.epoch == [0, 1, 2, 3]
+    np.testing.assert_allclose(found.history["residual"], history.history["residual"])
+    for ours, theirs in zip(resumed.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    # A run that is finished has all of it, and grows nothing.
+    again = new()
+    found = again.fit(X, Y, callbacks=[told, Resume(tmp_path)], **given)
+    assert len(grown) == 4 - tree
+    assert found.history["residual"] == history.history["residual"]
+    np.testing.assert_array_equal(again.predict(X, verbose=0), expected(X))
+    for change in ({"seed": 4}, {"epochs": 2}):
+        with pytest.raises(ValueError, match="is another one: `given weights` was"):
+            new().fit(X, Y, callbacks=[Resume(tmp_path)], **{**given, **change})
+
+
+def test_a_tree_is_an_epoch_for_callbacks():
+    forest, logs = EvolutionaryForest(SHAPE, 3, 4, depth=2), []
+    told = keras.callbacks.LambdaCallback(on_epoch_end=lambda *v: logs.append(v))
+    stop = Stop(1, interrupts=False)
+    history = forest.fit(X, Y, verbose=0, seed=0, callbacks=[told, stop])
+    assert [epoch for epoch, _ in logs] == history.epoch == [0, 1]
+    assert [found["residual"] for _, found in logs] == history.history["residual"]
+    # The trees that were left are as they were made: all zeros.
+    used = [np.ptp(ops.convert_to_numpy(tree.templates)) > 0 for tree in forest.trees]
+    assert used == [True, True, False, False]
+    with pytest.raises(ValueError, match="`callbacks` must be a list of"):
+        forest.fit(X, Y, callbacks=["tensorboard"])
