@@ -20,7 +20,7 @@ LIST = ROOT / "tests" / "slow_tests.csv"
 COLUMNS = ("on", "test", "seconds")
 # A backend that compiles pays again for what PyTorch's run has shown already. JAX
 # compiles nearly every operation of a test: more of them take long there.
-LIMIT = {"torch": 9.0, "tensorflow": 4.0, "jax": 8.0}
+LIMIT = {"torch": 6.0, "tensorflow": 3.0, "jax": 6.0}
 GROUPS = ("torch", "tensorflow jax")
 
 
