@@ -120,20 +120,14 @@ def learn_prior(model, images, folder):
         images: (N, H, W, C), floats; their labels are not asked for.
         folder: the `Path` of the run.
     """
-    import keras
-
     from keras_drmm.callbacks import Resume
     from keras_drmm.learning.fit_prior import BATCH_SIZE
 
     steps = -(-len(images) // BATCH_SIZE)
     progress = ProgressLine("Its switches learn to go together", PRIOR["epochs"], steps)
-    resume, start = Resume(folder / "prior"), time.monotonic()
-
-    def tell(step, logs):
-        progress.step(len(resume.rows), step)
-
-    told = keras.callbacks.LambdaCallback(on_train_batch_end=tell)
-    model.fit_prior(images, verbose=0, callbacks=[told, resume], **PRIOR)
+    start = time.monotonic()
+    callbacks = [progress.callback(), Resume(folder / "prior")]
+    model.fit_prior(images, verbose=0, callbacks=callbacks, **PRIOR)
     progress.end(f"{time.monotonic() - start:.0f} s, {len(images):,} images")
 
 

@@ -26,6 +26,19 @@ class ProgressLine:
         self.start, self.last, self.tenths = time.monotonic(), -1.0, 0
         self.first = None  # seconds and share of the first step that this process made
 
+    def callback(self):
+        """Return a Keras callback that tells of each step of a `fit`.
+
+        Its epoch is Keras' own: a data set that is read in advance is ahead of it.
+        """
+        import keras
+
+        epochs = [0]
+        return keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: epochs.append(epoch),
+            on_train_batch_end=lambda step, logs: self.step(epochs[-1], step),
+        )
+
     def step(self, epoch, step):
         """Tell of a step, at most once a second; both count from 0."""
         now = time.monotonic() - self.start

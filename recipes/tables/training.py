@@ -362,11 +362,7 @@ def train(model, dataset, epochs, folder, backend, scored=None, progress=None):
         resume,
     ]
     if progress is not None:
-        callbacks.append(
-            keras.callbacks.LambdaCallback(
-                on_train_batch_end=lambda step, logs: progress.step(dataset.epoch, step)
-            )
-        )
+        callbacks.append(progress.callback())
     try:
         model.fit(
             dataset.as_tf_dataset() if backend == "tensorflow" else dataset,

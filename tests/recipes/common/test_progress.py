@@ -3,6 +3,8 @@
 import os
 import sys
 
+import keras
+import numpy as np
 import pytest
 
 from recipes.common.progress import ProgressLine, quiet_start
@@ -51,6 +53,21 @@ def test_a_file_has_a_line_for_each_tenth(clock, capsys):
         "it learns:  61%, 30 s, about 78 s left",
         "it learns: done",
     ]
+
+
+@pytest.mark.once
+def test_the_epoch_is_that_of_the_step_where_batches_are_read_in_advance(monkeypatch):
+    tf = pytest.importorskip("tensorflow")
+    told = []
+    line = ProgressLine("it learns", epochs=2, steps=3)
+    monkeypatch.setattr(line, "step", lambda *place: told.append(place))
+    # TensorFlow's data set is ahead, and so is what else a `fit` has read.
+    batches = tf.data.Dataset.from_tensor_slices((np.ones((3, 1)), np.ones((3, 1))))
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    callbacks = [line.callback()]
+    model.fit(batches.batch(1).prefetch(9), epochs=2, verbose=0, callbacks=callbacks)
+    assert told == [(epoch, step) for epoch in range(2) for step in range(3)]
 
 
 def test_noise_is_kept_back_unless_an_error_follows(capfd):
