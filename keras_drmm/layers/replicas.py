@@ -383,8 +383,11 @@ def _packed(exchange, tensors, rows):
     shapes = [tuple(x.shape[rows:]) for x in tensors]
     sizes = [math.prod(shape) for shape in shapes]
     first = (-1,) * rows
+    # Keras' `result_type` of single and double precision is single on PyTorch.
+    types = {keras.backend.standardize_dtype(x.dtype) for x in tensors}
+    dtype = "float64" if "float64" in types else "float32"
     flat = [
-        ops.reshape(ops.cast(x, "float32"), (*first, size))
+        ops.reshape(ops.cast(x, dtype), (*first, size))
         for x, size in zip(tensors, sizes, strict=True)
     ]
     exchanged = exchange(ops.concatenate(flat, axis=-1))

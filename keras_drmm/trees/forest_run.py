@@ -45,4 +45,4 @@ class ForestRun:
 
     def restore(self, state):
         """Go on from what `state` returned."""
-        self.seed = int(state["seed"])
+        self.seed = standardize_seed(int(state["seed"]))

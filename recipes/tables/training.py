@@ -34,8 +34,8 @@ EPOCHS = {
 }
 OTHER_EPOCHS, NUISANCES_EPOCHS, MOVED_EPOCHS = 5, 8, 4
 # On CIFAR-10 a model learns from all images so often, and from few labelled images
-# alone as often as shows it this number of images. Nine levels take 12 minutes an
-# epoch on a core, and have few with all labels.
+# alone as often as shows it this number of images. An epoch of nine levels takes long,
+# so that they have few with all labels.
 CIFAR_EPOCHS_OF_DEEP, CIFAR_EPOCHS, CIFAR_IMAGES_SEEN = 15, 30, 500_000
 CIFAR_EPOCHS_OF_DEEP_SUPERVISED = 6
 # Every image has a label for the second network, so fewer epochs are enough.
