@@ -87,10 +87,12 @@ def _place(z, switches, cell, rows):
     out = z.new_empty(shape)
     # As floats: a mask that the product converts takes twice as long.
     number = switches.to(z.dtype)
+    is_here = torch.empty_like(number)
     for index in range(kh * kw):
         at = [slice(None)] * len(shape)
         at[rows + 1], at[rows + 3] = divmod(index, kw)
-        torch.mul(z, (number - index).eq_(0), out=out[tuple(at)])
+        torch.eq(number, index, out=is_here)
+        torch.mul(z, is_here, out=out[tuple(at)])
     return formula.join_cells(out, rows)
 
 
@@ -99,9 +101,10 @@ def _read(x, switches, cell, rows):
     if cell == (1, 1):
         return x * (switches + 1)
     number = switches.to(x.dtype)
-    picked = torch.zeros_like(number)
+    picked, is_here = torch.zeros_like(number), torch.empty_like(number)
     for index, values in formula.positions(x, cell, rows):
-        picked.addcmul_(values, (number - index).eq_(0))
+        torch.eq(number, index, out=is_here)
+        picked.addcmul_(values, is_here)
     return picked
 
 
