@@ -12,6 +12,7 @@ from keras_drmm.layers.augmentation import (
     check_is_augmentation,
     check_keeps_shape,
 )
+from keras_drmm.layers.keeps_frozen import freeze, frozen_parts
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.learning import terms
 from keras_drmm.models.learns_part import without
@@ -43,8 +44,9 @@ class MeanTeacher(Baseline):
     random changes of an image, n the number of labelled rows in a batch of B, K that of
     classes, and t the number of training steps so far. No gradient flows through the
     teacher, whose weights θ' follow the student's as a step begins: those of the step
-    before. It normalises by running statistics, which are averaged like weights.
-    Predictions are the teacher's.
+    before. In a training step both run as networks do that learn: a batch
+    normalisation, say, takes the moments of the batch, and the running ones of the
+    teacher are of its own passes. Predictions are the teacher's.
 
     Args:
         network: a Keras model with one input that returns logits: the student. It is
@@ -75,7 +77,8 @@ class MeanTeacher(Baseline):
 
     Source: Tarvainen, Valpola (2017), "Mean teachers are better role models", sections
     2 and 3. The defaults w = 100 and a = 0.999 are its settings for SVHN and CIFAR-10;
-    T was 40,000 of its 150,000 to 180,000 steps.
+    T was 40,000 of its 150,000 to 180,000 steps. That the teacher normalises by its
+    batch is not in the paper but in the authors' published program.
     """
 
     def __init__(
@@ -101,6 +104,10 @@ class MeanTeacher(Baseline):
         self.num_classes = network.output_shape[-1]
         self.teacher = keras.models.clone_model(network)
         self.teacher.set_weights(network.get_weights())
+        _thaw(self.teacher)
+        # All but what layers keep by themselves, like the moments of batches.
+        self._is_averaged = [weight.trainable for weight in self.teacher.weights]
+        _freeze_like(self.teacher, network)
         self.steps = self.add_weight(
             name="steps", shape=(), dtype="int", initializer="zeros", trainable=False
         )
@@ -123,8 +130,10 @@ class MeanTeacher(Baseline):
             return StudentAndTeacher(self.classify(images), student)
         if self.trainable:
             self._follow()
+        # What is frozen in the student stays as it is in the teacher.
+        _freeze_like(self.teacher, self.network)
         one, other = (augment(self.augmentation, images, True) for _ in range(2))
-        teacher = ops.stop_gradient(self.teacher(other, training=False))
+        teacher = ops.stop_gradient(self.teacher(other, training=True))
         return StudentAndTeacher(self.classify(one, training=True), teacher)
 
     def terms(self, outputs, labels, sample_weight=None):
@@ -151,10 +160,11 @@ class MeanTeacher(Baseline):
         """Move the teacher's weights towards the student's."""
         steps = ops.cast(self.steps, "float32")
         rate = ops.maximum(1.0 - self.decay, 1.0 / (steps + 1.0))
-        pairs = zip(self.teacher.weights, self.network.weights, strict=True)
-        for mean, weight in pairs:
-            change = ops.cast(weight, mean.dtype) - mean
-            mean.assign(mean + ops.cast(rate, mean.dtype) * change)
+        weights = self.teacher.weights, self.network.weights, self._is_averaged
+        for mean, weight, is_averaged in zip(*weights, strict=True):
+            if is_averaged:
+                change = ops.cast(weight, mean.dtype) - mean
+                mean.assign(mean + ops.cast(rate, mean.dtype) * change)
 
     def _learned(self, variables):
         return without(variables, self.teacher.weights)
@@ -177,3 +187,22 @@ class MeanTeacher(Baseline):
             for name in ("network", "augmentation")
         }
         return {**config, **parts}
+
+
+def _thaw(network):
+    """Let gradients change whatever they can change."""
+    for layer in _layers(network):
+        freeze(layer, [])
+
+
+def _freeze_like(network, example):
+    """Freeze in a network what is frozen in one of the same structure."""
+    for layer, other in zip(_layers(network), _layers(example), strict=True):
+        freeze(layer, frozen_parts(other))
+
+
+def _layers(network):
+    """Yield a network and the layers in it, a whole before its parts."""
+    yield network
+    for layer in getattr(network, "layers", ()):
+        yield from _layers(layer)

@@ -77,3 +77,62 @@ def test_a_frozen_model_keeps_its_teacher_and_a_thawed_one_learns_no_teacher():
     assert len(model.trainable_variables) == len(model.network.trainable_variables)
     for found, expected in zip(model.teacher.get_weights(), before, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def normalising():
+    """A network of a batch normalisation and a dense layer."""
+    image = keras.Input((5, 5, 1))
+    normalised = keras.layers.BatchNormalization(momentum=0.75)(image)
+    logits = keras.layers.Dense(3)(keras.layers.Flatten()(normalised))
+    return keras.Model(image, logits)
+
+
+def test_the_teacher_normalises_by_its_batch_and_keeps_moments_of_its_own():
+    model = MeanTeacher(normalising(), keras.layers.Rescaling(0.9), consistency=3.0)
+    randomise(model).compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    # The teacher moves by half.
+    model.steps.assign(1)
+    old = [v + 0 for v in model.teacher.get_weights()]
+    student = [v + 0 for v in model.network.get_weights()]
+    history = model.fit(X, Y, batch_size=8, verbose=0).history
+    seen = 0.9 * np.float64(X)
+    mean, variance = seen.mean(), seen.var()
+
+    def logits(gamma, beta, kernel, bias):
+        normalised = (seen - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+        return normalised.reshape(8, -1) @ kernel + bias
+
+    learned = [0, 1, 4, 5]  # gamma, beta, kernel, bias; 2 and 3 are the moments
+    halfway = [(old[i] + student[i]) / 2 for i in learned]
+    one, other = logits(*(student[i] for i in learned)), logits(*halfway)
+    squares = ((softmax(one) - softmax(other)) ** 2).mean()
+    assert history["consistency"][0] == pytest.approx(squares, rel=1e-4)
+    for i, wanted in zip(learned, halfway, strict=True):
+        np.testing.assert_allclose(model.teacher.get_weights()[i], wanted, atol=1e-6)
+    for i, moment in ((2, mean), (3, variance)):
+        found, wanted = model.teacher.get_weights()[i], 0.75 * old[i] + 0.25 * moment
+        np.testing.assert_allclose(found, wanted, rtol=1e-4)
+        assert not np.allclose(found, model.network.get_weights()[i])
+
+
+def test_what_is_frozen_in_the_student_stays_in_the_teacher():
+    model = MeanTeacher(normalising(), keras.layers.Rescaling(0.9))
+    randomise(model)
+    moments = model.network.layers[1]
+    moments.trainable = False
+    model.compile(keras.optimizers.SGD(0.1))
+    before = [v + 0 for v in model.network.get_weights()]
+    model.teacher.set_weights(before)
+    model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
+    for part in (model.network, model.teacher):
+        after = part.get_weights()
+        for i in range(4):
+            np.testing.assert_array_equal(after[i], before[i])
+        assert not np.array_equal(after[4], before[4])
+    # Thawed, it is learned, and the teacher follows.
+    moments.trainable = True
+    model.compile(keras.optimizers.SGD(0.1))
+    model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
+    for part in (model.network, model.teacher):
+        for found, old in zip(part.get_weights()[:4], before, strict=False):
+            assert not np.array_equal(found, old)
