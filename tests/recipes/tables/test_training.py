@@ -214,11 +214,14 @@ def test_epochs_by_default(table, setting, model, labels, epochs):
 
 
 def test_fixmatch_and_mean_teacher_are_told_of_the_nuisances():
-    for name, term in (("fixmatch", "unlabelled 1"), ("mean_teacher", "consistency")):
+    for name, term, weak in (
+        ("fixmatch", "unlabelled 1", ", weakly Pose"),
+        ("mean_teacher", "consistency", ""),
+    ):
         cell = Cell(1, SEMI_SUPERVISED, name, 100)
         words = training.objective_of(training.make_model(cell, 10, (28, 28, 1)))
         assert words.startswith(f"cross_entropy 1, {term}")
-        assert words.endswith(", Pose and RandomErasing")
+        assert words.endswith(f", Pose and RandomErasing{weak}")
 
 
 @pytest.mark.smoke
