@@ -4,6 +4,7 @@ import keras
 
 from keras_drmm.layers.arguments import check_keywords
 from keras_drmm.layers.level import standardize_levels
+from keras_drmm.layers.output_checks import check_gives_logits
 from keras_drmm.models import checks
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.trainer import Trainer
@@ -113,7 +114,8 @@ def check_network(network):
     """Raise unless a baseline can learn a network that it is given.
 
     Raises:
-        ValueError: it is no built Keras model that returns rows of logits.
+        ValueError: it is no built Keras model that returns rows of logits, or ends in
+            a softmax.
     """
     if not isinstance(network, keras.Model) or not network.built:
         raise ValueError(f"`network` must be a built `keras.Model`, got {network!r}.")
@@ -121,5 +123,7 @@ def check_network(network):
     if not isinstance(output, tuple) or len(output) != 2 or output[1] is None:
         raise ValueError(
             "`network` must map (images) -> (batch, number of classes), but its output "
-            f"is {output}."
+            f"is {output}. A model of another kind than a functional one may have a "
+            "functional counterpart, as `DRMM.to_convnet()` gives."
         )
+    check_gives_logits(network, "network")

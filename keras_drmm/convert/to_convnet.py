@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from keras_drmm.convert.convnet_reader import norm_arguments
 from keras_drmm.layers.arguments import check_model
+from keras_drmm.layers.level import Level
 from keras_drmm.models import DRMM
 
 
@@ -25,7 +26,7 @@ def to_convnet(model):
 
     Raises:
         TypeError: the model is no `DRMM`.
-        ValueError: the model is signed.
+        ValueError: the model is signed, or a level is of a subclass of `Level`.
     """
     check_model(model, "model", DRMM)
     if not model.nonnegative:
@@ -33,6 +34,12 @@ def to_convnet(model):
             "`model` must be nonnegative, got a signed DRMM, which alternates passes, "
             "as no chain of stock layers does. Only a model with nonnegative=True has "
             "a convnet."
+        )
+    others = {type(v).__name__ for v in model.levels if type(v) is not Level}
+    if others:
+        raise ValueError(
+            "`model` must have levels of the class `Level`, which stock layers can "
+            f"do, got {sorted(others)}: what a subclass changes would be lost."
         )
     image = keras.Input(model.image_shape, name="image")
     x = image

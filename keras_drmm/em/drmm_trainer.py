@@ -357,9 +357,7 @@ class DRMMTrainer(EMTrainer):
         # σ² and π_g have closed forms of their own; no E-step looks at them.
         if model.trainable:
             model.noise_variance.assign(objective)
-        for prior, seen in zip(model.nuisance_priors, sums.switches, strict=True):
-            if not prior.trainable:
-                continue
+        for prior, seen in model.learned_priors(sums.switches):
             states = array(seen.total)
             counts = states.sum(axis=0)
             prior.probabilities.assign(states / np.where(counts > 0, counts, 1))

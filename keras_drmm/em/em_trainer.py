@@ -34,6 +34,7 @@ class EMTrainer(ExpectationMaximization, Trainer):
         "Start from other parameters, for example by `model.initialize(x, y)`, or "
         "scale the images."
     )
+    by_gradients = False
     shares_batches = True
 
     def __init__(self, model, algorithm):

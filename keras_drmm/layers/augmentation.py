@@ -1,6 +1,7 @@
 """Augmentations: Keras layers that change images at random, but not their classes."""
 
 import keras
+from keras import ops
 
 from keras_drmm.layers import replicas
 from keras_drmm.layers.fixed_seed import fixed_seed
@@ -21,7 +22,8 @@ def augment(layer, images, training):
 
 
 def _by_row(layer, images):
-    return replicas.by_row(lambda rows: layer(rows, training=True), images)
+    # A copy: on PyTorch some of Keras' layers change the tensor that they are given.
+    return replicas.by_row(lambda rows: layer(ops.copy(rows), training=True), images)
 
 
 def check_is_augmentation(layer, name, otherwise=""):
@@ -63,4 +65,29 @@ def check_keeps_shape(layer, name, image_shape):
         raise ValueError(
             f"`{name}` must leave images of shape {shape} at their shape, got "
             f"{layer!r}, which gives {found}."
+        )
+
+
+def check_value_range(layer, name, pixel_range):
+    """Raise if a layer, or one in it, is told of pixels of another range.
+
+    Such layers clip what they change to that range, and so empty images: Keras' own
+    are for pixels in [0, 255] unless they are told otherwise.
+
+    Args:
+        layer: the augmentation.
+        name: of the argument that it is.
+        pixel_range: (lowest, highest) value of a pixel.
+
+    Raises:
+        ValueError: one is.
+    """
+    for part in getattr(layer, "layers", ()):
+        check_value_range(part, name, pixel_range)
+    found = getattr(layer, "value_range", None)
+    if found is not None and tuple(found) != tuple(pixel_range):
+        raise ValueError(
+            f"`{name}` must change pixels in {list(pixel_range)}, got "
+            f"{type(layer).__name__} for pixels in {list(found)}: give it "
+            f"`value_range={tuple(pixel_range)}`."
         )

@@ -1,5 +1,7 @@
 """Level: one level of abstraction, matched bottom-up and rendered top-down."""
 
+import warnings
+
 import keras
 from keras import ops
 
@@ -203,7 +205,7 @@ class Level(KeepsFrozen, ImageLayer):
             **changes: arguments that the new level has other values of.
         """
         learning = {"trainable": True, "frozen": []}
-        return Level.from_config({**self.get_config(), **learning, **changes})
+        return type(self).from_config({**self.get_config(), **learning, **changes})
 
     def both_signs(self, message, training=False):
         """Return `bottom_up` for s = 1 and for s = -1 everywhere, of one match."""
@@ -252,6 +254,23 @@ class Level(KeepsFrozen, ImageLayer):
         arguments = {} if wanted is True else wanted
         return FusedBatchNormalization(
             axis=self.channel_axis, dtype=self.dtype_policy, name=name, **arguments
+        )
+
+
+def warn_of_other_dtypes(levels, policy):
+    """Warn if no level has the dtype policy that a model was given.
+
+    Args:
+        levels: the model's.
+        policy: the model's.
+    """
+    found = sorted({level.dtype_policy.name for level in levels})
+    if policy.name not in found:
+        warnings.warn(
+            f"`dtype` {policy.name!r} is that of the classes' templates alone: the "
+            f"levels have {', '.join(map(repr, found))}. Give each of them "
+            f"`dtype={policy.name!r}`.",
+            stacklevel=4,
         )
 
 

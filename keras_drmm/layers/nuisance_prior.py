@@ -83,7 +83,8 @@ class NuisancePrior(CountsWeights, keras.layers.Layer):
             rate: between 0 and 1.
             sample_weight: (B,), how many rows each row counts as; None for 1.
         """
-        update_together([self], [switches], rate, sample_weight)
+        if self.trainable:
+            update_together([(self, switches)], rate, sample_weight)
 
     def move(self, counts, rate):
         """Move towards the frequencies that counts say, by `rate` of the way.
@@ -176,16 +177,14 @@ class NuisancePrior(CountsWeights, keras.layers.Layer):
         return p / p.sum(axis=0)
 
 
-def update_together(priors, switches, rate, sample_weight=None):
+def update_together(pairs, rate, sample_weight=None):
     """Update several priors; what replicas tell each other of it is one message.
 
     Args:
-        priors: a list of `NuisancePrior`.
-        switches: a list of int8 (B, h, w, C), one for each prior.
+        pairs: a list of (`NuisancePrior`, its switches, int8 (B, h, w, C)).
         rate: between 0 and 1.
         sample_weight: (B,), how many rows each row counts as; None for 1.
     """
-    pairs = [pair for pair in zip(priors, switches, strict=True) if pair[0].trainable]
-    counts = [prior.count(found, sample_weight) for prior, found in pairs]
+    counts = [prior.count(switches, sample_weight) for prior, switches in pairs]
     for (prior, _), seen in zip(pairs, replicas.totals(counts), strict=True):
         prior.move(seen, rate)

@@ -68,11 +68,14 @@ class CosineDecayOverFit(keras.optimizers.schedules.LearningRateSchedule):
 
 def schedule_of(optimizer):
     """Return the `CosineDecayOverFit` of an optimizer, None for any other rate."""
-    # Of mixed precision's loss scaling.
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     # Keras shows a schedule's current rate alone.
-    rate = getattr(optimizer, "_learning_rate", None)
+    rate = getattr(_innermost(optimizer), "_learning_rate", None)
     return rate if isinstance(rate, CosineDecayOverFit) else None
+
+
+def _innermost(optimizer):
+    """Return the optimizer within mixed precision's loss scaling, if there is any."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def fit_variables(optimizer, warmup):
@@ -111,7 +114,10 @@ def follow_fit(model, steps, initial_epoch, epochs):
         steps = 0
     schedule = schedule_of(model.optimizer)
     if schedule is not None:
-        taken = int(ops.convert_to_numpy(model.optimizer.iterations))
+        # What Keras calls the schedule with. Where gradients are accumulated,
+        # `iterations` is a fraction of it.
+        counter = _innermost(model.optimizer)._iterations
+        taken = int(ops.convert_to_numpy(counter))
         schedule.follow(taken - initial_epoch * steps, epochs * steps)
     if keras.backend.backend() == "jax":
         # Its compiled step has the numbers themselves.

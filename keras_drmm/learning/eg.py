@@ -11,6 +11,7 @@ from keras_drmm.layers.augmentation import (
     augment,
     check_is_augmentation,
     check_keeps_shape,
+    check_value_range,
 )
 from keras_drmm.layers.deprecation import renamed_arguments
 from keras_drmm.learning import terms
@@ -161,7 +162,7 @@ class EG:
 
         Raises:
             ValueError: the model cannot classify augmented images, or augmented images
-                have another shape.
+                have another shape or range of pixels.
         """
         if self.augmentation is not None:
             if not hasattr(model, "classify_augmented"):
@@ -171,6 +172,7 @@ class EG:
                     f"`augmentation={self.augmentation!r}`: leave both out."
                 )
             check_keeps_shape(self.augmentation, "augmentation", model.image_shape)
+            check_value_range(self.augmentation, "augmentation", model.pixel_range)
         return EGTrainer(model, self)
 
     def get_config(self):

@@ -174,19 +174,56 @@ def _are_equal_names(a, b):
 
 
 def _check_metric(metric, name):
-    if isinstance(metric, keras.metrics.Metric):
-        return
     if isinstance(metric, str) and metric in _BY_SHAPE:
         return
+    failure, reason = None, ""
     try:
-        function = keras.metrics.get(metric)
-        # As `standardize_loss` tries a loss: labels and logits differ in shape.
-        function(np.zeros(4, "int32"), np.zeros((4, 2), "float32"))
+        found = keras.metrics.get(metric)
+        if _is_of(found, "categorical_accuracy", keras.metrics.CategoricalAccuracy):
+            reason = "which takes one-hot labels and finds a class in a single number"
+        elif _is_of_probabilities(found):
+            reason = "which takes probabilities: give it `from_logits=True`"
+        else:
+            _try_metric(found)
     except Exception as error:
+        failure, reason = error, "which fails on them"
+    if reason:
         raise ValueError(
             f"`{name}` must hold Keras metrics of integer labels (batch,) and logits "
-            f"(batch, classes), for example 'accuracy', got {describe(metric)}."
-        ) from error
+            f"(batch, classes), for example 'accuracy', got {describe(metric)}, "
+            f"{reason}."
+        ) from failure
+
+
+def _is_of(metric, function, kind):
+    """Return whether a metric is a function of Keras, or the metric made of it."""
+    return metric is getattr(keras.metrics, function) or isinstance(metric, kind)
+
+
+def _is_of_probabilities(metric):
+    function = "sparse_categorical_crossentropy"
+    kind = keras.metrics.SparseCategoricalCrossentropy
+    if not _is_of(metric, function, kind):
+        return False
+    return not (isinstance(metric, kind) and metric.from_logits)
+
+
+def _try_metric(metric):
+    """Raise if a metric does not take integer labels and logits."""
+    # So many rows that no shape fits by chance, and classes for any top k.
+    labels, logits = np.zeros(4, "int32"), np.zeros((4, 99), "float32")
+    if not isinstance(metric, keras.metrics.Metric):
+        shape = tuple(ops.shape(metric(labels, logits)))
+        if shape not in ((), labels.shape):
+            raise ValueError(f"It gives shape {shape} for {len(labels)} rows.")
+        return
+    try:
+        copy = type(metric).from_config(metric.get_config())
+    except Exception:
+        # One of the user's own that cannot be copied, and is not tried.
+        return
+    copy.update_state(labels, logits, sample_weight=np.ones(4, "float32"))
+    copy.result()
 
 
 def resolve_jit(jit_compile):

@@ -19,7 +19,7 @@ from keras_drmm.layers.arguments import (
 )
 from keras_drmm.layers.deprecation import renamed_arguments, reordered_arguments
 from keras_drmm.layers.fused_batch_normalization import keep_running_statistics
-from keras_drmm.layers.level import standardize_levels
+from keras_drmm.layers.level import standardize_levels, warn_of_other_dtypes
 from keras_drmm.layers.nuisance_prior import NuisancePrior, update_together
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.models.e_step import EStep
@@ -122,6 +122,8 @@ class DRMM(Styled, RenderingModel):
     ):
         super().__init__(input_shape, pixel_range, **kwargs)
         self.levels = standardize_levels(levels)
+        if "dtype" in kwargs:
+            warn_of_other_dtypes(self.levels, self.dtype_policy)
         self.nonnegative = standardize_boolean(nonnegative, "nonnegative")
         self.alternations = standardize_integer(alternations, "alternations")
         self.templates = ClassTemplates(
@@ -186,9 +188,12 @@ class DRMM(Styled, RenderingModel):
 
         Running statistics of batch normalisation stay those of the images themselves.
         """
-        norms = [level.batch_norm for level in self.levels if level.batch_norm]
-        with keep_running_statistics(norms):
+        with keep_running_statistics(self._norms):
             return self.classify(images, training)
+
+    @property
+    def _norms(self):
+        return [level.batch_norm for level in self.levels if level.batch_norm]
 
     def bottom_up(self, images, training=False):
         """Pass messages from fine to coarse (40): I^(0..L) and ĝ^(1..L)."""
@@ -244,8 +249,13 @@ class DRMM(Styled, RenderingModel):
             classes = self.choose(logits, labels)
         else:
             logits, classes, switches, messages = infer_signed(
-                self, images, labels, training
+                self, images, training=training
             )
+            if labels is not None:
+                # The signs that maximise a label's score would tell it to the logits.
+                with keep_running_statistics(self._norms):
+                    found = infer_signed(self, images, labels, training)
+                _, classes, switches, messages = found
         rendered, factors = [], None
         if render_divisor:
             rows = replicas.first_rows(ops.shape(images)[0], render_divisor)
@@ -369,14 +379,16 @@ class DRMM(Styled, RenderingModel):
             labels: integers (B,), -1 for an unlabelled row, or None.
             sample_weight: (B,), how many rows each row counts as; None for 1.
         """
+        rate = prior_rate(self.steps)
+        if labels is not None:
+            self.templates.update_prior(labels, rate, sample_weight)
         if e_step.reconstruction is None:
             return
         reconstruction = ops.cast(e_step.reconstruction, "float32")
         rows = ops.shape(reconstruction)[0]
         weights = None if sample_weight is None else sample_weight[:rows]
-        rate = prior_rate(self.steps)
         switches = [inferred[:rows] for inferred in e_step.switches]
-        update_together(self.nuisance_priors, switches, rate, weights)
+        update_together(self.learned_priors(switches), rate, weights)
         image = ops.cast(e_step.messages[0][:rows], "float32")
         squares = ops.mean(ops.square(image - reconstruction), axis=(1, 2, 3))
         found, seen = weighted_mean(squares, weights)
@@ -385,8 +397,22 @@ class DRMM(Styled, RenderingModel):
         step = ops.where(seen > 0, rate, 0.0) * (found - variance)
         if self.trainable:
             self.noise_variance.assign(variance + step)
-        if labels is not None:
-            self.templates.update_prior(labels, rate, sample_weight)
+
+    def learned_priors(self, seen):
+        """Pair each prior of nuisances that may move with what was seen of its level.
+
+        Args:
+            seen: a list with an item for each level.
+
+        Returns:
+            A list of (prior, item); that of a frozen level is left out.
+        """
+        triples = zip(self.levels, self.nuisance_priors, seen, strict=True)
+        return [
+            (prior, item)
+            for level, prior, item in triples
+            if level.trainable and prior.trainable
+        ]
 
     def from_the_top(self, switches):
         """Return (level, its switches) pairs, the coarsest first."""

@@ -78,6 +78,8 @@ def standardize_rows(model, x, y, sample_weight, learning=False):
         sample_weight: a number of at least 0 for each row, or None.
         learning: whether the model learns from them.
     """
+    if learning:
+        check_trainable(model)
     x, y = model.check_data(x, y, learning)
     if is_array(x):
         check_loss_has_labels(model, y)
@@ -88,6 +90,27 @@ def standardize_batch(model, x, y, sample_weight, learning=False):
     """Return a single batch as `standardize_rows` does; a data set is refused."""
     check_is_array(x)
     return standardize_rows(model, x, y, sample_weight, learning)
+
+
+def check_trainable(model):
+    """Raise if other variables are trainable than as a compiled model began to learn.
+
+    Keras makes its steps once. Of a later change TensorFlow's know nothing, JAX's fail
+    deep below, and only PyTorch's heed it.
+    """
+    if model.trainer is not None and not model.trainer.by_gradients:
+        return
+    learned = {id(v): v.path for v in model.trainable_variables}
+    before = model.learned_variables or learned
+    changed = before.keys() ^ learned.keys()
+    if changed:
+        paths = sorted({**before, **learned}[key] for key in changed)
+        raise ValueError(
+            f"`trainable` of {len(changed)} of the model's variables, such as "
+            f"{paths[0]!r}, has changed since the model was compiled and began to "
+            "learn, which its steps do not see: call `compile` again."
+        )
+    model.learned_variables = learned
 
 
 def check_loss_has_labels(model, labels):

@@ -75,6 +75,8 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, keras.Model):
     train_function: Any = None
     test_function: Any = None
     predict_function: Any = None
+    # {id: path} of what the steps learn, from the first one on.
+    learned_variables: dict | None = None
     _is_testing = False
 
     def _compile(self, trainer, optimizer, metrics, jit_compile, own, **kwargs):
@@ -94,7 +96,7 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, keras.Model):
         metrics = standardize_metrics(metrics, kwargs.pop("weighted_metrics", None))
         if trainer is not None:
             check_loss_weights(kwargs.get("loss_weights"))
-        self.trainer = trainer
+        self.trainer, self.learned_variables = trainer, None
         # Kept here as well, so that Keras tracks the state of their random numbers.
         self._trainer_layers = [] if trainer is None else list(trainer.layers)
         # A namespace, not attributes: Keras would track metrics for ever, those of an
@@ -401,9 +403,12 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, keras.Model):
             check_loss_has_labels(self, y)
             # Keras builds metrics by their first labels: show it unlabelled ones.
             y = ops.full(ops.shape(logits)[:1], -1)
+        # As it builds metrics, Keras shows them columns.
+        y = ops.reshape(y, (-1,))
         labelled = ops.cast(y >= 0, "float32")
         if sample_weight is not None:
-            labelled = labelled * ops.cast(sample_weight, "float32")
+            sample_weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+            labelled = labelled * sample_weight
         # As it builds metrics, Keras calls this with images alone.
         if isinstance(x, dict):
             self._sums.batches.update_state(

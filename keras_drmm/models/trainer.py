@@ -27,6 +27,8 @@ class Trainer(ABC):
         given: variables that `fit` reads and does not learn: with others it is
             another one.
         remedy: what to do if what it learns becomes NaN or infinite, a sentence.
+        by_gradients: whether a step changes weights by gradients, and not by closed
+            forms.
         shares_batches: whether replicas that see some rows each take the step of the
             whole batch.
     """
@@ -39,6 +41,7 @@ class Trainer(ABC):
         "Lower the learning rate, or clip gradients, for example by "
         "`keras.optimizers.Adam(1e-3, clipnorm=1.0)`."
     )
+    by_gradients = True
     shares_batches = False
 
     def __init__(self, model):

@@ -23,6 +23,7 @@ from keras_drmm.layers.arguments import (
     standardize_input_shape,
     standardize_integer,
 )
+from keras_drmm.layers.output_checks import check_gives_logits
 from keras_drmm.models import DRMM
 from keras_drmm.zoo.epochs_for import LEAST_EPOCHS
 from keras_drmm.zoo.for_images import SMALLEST
@@ -295,6 +296,7 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
                 f"`model` must return a model of {len(self.classes_)} logits, one for "
                 f"each class, got outputs of shape {logits} for an image."
             )
+        check_gives_logits(model, "model(...)")
         return model
 
     def _to_images(self, rows):

@@ -99,6 +99,29 @@ def test_baselines_copy_levels_and_learn_all_of_them(baseline):
     assert model.trainable_variables == []
 
 
+@keras.saving.register_keras_serializable("tests")
+class Shifted(Level):
+    """A level of a user's own, with an argument of its own."""
+
+    def __init__(self, *args, shift=0.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.shift = shift
+
+    def match(self, message, training=False):
+        return super().match(message, training) + self.shift
+
+    def get_config(self):
+        return {**super().get_config(), "shift": self.shift}
+
+
+def test_a_subclass_stays_one_in_copies_and_has_no_stock_convnet():
+    own = Shifted(4, 3, pool_size=2, batch_norm=True, shift=0.5)
+    (copy,) = SWWAE([own], (9, 9, 1), 3).levels
+    assert (type(copy), copy.shift) == (Shifted, 0.5)
+    with pytest.raises(ValueError, match=r"Shifted.*would be lost"):
+        DRMM([own], (9, 9, 1), 3).to_convnet()
+
+
 @pytest.mark.parametrize("frozen", ["all", "conv", "batch_norm", "not conv"])
 def test_a_level_keeps_what_is_frozen_in_it(frozen):
     level = levels()[0]

@@ -71,6 +71,26 @@ def test_rates_are_those_of_the_cosine_over_each_fit():
     assert_equal(model, by_hand(falling(6) + falling(3)))
 
 
+def test_rates_count_batches_where_gradients_are_accumulated():
+    """Keras counts an update of the weights once in `iterations` then."""
+    rates = []
+
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            rate = self.model.optimizer.learning_rate
+            rates.append(float(keras.ops.convert_to_numpy(rate)))
+
+    model = DRMM([Level(3, 3, pool_size=2)], (6, 6, 1), 2)
+    rate = CosineDecayOverFit(0.1)
+    optimizer = keras.optimizers.SGD(rate, gradient_accumulation_steps=2)
+    model.compile(optimizer, algorithm=EG())
+    fit(model, epochs=2, callbacks=[Note()])
+    fit(model, epochs=1, callbacks=[Note()])
+    fit(model, epochs=2, initial_epoch=1, callbacks=[Note()])
+    expected = [*falling(6), *falling(3), *falling(6)[3:]]
+    np.testing.assert_allclose(rates, expected, rtol=1e-4, atol=1e-7)
+
+
 @pytest.mark.parametrize("is_new", [False, True])
 def test_a_fit_in_two_parts_is_one_fit(is_new, tmp_path):
     model = following()

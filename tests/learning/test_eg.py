@@ -282,3 +282,15 @@ def test_random_nuisances_learn_and_come_back(tmp_path):
 def test_consistency_and_nuisance_come_together(options):
     with pytest.raises(ValueError, match="belong together"):
         EG(**options)
+
+
+def test_the_class_prior_is_learned_where_nothing_is_rendered():
+    """Labels alone say it: with and without the reconstruction it is the same."""
+    found = []
+    for reconstruction in (0.0, 0.05):
+        keras.utils.set_random_seed(1)
+        model = small_model(EG(reconstruction=reconstruction, nonnegativity=0))
+        model.fit(X, [0, 0, 0, 0, 0, 1, 1, 2], batch_size=8, epochs=3, verbose=0)
+        found.append(model.prior)
+    np.testing.assert_allclose(*found, rtol=1e-6)
+    assert found[0][0] > found[0][1] > found[0][2]

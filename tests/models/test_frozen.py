@@ -77,6 +77,7 @@ def test_a_frozen_model_stays_as_it_is_through_eg():
     [
         (lambda m: m.templates, "templates/", "level"),
         (lambda m: m.levels[0], "level/", "templates/prior"),
+        (lambda m: m.levels[0], "nuisance_prior_1/", "nuisance_prior_2/"),
         (lambda m: m.levels[0].batch_norm, "level/batch_norm", "level/conv"),
         (lambda m: m.nuisance_priors[0], "nuisance_prior_1/", "nuisance_prior_2/"),
     ],
@@ -273,3 +274,41 @@ def test_a_preset_keeps_what_is_frozen(tmp_path):
     # New weights are there to be learned.
     new = keras_drmm.zoo.from_preset(folder, load_weights=False)
     assert all(level.trainable for level in new.levels)
+
+
+def test_hard_em_keeps_the_nuisance_prior_of_a_frozen_level():
+    model = drmm(batch_norm=False)
+    model.levels[0].trainable = False
+    model.compile(algorithm=HardEM())
+    first, second = (
+        ops.convert_to_numpy(v.probabilities) for v in model.nuisance_priors
+    )
+    model.fit(X, Y, verbose=0)
+    frozen, learned = model.nuisance_priors
+    np.testing.assert_array_equal(ops.convert_to_numpy(frozen.probabilities), first)
+    assert not np.array_equal(ops.convert_to_numpy(learned.probabilities), second)
+
+
+def test_a_change_of_trainable_after_the_first_steps_asks_for_compile():
+    """Keras' steps would heed it on PyTorch alone."""
+    model = drmm()
+    model.compile("sgd", algorithm=EG())
+    model.levels[0].trainable = False
+    before = weights(model.levels[0])
+    model.fit(X, Y, verbose=0)
+    assert moved(before, model.levels[0]) == []
+    model.levels[0].trainable = True
+    for learn in (model.fit, model.train_on_batch):
+        with pytest.raises(ValueError, match="call `compile` again"):
+            learn(X, Y)
+    model.compile("sgd", algorithm=EG())
+    model.fit(X, Y, verbose=0)
+    assert any("kernel" in path for path in moved(before, model.levels[0]))
+    # Closed forms read it in each sweep.
+    model = drmm(batch_norm=False)
+    model.compile(algorithm=HardEM())
+    model.fit(X, Y, verbose=0)
+    model.templates.trainable = False
+    before = weights(model.templates)
+    model.fit(X, Y, verbose=0)
+    assert moved(before, model.templates) == []

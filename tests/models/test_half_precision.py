@@ -1,5 +1,7 @@
 """A model of half precision infers, renders, scores and learns by EM as one of full."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -92,3 +94,13 @@ def test_an_rmm_computes_in_float32_under_every_policy(policy):
     for half, single in zip(*found, strict=True):
         assert half.dtype == np.float32
         np.testing.assert_array_equal(half, single)
+
+
+def test_a_dtype_that_no_level_has_is_told_of():
+    with pytest.warns(UserWarning, match="Give each of them `dtype='mixed_bfloat16'`"):
+        DRMM(levels(), (8, 8, 1), 3, dtype="mixed_bfloat16")
+    given = [Level(4, 3, dtype="mixed_bfloat16")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DRMM(given, (8, 8, 1), 3, dtype="mixed_bfloat16")
+        DRMM(levels(), (8, 8, 1), 3, dtype="float32")

@@ -64,6 +64,14 @@ def one_logit_more(image_shape, num_classes):
     return rmm(image_shape, num_classes + 1)
 
 
+def probabilities(image_shape, num_classes):
+    """A Keras classifier as it is often written."""
+    rows = keras.layers.Flatten(), keras.layers.Dense(num_classes, "softmax")
+    model = keras.Sequential([keras.Input(image_shape), *rows])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
 def few_digits(rows=60):
     """Digits of three classes, a third of them unlabelled: images, labels."""
     X, y = DIGITS
@@ -401,6 +409,7 @@ def test_the_default_is_a_model_of_the_zoo_where_images_are_large_enough():
         (0, 0, {"model": lambda *_: None}, TypeError, "`Model`, got None"),
         (0, 0, {"model": uncompiled}, ValueError, "compiled model, got 'rmm"),
         (0, 0, {"model": one_logit_more}, ValueError, r"3 logits.*\(1, 4\)"),
+        (0, 0, {"model": probabilities}, ValueError, "last layer is a softmax"),
     ],
 )
 def test_bad_input_is_told(X, y, options, error, message):
