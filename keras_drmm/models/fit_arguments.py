@@ -38,6 +38,8 @@ def standardize_fit(model, **given):
     """
     check_compiled(model, "fit")
     check_callbacks(given["callbacks"])
+    check_rate_is_free(model, given["callbacks"])
+    check_one_weight(given["class_weight"], given["sample_weight"])
     x, y, sample_weight = standardize_rows(
         model, given["x"], given["y"], given["sample_weight"], learning=True
     )
@@ -168,6 +170,40 @@ def check_callbacks(callbacks):
                 f"{callback!r}. Make one of a function by "
                 "`keras.callbacks.LambdaCallback`."
             )
+
+
+def check_rate_is_free(model, callbacks):
+    """Raise if a callback would set a learning rate that a schedule sets already.
+
+    Keras finds out at the end of an epoch, whose training is lost then.
+    """
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    rate = getattr(optimizer, "_learning_rate", None)
+    if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return
+    setters = (
+        keras.callbacks.LearningRateScheduler,
+        keras.callbacks.ReduceLROnPlateau,
+    )
+    for callback in as_list(callbacks):
+        if isinstance(callback, setters):
+            algorithm = getattr(model, "algorithm", None)
+            own = "" if algorithm is None else ", algorithm=model.algorithm"
+            raise ValueError(
+                f"`callbacks` has a {type(callback).__name__}, but the rate follows "
+                f"the schedule {type(rate).__name__}: compile with a number, for "
+                f"example `model.compile(keras.optimizers.Adam(1e-3){own})`."
+            )
+
+
+def check_one_weight(class_weight, sample_weight):
+    """Raise if both kinds of weights are given, of which Keras takes one."""
+    if class_weight is not None and sample_weight is not None:
+        raise ValueError(
+            "`class_weight` and `sample_weight` cannot be given together: multiply "
+            "the weights of the rows by those of their classes, and leave "
+            "`class_weight` out."
+        )
 
 
 def as_list(callbacks):

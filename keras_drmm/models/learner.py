@@ -33,6 +33,7 @@ from keras_drmm.models.fit_arguments import (
     check_compiled,
     check_loop,
     check_loss_has_labels,
+    check_one_weight,
     standardize_batch,
     standardize_batch_size,
     standardize_fit,
@@ -334,6 +335,7 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, keras.Model):
         x, y, sample_weight = standardize_batch(
             self, x, y, sample_weight, learning=True
         )
+        check_one_weight(class_weight, sample_weight)
         if self.trainer is not None:
             self.trainer.check_single_batch()
         _, class_weight = apply_class_weight(x, class_weight, self.num_classes)

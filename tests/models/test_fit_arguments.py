@@ -98,3 +98,25 @@ def test_a_last_step_that_spoils_the_weights_ends_fit(model):
     for one, other in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
     model.compile(optimizer, algorithm=EG())
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        keras.callbacks.ReduceLROnPlateau(monitor="loss"),
+        keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate),
+    ],
+    ids=lambda callback: type(callback).__name__,
+)
+def test_a_callback_that_sets_a_scheduled_rate_is_refused_before_an_epoch(callback):
+    own = DRMM([Level(2, 3, pool_size=2)], (6, 6, 1), 3)
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    own.compile(keras.optimizers.SGD(schedule), algorithm=EG())
+    before = own.get_weights()
+    with pytest.raises(ValueError, match=f"has a {type(callback).__name__}.*Cosine"):
+        own.fit(X, Y, callbacks=[callback], verbose=0)
+    for one, other in zip(own.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    own.compile(keras.optimizers.SGD(0.1), algorithm=EG())
+    history = own.fit(X, Y, callbacks=[callback], verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
