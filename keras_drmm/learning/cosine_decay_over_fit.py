@@ -6,6 +6,8 @@ import warnings
 import keras
 from keras import ops
 
+from keras_drmm.models.fit_arguments import innermost
+
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
 class CosineDecayOverFit(keras.optimizers.schedules.LearningRateSchedule):
@@ -69,13 +71,8 @@ class CosineDecayOverFit(keras.optimizers.schedules.LearningRateSchedule):
 def schedule_of(optimizer):
     """Return the `CosineDecayOverFit` of an optimizer, None for any other rate."""
     # Keras shows a schedule's current rate alone.
-    rate = getattr(_innermost(optimizer), "_learning_rate", None)
+    rate = getattr(innermost(optimizer), "_learning_rate", None)
     return rate if isinstance(rate, CosineDecayOverFit) else None
-
-
-def _innermost(optimizer):
-    """Return the optimizer within mixed precision's loss scaling, if there is any."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def fit_variables(optimizer, warmup):
@@ -116,7 +113,7 @@ def follow_fit(model, steps, initial_epoch, epochs):
     if schedule is not None:
         # What Keras calls the schedule with. Where gradients are accumulated,
         # `iterations` is a fraction of it.
-        counter = _innermost(model.optimizer)._iterations
+        counter = innermost(model.optimizer)._iterations
         taken = int(ops.convert_to_numpy(counter))
         schedule.follow(taken - initial_epoch * steps, epochs * steps)
     if keras.backend.backend() == "jax":

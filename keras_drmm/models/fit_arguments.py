@@ -102,8 +102,12 @@ def check_trainable(model):
     """
     if model.trainer is not None and not model.trainer.by_gradients:
         return
-    learned = {id(v): v.path for v in model.trainable_variables}
+    learned = _paths(model.trainable_variables)
     before = model.learned_variables or learned
+    if model.learned_variables is None and keras.backend.backend() == "jax":
+        # Its optimizer, built as a model is loaded, has the state of these variables.
+        optimizer = innermost(model.optimizer)
+        before = _paths(getattr(optimizer, "_trainable_variables", ())) or learned
     changed = before.keys() ^ learned.keys()
     if changed:
         paths = sorted({**before, **learned}[key] for key in changed)
@@ -113,6 +117,10 @@ def check_trainable(model):
             "learn, which its steps do not see: call `compile` again."
         )
     model.learned_variables = learned
+
+
+def _paths(variables):
+    return {id(v): v.path for v in variables}
 
 
 def check_loss_has_labels(model, labels):
@@ -177,8 +185,7 @@ def check_rate_is_free(model, callbacks):
 
     Keras finds out at the end of an epoch, whose training is lost then.
     """
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    rate = getattr(optimizer, "_learning_rate", None)
+    rate = getattr(innermost(model.optimizer), "_learning_rate", None)
     if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         return
     setters = (
@@ -194,6 +201,11 @@ def check_rate_is_free(model, callbacks):
                 f"the schedule {type(rate).__name__}: compile with a number, for "
                 f"example `model.compile(keras.optimizers.Adam(1e-3){own})`."
             )
+
+
+def innermost(optimizer):
+    """Return the optimizer within mixed precision's loss scaling, if there is any."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def check_one_weight(class_weight, sample_weight):

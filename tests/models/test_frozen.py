@@ -312,3 +312,20 @@ def test_a_change_of_trainable_after_the_first_steps_asks_for_compile():
     before = weights(model.templates)
     model.fit(X, Y, verbose=0)
     assert moved(before, model.templates) == []
+
+
+def test_a_loaded_model_is_frozen_or_asks_for_compile(tmp_path):
+    """A loaded optimizer is built; on JAX a step takes the variables that it has."""
+    model = drmm()
+    model.compile("adam", algorithm=EG())
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    model.levels[0].trainable = False
+    before = weights(model.levels[0])
+    if keras.backend.backend() == "jax":
+        with pytest.raises(ValueError, match="call `compile` again"):
+            model.fit(X, Y, verbose=0)
+        model.compile("adam", algorithm=EG())
+    model.fit(X, Y, verbose=0)
+    assert moved(before, model.levels[0]) == []
