@@ -62,18 +62,19 @@ def standardize_data(
                 f"{describe(y)}."
             )
         batch = _first_batch(x)
-        if batch is not None:
-            images, labels = batch
-            check_images(images, image_shape, pixel_range)
-            if labels is not None:
-                _check_labels(labels, len(images), num_classes, takes_unlabelled)
-            elif needs_labels:
-                raise ValueError(
-                    "No row is labelled (the batches of `x` hold no labels). Let them "
-                    "be (images, labels), -1 for an unlabelled row; "
-                    "`EG(cross_entropy=0)` learns without labels."
-                )
-        return x, y
+        images, labels = batch[0], batch[1] if len(batch) > 1 else None
+        check_images(images, image_shape, pixel_range)
+        if labels is not None:
+            _check_labels(labels, len(images), num_classes, takes_unlabelled)
+        elif needs_labels:
+            raise ValueError(
+                "No row is labelled (the batches of `x` hold no labels). Let them "
+                "be (images, labels), -1 for an unlabelled row; "
+                "`EG(cross_entropy=0)` learns without labels."
+            )
+        # A generator has given its first batch away.
+        is_generator = isinstance(x, types.GeneratorType)
+        return _in_tuples(batch, x) if is_generator else x, y
     check_images(x, image_shape, pixel_range)
     if isinstance(x, np.ndarray) and not x.dtype.isnative:
         x = x.astype(x.dtype.newbyteorder("="))
@@ -277,10 +278,10 @@ def _check_labels(labels, rows, num_classes, takes_unlabelled):
 
 
 def _first_batch(dataset):
-    """Return (images, labels or None) of the first batch, None if it can't be read."""
+    """Return the first batch of a data set, a tuple; a generator is left without it."""
     if isinstance(dataset, types.GeneratorType):
-        return None
-    if isinstance(dataset, utils.PyDataset):
+        batch = next(dataset, None)
+    elif isinstance(dataset, utils.PyDataset):
         # An endless one has no number of batches.
         batch = dataset[0] if dataset.num_batches != 0 else None
     elif hasattr(dataset, "__next__"):
@@ -301,6 +302,15 @@ def _first_batch(dataset):
             f"`x` must have at least one batch, got {describe(dataset)}, which is "
             "empty."
         )
-    if not isinstance(batch, tuple | list):
-        batch = (batch,)
-    return batch[0], batch[1] if len(batch) > 1 else None
+    return _as_tuple(batch)
+
+
+def _as_tuple(batch):
+    return tuple(batch) if isinstance(batch, tuple | list) else (batch,)
+
+
+def _in_tuples(first, rest):
+    """Generate a first batch and then the others, in tuples as Keras takes them."""
+    yield first
+    for batch in rest:
+        yield _as_tuple(batch)

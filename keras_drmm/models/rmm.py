@@ -1,6 +1,7 @@
 """RMM: the (shallow) Rendering Mixture Model."""
 
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -85,6 +86,12 @@ class RMM(RenderingModel):
         **kwargs,
     ):
         # Whatever the policy: half precision has too few digits for a small σ².
+        given = keras.dtype_policies.get(kwargs.get("dtype") or "float32").name
+        if given != "float32":
+            warnings.warn(
+                f"`dtype` {given!r} has no effect: an RMM computes in float32.",
+                stacklevel=2,
+            )
         super().__init__(input_shape, pixel_range, **{**kwargs, "dtype": "float32"})
         self.num_classes = standardize_integer(num_classes, "num_classes", minimum=2)
         self.num_nuisances = standardize_integer(num_nuisances, "num_nuisances")

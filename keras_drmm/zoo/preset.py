@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -279,6 +280,18 @@ def is_name(text):
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text) is not None
 
 
+def is_hidden_by_shipped(folder):
+    """Return whether the name of a folder is that of a preset of the library's own.
+
+    That is what loading a preset by the name alone would find.
+
+    Args:
+        folder: a `Path`.
+    """
+    is_own = folder.resolve().parent == SHIPPED.resolve()
+    return folder.name in presets() and not is_own
+
+
 def format_call(function, arguments):
     """Return the call of a function as text."""
     listed = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
@@ -295,6 +308,13 @@ def _find(name_or_path, argument):
     # Only plain names are looked up in the folder of shipped presets, so that `../x`
     # cannot lead out of it.
     if isinstance(name_or_path, str) and is_name(text) and text in presets():
+        if is_hidden_by_shipped(Path(text)) and Path(text).is_dir():
+            path = str(Path(text).resolve())
+            warnings.warn(
+                f"{text!r} is the name of a preset of the library, which is taken. For "
+                f"the folder of this name give its path, {path!r}.",
+                stacklevel=4,
+            )
         return SHIPPED / text
     folder = Path(text)
     # An empty text is a path, too: that of the working directory.

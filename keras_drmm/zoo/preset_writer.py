@@ -18,6 +18,7 @@ from keras_drmm.zoo.preset import (
     WEIGHTS,
     Preset,
     format_call,
+    is_hidden_by_shipped,
     is_name,
     sha256,
 )
@@ -125,6 +126,11 @@ def check_name(folder):
         raise ValueError(
             "`preset_dir` must end with the preset's name. A preset's name has "
             f"letters, digits, _ and -, got {folder.name!r}."
+        )
+    if is_hidden_by_shipped(folder):
+        raise ValueError(
+            f"`preset_dir` must not end with the name of a preset of the library, got "
+            f"{folder.name!r}: by this name that one would be loaded. Choose another."
         )
 
 

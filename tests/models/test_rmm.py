@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -357,3 +358,12 @@ def test_unknown_classes_and_nuisances_are_refused():
             model.render(classes, [switches])
     with pytest.raises(ValueError, match="of shape \\(3,\\)"):
         model.sample(3, classes=[0])
+
+
+def test_another_dtype_than_float32_is_told_of():
+    with pytest.warns(UserWarning, match="'mixed_bfloat16' has no effect"):
+        model = RMM((4, 4, 1), 2, 1, dtype="mixed_bfloat16")
+    assert model.compute_dtype == "float32"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RMM.from_config(model.get_config())

@@ -312,6 +312,21 @@ def test_numpy_scalars_become_numbers(original, tmp_path):
     assert "| odd | a \\| b c |\n" in (folder / "README.md").read_text()
 
 
+def test_the_name_of_a_preset_of_the_library_is_taken(original, tmp_path, monkeypatch):
+    """Loading by the name alone would give that one."""
+    with pytest.raises(ValueError, match="'rfm_mnist_100': by this name"):
+        zoo.save_to_preset(tmp_path / "rfm_mnist_100", original[0])
+    assert list(tmp_path.iterdir()) == []
+    zoo.save_to_preset(tmp_path / "own", original[0])
+    (tmp_path / "own").rename(tmp_path / "rfm_mnist_100")
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(UserWarning, match="is taken. For the folder"):
+        shipped = zoo.from_preset("rfm_mnist_100")
+    assert shipped.image_shape == (28, 28, 1)
+    mine = zoo.from_preset(tmp_path / "rfm_mnist_100")
+    assert mine.image_shape == original[0].image_shape
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize(
     ("card", "message"),
