@@ -89,9 +89,9 @@ def test_recorded_settings_agree_with_the_other_columns():
         objective = settings["objective"]
         if found["objective"]:
             # The words that the recipe recorded beside them.
-            *words, last = found["objective"].split(", ")
-            augmentation = None if last[-1].isdigit() else last
-            terms = words if augmentation else [*words, last]
+            words = found["objective"].split(", ")
+            terms = [word for word in words if word[-1].isdigit()]
+            augmentation = ", ".join(words[len(terms) :]) or None
             assert objective["augmentation"] == augmentation
             weights = {k: float(v) for k, v in (term.split() for term in terms)}
             found_terms = {k: v for k, v in objective.items() if k not in NO_TERMS}
