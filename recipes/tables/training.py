@@ -52,8 +52,8 @@ HARD_EM = {"step": 0.5, "gram_divisor": 8}
 # `learning_rate` is Adam's at the start; it falls to 0. SWWAE's settings are those of
 # the best trial of `python -m recipes.tune --model swwae`, the ladder's are its
 # authors', and pseudo-label's ramp ends when that of our terms does. Those of FixMatch
-# are its authors'. Mean Teacher's weight, and a decay for some thousand steps, are the
-# best of three on the validation images of draw 0 (10, 30 and shifts alone, 100).
+# are its authors'. Mean Teacher's decay is one for some thousand steps, and its weight
+# was chosen by short runs on the validation images of draw 0.
 BASELINE_SETTINGS = {
     "swwae": {
         "reconstruction": 7.0,

@@ -7,6 +7,7 @@ from scipy.special import log_softmax
 
 from keras_drmm import DRFM, DRMM, EG, RFM, Level
 from keras_drmm.baselines import SWWAE, FixMatch, Ladder, MeanTeacher, PseudoLabel
+from keras_drmm.layers.augmentation import augment
 
 RNG = np.random.default_rng(0)
 X = RNG.random((24, 8, 8, 1)).astype("float32")
@@ -108,24 +109,16 @@ def test_labels_in_a_column_take_weights(weights):
 
 
 @pytest.mark.parametrize(
-    "layer", [keras.layers.RandomBrightness, keras.layers.RandomColorJitter]
+    ("layer", "factor"),
+    [
+        (keras.layers.RandomBrightness, "factor"),
+        (keras.layers.RandomColorJitter, "brightness_factor"),
+    ],
 )
-def test_an_augmentation_leaves_the_batch_as_it_is(layer):
-    from keras_drmm.layers.augmentation import augment
-
+def test_an_augmentation_leaves_the_batch_as_it_is(layer, factor):
     images = keras.ops.convert_to_tensor(np.repeat(X, 3, axis=-1))
     before = keras.ops.convert_to_numpy(images).copy()
-    changed = augment(
-        layer(
-            value_range=(0, 1),
-            seed=0,
-            **{
-                keras.layers.RandomBrightness: {"factor": 0.5},
-                keras.layers.RandomColorJitter: {"brightness_factor": 0.5},
-            }[layer],
-        ),
-        images,
-        True,
-    )
+    augmentation = layer(value_range=(0, 1), seed=0, **{factor: 0.5})
+    changed = augment(augmentation, images, True)
     assert not np.allclose(keras.ops.convert_to_numpy(changed), before)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(images), before)
