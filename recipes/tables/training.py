@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, replace
 
 from recipes.common import measure, results
-from recipes.tables.cells import ALL_COLOUR, BASELINES, DEEP, WITH_NUISANCES
+from recipes.tables.cells import BASELINES, DEEP, WITH_NUISANCES
 
 # The models of the zoo that learn by EG.
 MODELS = ("drmm_conv_small", "drmm_conv_large", "drmm_lenet", "drfm_lenet", "rfm")
@@ -35,10 +35,10 @@ EPOCHS = {
 }
 OTHER_EPOCHS, NUISANCES_EPOCHS, MOVED_EPOCHS = 5, 8, 4
 # On CIFAR-10 a model learns from all images so often, and from few labelled images
-# alone as often as shows it this number of images. An epoch of nine levels takes long,
-# so that they have few with all labels.
-CIFAR_EPOCHS_OF_DEEP, CIFAR_EPOCHS, CIFAR_IMAGES_SEEN = 15, 30, 500_000
-CIFAR_EPOCHS_OF_DEEP_SUPERVISED = 6
+# alone as often as shows it this number of images. A step of nine levels takes long,
+# so that they have few.
+CIFAR_EPOCHS, CIFAR_IMAGES_SEEN = 30, 500_000
+CIFAR_EPOCHS_OF_DEEP, CIFAR_IMAGES_SEEN_BY_DEEP = 6, 200_000
 # Every image has a label for the second network, so fewer epochs are enough.
 SECOND_NETWORK_EPOCHS = 3
 # The least numbers of epochs if all labels are known.
@@ -113,12 +113,12 @@ def make_dataset(cell, x, y, validation=None):
 def default_epochs(cell):
     """Return the number of epochs of a cell by default."""
     if cell.data == "cifar10":
-        if cell.model in DEEP and cell.labels == ALL_COLOUR:
-            return CIFAR_EPOCHS_OF_DEEP_SUPERVISED
-        epochs = CIFAR_EPOCHS_OF_DEEP if cell.model in DEEP else CIFAR_EPOCHS
+        epochs, images = CIFAR_EPOCHS, CIFAR_IMAGES_SEEN
+        if cell.model in DEEP:
+            epochs, images = CIFAR_EPOCHS_OF_DEEP, CIFAR_IMAGES_SEEN_BY_DEEP
         if cell.learns_without_labels:
             return epochs
-        return max(epochs, CIFAR_IMAGES_SEEN // cell.labels)
+        return max(epochs, images // cell.labels)
     if cell.learns_without_labels and cell.labels <= 10_000:
         if cell.setting == WITH_NUISANCES:
             return NUISANCES_EPOCHS

@@ -202,10 +202,10 @@ def test_models_of_a_draw_are_validated_on_the_same_rows():
         (3, "supervised", "convnet", 60_000, 5),
         (3, "semi-supervised", "drmm_lenet", 60_000, 10),
         (4, "semi-supervised", "drmm_lenet", 4000, 30),
-        (4, "semi-supervised", "drmm_conv_large", 4000, 15),
+        (4, "semi-supervised", "drmm_conv_large", 4000, 6),
         (4, "semi-supervised", "drmm_conv_large", 50_000, 6),
         (4, "supervised", "convnet_9", 50_000, 6),
-        (4, "supervised", "convnet_9", 4000, 125),
+        (4, "supervised", "convnet_9", 4000, 50),
         (4, "supervised", "convnet_2", 50_000, 30),
     ],
 )
