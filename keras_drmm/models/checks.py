@@ -28,7 +28,8 @@ def standardize_data(
     """Return images and labels, lists as arrays, if they are what a model can take.
 
     Arrays are checked whole; of a data set (tf.data, PyDataset, DataLoader) the first
-    batch is. A generator cannot be read twice and is left alone.
+    batch is. A generator cannot be read twice: it is checked as its first batch is
+    taken, so that one that is refused for another reason has lost nothing.
 
     Args:
         x: images, or a data set of (images, labels) batches.
@@ -61,20 +62,23 @@ def standardize_data(
                 f"`y` must be None with a data set, whose batches hold the labels, got "
                 f"{describe(y)}."
             )
-        batch = _first_batch(x)
-        images, labels = batch[0], batch[1] if len(batch) > 1 else None
-        check_images(images, image_shape, pixel_range)
-        if labels is not None:
-            _check_labels(labels, len(images), num_classes, takes_unlabelled)
-        elif needs_labels:
-            raise ValueError(
-                "No row is labelled (the batches of `x` hold no labels). Let them "
-                "be (images, labels), -1 for an unlabelled row; "
-                "`EG(cross_entropy=0)` learns without labels."
-            )
-        # A generator has given its first batch away.
-        is_generator = isinstance(x, types.GeneratorType)
-        return _in_tuples(batch, x) if is_generator else x, y
+
+        def check(batch):
+            images, labels = batch[0], batch[1] if len(batch) > 1 else None
+            check_images(images, image_shape, pixel_range)
+            if labels is not None:
+                _check_labels(labels, len(images), num_classes, takes_unlabelled)
+            elif needs_labels:
+                raise ValueError(
+                    "No row is labelled (the batches of `x` hold no labels). Let them "
+                    "be (images, labels), -1 for an unlabelled row; "
+                    "`EG(cross_entropy=0)` learns without labels."
+                )
+
+        if isinstance(x, types.GeneratorType):
+            return _checked(x, check), y
+        check(_first_batch(x))
+        return x, y
     check_images(x, image_shape, pixel_range)
     if isinstance(x, np.ndarray) and not x.dtype.isnative:
         x = x.astype(x.dtype.newbyteorder("="))
@@ -278,7 +282,7 @@ def _check_labels(labels, rows, num_classes, takes_unlabelled):
 
 
 def _first_batch(dataset):
-    """Return the first batch of a data set, a tuple; a generator is left without it."""
+    """Return the first batch of a data set, a tuple."""
     if isinstance(dataset, types.GeneratorType):
         batch = next(dataset, None)
     elif isinstance(dataset, utils.PyDataset):
@@ -309,8 +313,20 @@ def _as_tuple(batch):
     return tuple(batch) if isinstance(batch, tuple | list) else (batch,)
 
 
-def _in_tuples(first, rest):
-    """Generate a first batch and then the others, in tuples as Keras takes them."""
+def _checked(batches, check):
+    """Generate batches in tuples, as Keras takes them; `check` sees the first."""
+    first = _first_batch(batches)
+    check(first)
     yield first
-    for batch in rest:
+    for batch in batches:
         yield _as_tuple(batch)
+
+
+def begin(batches):
+    """Return a checked generator again, its first batch checked and put back."""
+    return _put_back(next(batches), batches)
+
+
+def _put_back(first, rest):
+    yield first
+    yield from rest

@@ -1,6 +1,8 @@
 """What `fit`, `evaluate` and `predict` are given, in the forms that Keras has."""
 
+import types
 import warnings
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from keras_drmm.layers.arguments import (
     standardize_number,
 )
 from keras_drmm.models.checks import (
+    begin,
     check_is_array,
     is_array,
     is_list_of_batches,
@@ -67,6 +70,10 @@ def standardize_fit(model, **given):
     }
     check_epochs(given["initial_epoch"], epochs)
     check_validation(standardized)
+    if isinstance(validation_data, types.GeneratorType):
+        # Keras looks at it after an epoch, and all else that is given is right.
+        with _in_validation_data():
+            standardized["validation_data"] = begin(validation_data)
     return standardized
 
 
@@ -355,10 +362,8 @@ def standardize_validation(validation_data, model):
                 f"weights) or a data set, got a {type(validation_data).__name__} of "
                 f"{len(validation_data)}."
             )
-        try:
+        with _in_validation_data():
             given = standardize_rows(model, *(*validation_data, None, None)[:3])
-        except ValueError as error:
-            raise ValueError(f"In `validation_data`: {error}") from None
         return given[: len(validation_data)]
     if is_array(validation_data):
         raise ValueError(
@@ -366,8 +371,14 @@ def standardize_validation(validation_data, model):
             f"weights) or a data set, got {describe(validation_data)}. Give "
             "`(images, labels)`."
         )
-    try:
+    with _in_validation_data():
         return model.check_data(validation_data)[0]
+
+
+@contextmanager
+def _in_validation_data():
+    try:
+        yield
     except ValueError as error:
         raise ValueError(f"In `validation_data`: {error}") from None
 

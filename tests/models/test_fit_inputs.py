@@ -185,6 +185,49 @@ def test_first_batch_of_a_dataset_is_checked(name):
         build().fit([(x, y)], verbose=0)
 
 
+REFUSED = {
+    "fit": lambda model, batches: model.fit(batches, initial_epoch=2),
+    "fit's validation": lambda model, batches: model.fit(
+        X, Y, validation_data=batches, validation_freq=0
+    ),
+    "evaluate": lambda model, batches: model.evaluate(batches, steps=0),
+    "predict": lambda model, batches: model.predict(batches, steps=0),
+    "fit_prior": lambda model, batches: model.fit_prior(batches),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refused_call_takes_nothing_from_a_generator(name):
+    batches = generator()
+    with pytest.raises(ValueError, match=r"must be"):
+        REFUSED[name](build(), batches)
+    assert len(list(batches)) == 2
+
+
+@pytest.mark.parametrize("name", ["fit", "validation", "evaluate", "predict"])
+def test_first_batch_of_a_generator_is_checked(name):
+    model = build()
+    before = [w.copy() for w in model.get_weights()]
+    batches = ((255 * x, y) for x, y in generator())
+    calls = {
+        "fit": lambda: model.fit(batches, verbose=0),
+        "validation": lambda: model.fit(X, Y, validation_data=batches, verbose=0),
+        "evaluate": lambda: model.evaluate(batches, verbose=0),
+        "predict": lambda: model.predict(batches, verbose=0),
+    }
+    with pytest.raises(ValueError, match="Scale the images"):
+        calls[name]()
+    for ours, theirs in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_validation_by_a_generator_sees_its_first_batch():
+    model = build()
+    history = model.fit(X, Y, validation_data=generator(), verbose=0).history
+    found = model.evaluate(X, Y, batch_size=10, verbose=0, return_dict=True)
+    assert history["val_loss"][0] == pytest.approx(found["loss"], rel=1e-5)
+
+
 @pytest.mark.parametrize("name", ["rank", "uint8", "unscaled", "NaN", "empty"])
 def test_inference_checks_images(name):
     x, _, message = BAD[name]
