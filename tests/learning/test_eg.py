@@ -284,6 +284,27 @@ def test_consistency_and_nuisance_come_together(options):
         EG(**options)
 
 
+BRIGHTNESS = keras.layers.RandomBrightness
+MISFITS = {
+    "range": (BRIGHTNESS(0.2), r"must change pixels in \[0.0, 1.0\], got RandomBrig"),
+    "range of a part": (
+        keras.Sequential([keras.layers.GaussianNoise(0.1), BRIGHTNESS(0.2)]),
+        r"for pixels in \[0, 255\]: give it `value_range=\(0.0, 1.0\)`",
+    ),
+    "shape": (keras.layers.Cropping2D(1), r"which gives \(None, 4, 4, 1\)"),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_an_augmentation_that_does_not_fit_the_images_is_refused(name):
+    augmentation, message = MISFITS[name]
+    with pytest.raises(ValueError, match=message):
+        small_model(EG(consistency=1.0, augmentation=augmentation))
+    # Told of the pixels' range, it is taken.
+    fits = BRIGHTNESS(0.2, value_range=(0, 1))
+    small_model(EG(consistency=1.0, augmentation=fits))
+
+
 def test_the_class_prior_is_learned_where_nothing_is_rendered():
     """Labels alone say it: with and without the reconstruction it is the same."""
     found = []
