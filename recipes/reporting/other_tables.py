@@ -420,6 +420,20 @@ def _variants(rows):
     return markdown_table(titles, (line for *_, line in sorted(groups)))
 
 
+def lost_cells(rows):
+    """Return a table of what was tried for cells that are lost, the best first.
+
+    Args:
+        rows: rows of `lost_cells.csv`.
+    """
+    return _variants(
+        [
+            {**row, "model": f"{row['model']}, {row['setting']}", "variant": row["way"]}
+            for row in rows
+        ]
+    )
+
+
 def presets(cards):
     """Return a table with a line for each preset.
 

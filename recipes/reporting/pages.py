@@ -37,6 +37,7 @@ def results():
         all_labels=cell_tables.all_labels(*found),
         colour=cell_tables.colour(*found),
         pretraining=cell_tables.pretraining(*found),
+        lost_cells=other_tables.lost_cells(read_rows("lost_cells")),
         baselines=cell_tables.baselines(*found),
         first_below=cell_tables.first_below(epochs),
         threshold=f"{min(cell_tables.THRESHOLDS):g}",

@@ -406,8 +406,13 @@ def write_history(path, rows):
             writer.writerow([epoch + 1, seconds, scored, *terms])
 
 
-def pretrain_templates(model, x):
+def pretrain_templates(model, x, number=PRETRAINING_IMAGES):
     """Learn the templates by hard EM, level by level and without labels.
+
+    Args:
+        model: a `DRMM`.
+        x: training images, uint8.
+        number: how many of them are looked at.
 
     Returns:
         Seconds.
@@ -416,7 +421,7 @@ def pretrain_templates(model, x):
     from keras_drmm.learning import pretrain
 
     start = time.perf_counter()
-    images = data.to_unit_range(x[:PRETRAINING_IMAGES])
+    images = data.to_unit_range(x[:number])
     for level, losses in enumerate(
         pretrain(model, images, HardEM(**HARD_EM), SWEEPS), start=1
     ):

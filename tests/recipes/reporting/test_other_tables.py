@@ -225,6 +225,28 @@ def test_variants_are_ranked_within_equal_runs():
     ]
 
 
+def test_ways_to_win_a_cell_stand_by_cell():
+    rows = [
+        {"way": way, "epochs": "4", "draw": draw, "seed": "0", "model": "m"}
+        | {"labels": labels, "validation_images": "50", "validation_error": error}
+        | {"meaning": f"what {way} is", "setting": setting}
+        for way, setting, labels, draw, error in (
+            ("a", "pre", "600", "0", "2.0"),
+            ("a", "pre", "600", "1", "4.0"),
+            ("b", "pre", "600", "0", "1.0"),
+            ("a", "pre", "100", "0", "9.0"),
+            ("a", "alone", "100", "0", "8.0"),
+        )
+    ]
+    spread = f"3.00 ± {statistics.stdev([2, 4]):.2f}"
+    assert cells_of(other_tables.lost_cells(rows)) == [
+        ["m, alone", "100", "4", "50", "8.00", "1", "a", "what a is"],
+        ["m, pre", "100", "4", "50", "9.00", "1", "a", "what a is"],
+        ["m, pre", "600", "4", "50", "1.00", "1", "b", "what b is"],
+        ["m, pre", "600", "4", "50", spread, "2", "a", "what a is"],
+    ]
+
+
 def test_presets_stand_with_the_runs_that_they_were_chosen_from():
     card = {"name": "a", "labels": 100, "setting": "b", "test_error": 0.691}
     card |= {"mean_test_error": 0.742, "std_test_error": 0.078, "draws": 5}
