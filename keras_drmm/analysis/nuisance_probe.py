@@ -108,6 +108,12 @@ def _standardize(factors, rows, folds):
                 f"`factors[{name!r}]` must have each class at least {folds} times, "
                 "once for each of the `folds`; for a number give floats."
             )
+        if not is_class and rows < 2 * folds:
+            # Of a single image there is no variance that R² could be a part of.
+            raise ValueError(
+                f"`images` must be at least {2 * folds}, two for each of the `folds`, "
+                f"to predict the numbers `factors[{name!r}]`, got {rows}."
+            )
         found[name] = values
     return found
 

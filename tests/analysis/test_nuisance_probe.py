@@ -101,3 +101,11 @@ def test_a_projection_keeps_distances_and_sees_no_image():
 def test_bad_factors_are_named(factors, message):
     with pytest.raises(ValueError, match=message):
         probe_nuisances(build(), IMAGES, factors)
+
+
+def test_numbers_need_two_images_in_each_fold():
+    factors = {"light": np.arange(5.0)}
+    with pytest.raises(ValueError, match="must be at least 6, two for each"):
+        probe_nuisances(build(), IMAGES[:5], factors, folds=3)
+    found = probe_nuisances(build(), IMAGES[:5], factors, folds=2)
+    assert np.isfinite(found["light"]).all()
