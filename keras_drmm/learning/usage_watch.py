@@ -58,7 +58,12 @@ class UsageWatch(keras.callbacks.Callback):
         return int(ops.convert_to_numpy(self.model.steps))
 
     def _on(self):
-        """Return π_a of each level, (h, w, filters), as it is and not smoothed."""
+        """Return π_a of each level, (h, w, filters), as it is and not smoothed.
+
+        A frozen model has none: its means stay, whatever is ON.
+        """
+        if not self.model.trainable:
+            return []
         return [
             ops.convert_to_numpy(prior.probabilities)[1:].sum(axis=0, dtype="float64")
             for prior in getattr(self.model, "nuisance_priors", [])

@@ -188,26 +188,31 @@ def check_callbacks(callbacks):
 
 
 def check_rate_is_free(model, callbacks):
-    """Raise if a callback would set a learning rate that a schedule sets already.
+    """Raise if a callback would set a rate that there is not, or that a schedule sets.
 
-    Keras finds out at the end of an epoch, whose training is lost then.
+    Keras finds out at the end of an epoch, whose training is lost then, or never.
     """
-    rate = getattr(innermost(model.optimizer), "_learning_rate", None)
-    if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-        return
     setters = (
         keras.callbacks.LearningRateScheduler,
         keras.callbacks.ReduceLROnPlateau,
     )
-    for callback in as_list(callbacks):
-        if isinstance(callback, setters):
-            algorithm = getattr(model, "algorithm", None)
-            own = "" if algorithm is None else ", algorithm=model.algorithm"
-            raise ValueError(
-                f"`callbacks` has a {type(callback).__name__}, but the rate follows "
-                f"the schedule {type(rate).__name__}: compile with a number, for "
-                f"example `model.compile(keras.optimizers.Adam(1e-3){own})`."
-            )
+    found = [c for c in as_list(callbacks) if isinstance(c, setters)]
+    if not found:
+        return
+    name, algorithm = type(found[0]).__name__, getattr(model, "algorithm", None)
+    if model.trainer is not None and not model.trainer.by_gradients:
+        raise ValueError(
+            f"`callbacks` has a {name}, but {type(algorithm).__name__} learns by "
+            "closed forms, which have no learning rate: leave it out."
+        )
+    rate = getattr(innermost(model.optimizer), "_learning_rate", None)
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        own = "" if algorithm is None else ", algorithm=model.algorithm"
+        raise ValueError(
+            f"`callbacks` has a {name}, but the rate follows the schedule "
+            f"{type(rate).__name__}: compile with a number, for example "
+            f"`model.compile(keras.optimizers.Adam(1e-3){own})`."
+        )
 
 
 def innermost(optimizer):

@@ -44,6 +44,7 @@ from keras_drmm.models.learns_part import LearnsPart
 from keras_drmm.models.objective_loss import objective_loss
 from keras_drmm.models.predict_watch import watches_prediction
 from keras_drmm.models.replica_checks import check_devices_share, check_replicas
+from keras_drmm.models.saved_natively import SavedNatively
 from keras_drmm.models.streaming import stream_fit, stream_rows
 from keras_drmm.models.term_mean import TermMean
 from keras_drmm.models.trainer import Trainer
@@ -55,7 +56,7 @@ from keras_drmm.models.whole_fit import whole_fit
 REGULARIZATION = "regularization"
 
 
-class Learner(BackendLoops, LearnsPart, KeepsFrozen, keras.Model):
+class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
     """A Keras model whose steps are an E-step and what follows from it.
 
     The steps read as Algorithm 1: `call` runs the trainer's E-step on a batch,

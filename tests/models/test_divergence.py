@@ -156,6 +156,13 @@ def test_dead_templates_are_told_of_once_with_their_numbers(name):
     assert "2 of 5 templates of level 1 were never ON (1, 3)" in found
 
 
+def test_of_a_frozen_model_no_template_is_called_dead():
+    model = build(EG(), filters=5)
+    model.trainable = False
+    model.compile("sgd", algorithm=EG())
+    assert unused_of(lambda: model.fit(X, Y, batch_size=8, verbose=0)) is None
+
+
 @pytest.mark.parametrize("name", ["EG", "HardEM", "RMM by HardEM"])
 def test_empty_classes_are_told_of(name):
     """All rows are one image, so that one class has them all."""

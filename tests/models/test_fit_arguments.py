@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_drmm import DRMM, EG, Level
+from keras_drmm import DRMM, EG, HardEM, Level
 from keras_drmm.data import semi_supervised
 
 RNG = np.random.default_rng(0)
@@ -117,6 +117,9 @@ def test_a_callback_that_sets_a_scheduled_rate_is_refused_before_an_epoch(callba
         own.fit(X, Y, callbacks=[callback], verbose=0)
     for one, other in zip(own.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
+    own.compile(algorithm=HardEM())
+    with pytest.raises(ValueError, match="HardEM learns by closed forms"):
+        own.fit(X, Y, callbacks=[callback], verbose=0)
     own.compile(keras.optimizers.SGD(0.1), algorithm=EG())
     history = own.fit(X, Y, callbacks=[callback], verbose=0)
     assert np.isfinite(history.history["loss"]).all()
