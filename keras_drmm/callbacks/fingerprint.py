@@ -39,7 +39,8 @@ def fingerprint_of_data(x, arrays=None, steps=None):
     """Return what tells data from other data.
 
     Args:
-        x: images, or a data set.
+        x: images, or a data set. Of one that has no `checksums()`, as
+            `SemiSupervisedDataset` has them, the first batch alone is looked at.
         arrays: images, labels and weights, None for a data set.
         steps: batches in an epoch, None where that is not known.
     """
@@ -50,6 +51,8 @@ def fingerprint_of_data(x, arrays=None, steps=None):
             "labels and weights": _checksum(arrays[1:]),
         }
     found = {"kind": type(x).__name__, "batches": steps}
+    if hasattr(x, "checksums"):
+        found |= {"batches": steps or len(x), **x.checksums()}
     if hasattr(x, "epoch") and hasattr(x, "__getitem__"):
         epoch, x.epoch = x.epoch, 0
         batch = x[0]

@@ -56,6 +56,8 @@ class Resume(keras.callbacks.Callback):
             be removed.
         dataset: the data set whose `epoch` is to be set, where `fit` is given another
             form of it, as `dataset.as_tf_dataset()` is. By default what `fit` is given.
+            The run is told from one of other data by its method `checksums`, if it has
+            that, and otherwise by its first batch.
 
     Attributes:
         rows: {"epoch": its number, from 0, and what was logged} of each epoch.
@@ -118,7 +120,8 @@ class Resume(keras.callbacks.Callback):
             if given["shuffle"]:
                 put_in_batches(given)
         else:
-            data = fingerprint_of_data(x, steps=steps)
+            read = x if self.dataset is None else self.dataset
+            data = fingerprint_of_data(read, steps=steps)
         self._data = self.dataset
         if self._data is None and hasattr(given["x"], "epoch"):
             self._data = given["x"]

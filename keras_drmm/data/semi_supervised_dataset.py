@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+import zlib
 from collections.abc import Callable
 
 import keras
@@ -9,7 +10,7 @@ import numpy as np
 
 from keras_drmm.data.autotuner import without_autotuner
 from keras_drmm.data.batch_plan import plan_batches
-from keras_drmm.data.images import scale_images
+from keras_drmm.data.images import BLOCK, scale_images
 from keras_drmm.data.random_streams import Stream, random_stream
 from keras_drmm.data.stratification import equal_counts
 from keras_drmm.layers.arguments import as_array, check_labels, standardize_integer
@@ -131,6 +132,24 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
         shown = np.full_like(self._labels, -1)
         shown[self.labelled_indices] = self._labels[self.labelled_indices]
         return shown
+
+    def checksums(self) -> dict[str, int]:
+        """Return sums over what the batches are made of, but for `augment`.
+
+        Returns:
+            {name: sum}. Of data sets of other images, labels, rows, weights or seeds
+            one differs.
+        """
+        columns = {
+            "images": self.x,
+            "shown labels": self.shown_labels,
+            "unlabelled rows": self.unlabelled_indices,
+            "validation rows": self.validation_indices,
+            "validation labels": self._labels[self.validation_indices],
+            "weights": self.sample_weight,
+        }
+        sums = {k: _checksum(v) for k, v in columns.items() if v is not None}
+        return {**sums, "seed": self._seed}
 
     def labelled_only(self, batch_size: int) -> "SemiSupervisedDataset":
         """Return batches of the labelled rows alone, with the same validation rows.
@@ -272,7 +291,7 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             IndexError: the epoch has no such batch.
             ValueError: `augment` returned images of another shape.
         """
-        epoch = self.epoch
+        epoch, index = self.epoch, range(len(self))[index]
         rows = self._current_rows()[index]
         labels = np.where(self._plan.is_labelled, self._labels[rows], np.int32(-1))
         images = scale_images(self.x[rows])
@@ -380,6 +399,15 @@ class SemiSupervisedDataset(keras.utils.PyDataset):
             ]
         )
         return run[start - passes.start * size :][:length]
+
+
+def _checksum(rows):
+    """Return a sum over an array, which may be larger than memory."""
+    total = 0
+    for start in range(0, len(rows), BLOCK):
+        block = np.ascontiguousarray(rows[start : start + BLOCK])
+        total = zlib.crc32(block.tobytes(), total)
+    return total
 
 
 def _repeated(rows, count, random):
