@@ -18,6 +18,7 @@ from keras_drmm.command_line.loading import read_folder
 from keras_drmm.command_line.pictures import draw_pictures
 from keras_drmm.command_line.record import (
     RECORD,
+    count_learned,
     fingerprint,
     learned_labels,
     read_settings,
@@ -142,7 +143,7 @@ def run(options):
     _choose_epochs(options, dataset)
     work = output.with_name(f"{output.name}.unfinished")
     settings = settings_of(options, found)
-    learned = _find_learned(options.preset, found.images, dataset)
+    learned = _find_learned(options.preset, found, dataset)
     _begin(work, settings, learned)
 
     model = _make_model(preset, found, options.prior_epochs)
@@ -215,19 +216,23 @@ def _make_datasets(options, found):
     return dataset, augmented
 
 
-def _find_learned(preset, images, dataset):
-    """Return the fingerprints of all images whose labels the model will have learned.
+def _find_learned(preset, found, dataset):
+    """Return {fingerprint: class} of all images whose labels the model will know.
 
     Those that its preset learned are among them, and may not be kept back.
     """
-    before = set() if preset is None else learned_labels(preset) or set()
-    kept_back = {fingerprint(images[row]) for row in dataset.validation_indices}
-    if before & kept_back:
+    before = {} if preset is None else learned_labels(preset) or {}
+    kept_back = {fingerprint(found.images[row]) for row in dataset.validation_indices}
+    both = before.keys() & kept_back
+    if both:
         raise ValueError(
-            f"The --preset learned the labels of {len(before & kept_back)} of the "
-            "images that are kept back: give the --validation and --seed of its fit."
+            f"The --preset learned the labels of {len(both)} of the images that are "
+            "kept back: give the --validation and --seed of its fit."
         )
-    return before | {fingerprint(images[row]) for row in dataset.labelled_indices}
+    return before | {
+        fingerprint(found.images[row]): found.class_names[found.labels[row]]
+        for row in dataset.labelled_indices
+    }
 
 
 def _tell(found, dataset):
@@ -326,7 +331,13 @@ def _write(options, output, work, model, found, dataset, settings):
     shutil.copy(work / RECORD, folder)
     draw_pictures(model, dataset.x, dataset.shown_labels, f"{folder}/")
     if len(rows) >= FEWEST:
-        numbers = report(model, dataset, folder / "report.html", files=found.files)
+        numbers = report(
+            model,
+            dataset,
+            folder / "report.html",
+            files=found.files,
+            learned_counts=count_learned(learned_labels(folder), found.class_names),
+        )
         low, high = (f"{100 * v:.1f}" for v in numbers.error_interval)
         print(
             f"error {100 * numbers.error:.1f} % ({low} to {high} %) on {len(rows)} "

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import keras
@@ -21,9 +22,9 @@ def write_record(folder, settings, learned):
     Args:
         folder: `Path` of a folder.
         settings: {name: value} of types that JSON has.
-        learned: set of the fingerprints of images whose labels are learned.
+        learned: {fingerprint: name of its class} of images whose labels are learned.
     """
-    record = {"settings": settings, "learned": sorted(learned)}
+    record = {"settings": settings, "learned": dict(sorted(learned.items()))}
     scratch = folder / f".{RECORD}"
     scratch.write_text(json.dumps(record, indent=1), encoding="utf-8")
     os.replace(scratch, folder / RECORD)
@@ -39,19 +40,31 @@ def read_settings(folder):
 
 
 def learned_labels(model_name):
-    """Return the fingerprints of the images whose labels a model learned.
+    """Return the images whose labels a model learned.
 
     Args:
         model_name: what a command was given as its model.
 
     Returns:
-        A set, or None where there is no record.
+        {fingerprint: name of its class}, or None where there is no record.
 
     Raises:
         ValueError: the record is damaged.
     """
     path = Path(model_name) / RECORD
-    return set(_read(path)["learned"]) if path.exists() else None
+    return _read(path)["learned"] if path.exists() else None
+
+
+def count_learned(learned, names):
+    """Return how many labels of each class a model learned, None if that is unknown.
+
+    Args:
+        learned: as `learned_labels` returns it.
+        names: of the model's classes.
+    """
+    counts = Counter((learned or {}).values())
+    found = [counts[name] for name in names]
+    return found if any(found) else None
 
 
 def fingerprint(image):
@@ -98,5 +111,7 @@ def _check_record(record):
     if not isinstance(record["settings"], dict):
         raise ValueError("its settings are no object")
     learned = record["learned"]
-    if not isinstance(learned, list) or not all(isinstance(v, str) for v in learned):
-        raise ValueError("what it has as learned is no list of texts")
+    if not isinstance(learned, dict) or not all(
+        isinstance(name, str) for name in learned.values()
+    ):
+        raise ValueError("what it has as learned is no object of texts")

@@ -12,7 +12,7 @@ from keras_drmm.command_line.arguments import (
 )
 from keras_drmm.command_line.loading import load_model, names_of, read_for
 from keras_drmm.command_line.pictures import draw_pictures
-from keras_drmm.command_line.record import fingerprint, learned_labels
+from keras_drmm.command_line.record import count_learned, fingerprint, learned_labels
 from keras_drmm.data import SemiSupervisedDataset
 from keras_drmm.evaluation import report as write_report
 from keras_drmm.evaluation.pictures import check_matplotlib
@@ -46,10 +46,16 @@ def run(options):
     model = load_model(options.model)
     learned = learned_labels(options.model)
     found = read_for(model, options.folder, options.labels, options.cache)
-    labels = _number(found, names_of(model), options.folder)
+    names = names_of(model)
+    labels = _number(found, names, options.folder)
     dataset = _split(model, found.images, labels, learned, options.folder)
     numbers = write_report(
-        model, dataset, output, count=options.count, files=found.files
+        model,
+        dataset,
+        output,
+        count=options.count,
+        files=found.files,
+        learned_counts=count_learned(learned, names),
     )
     low, high = (f"{100 * v:.1f}" for v in numbers.error_interval)
     print(
@@ -79,7 +85,8 @@ def _split(model, images, labels, learned, folder):
         model: the model.
         images: uint8 (N, H, W, C).
         labels: integers (N,), -1 for an unlabelled image.
-        learned: fingerprints of the images whose labels the model learned, or None.
+        learned: {fingerprint: class} of the images whose labels the model learned, or
+            None.
         folder: of the images, for errors.
     """
     known = np.flatnonzero(labels >= 0)
@@ -88,7 +95,7 @@ def _split(model, images, labels, learned, folder):
             f"No record says what the model learned: all {len(known)} labelled images "
             "are taken as new to it."
         )
-        learned = set()
+        learned = {}
     is_learned = np.array([fingerprint(images[row]) in learned for row in known], bool)
     new = known[~is_learned]
     if len(new) < FEWEST:
@@ -96,6 +103,11 @@ def _split(model, images, labels, learned, folder):
             f"{folder} has {len(new)} labelled images that the model did not learn, "
             f"and {is_learned.sum()} that it did. A report needs at least {FEWEST} new "
             "ones: give a folder of others, or keep some back by fit --validation."
+        )
+    if learned and not is_learned.any():
+        print(
+            f"None of the {len(learned)} images whose labels the model learned is in "
+            "this folder as it was read then."
         )
     if is_learned.any():
         print(f"{is_learned.sum()} labelled images were learned and are not counted.")

@@ -47,6 +47,20 @@ def are_probabilities(rows):
     return rows.min() >= 0 and np.abs(rows.sum(axis=1) - 1).max() <= _SUM_TOLERANCE
 
 
+def check_no_probabilities(rows, name):
+    """Raise if (N, K) that ought to be logits are probabilities.
+
+    Args:
+        rows: what a model returned.
+        name: of the model.
+    """
+    if are_probabilities(rows):
+        raise ValueError(
+            f"`{name}` must return logits, but its outputs are probabilities. Leave "
+            "out the softmax of its last layer."
+        )
+
+
 def standardize_probabilities(probabilities):
     """Return probabilities as float64 (N, K), with K of at least 2 classes.
 

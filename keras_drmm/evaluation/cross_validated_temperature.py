@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_drmm.data import semi_supervised, to_unit_range
-from keras_drmm.evaluation.checks import standardize_logits
+from keras_drmm.evaluation.checks import check_no_probabilities, standardize_logits
 from keras_drmm.evaluation.temperature_scaling import TemperatureScaling
 from keras_drmm.layers.arguments import (
     as_array,
@@ -45,7 +45,7 @@ def cross_validated_temperature(
 
     Raises:
         ValueError: an argument is not as described, or `build` returned the same model
-            twice.
+            twice, or one of probabilities.
 
     Warns:
         UserWarning: all held-out rows are classified right, see `TemperatureScaling`.
@@ -66,7 +66,8 @@ def cross_validated_temperature(
         )
     images, labels = as_array(images, "images"), as_array(labels, "labels")
     check_labels(labels, len(images))
-    labels = labels.reshape(-1)
+    # Unsigned ones could not be hidden.
+    labels = labels.reshape(-1).astype("int64")
     folds = standardize_integer(folds, "folds", minimum=2)
     epochs = standardize_integer(epochs, "epochs")
     seed = standardize_integer(seed, "seed", minimum=0)
@@ -102,6 +103,7 @@ def cross_validated_temperature(
         model.fit(dataset, epochs=epochs, shuffle=False, verbose=0)
         predicted = model.predict(to_unit_range(images[held_out]), verbose=0)
         logits.append(standardize_logits(predicted, "build().predict(images)"))
+        check_no_probabilities(logits[-1], "build()")
         order.append(held_out)
     scaling = TemperatureScaling()
     scaling.fit(np.concatenate(logits), labels[np.concatenate(order)])

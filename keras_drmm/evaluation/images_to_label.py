@@ -68,9 +68,11 @@ def images_to_label(probabilities, features=None, count=100, seed=0):
 
     means = KMeans(clusters, random_state=seed).fit(points)
     distances = np.linalg.norm(points - means.cluster_centers_[means.labels_], axis=1)
-    by_cluster = np.lexsort((distances, means.labels_))
-    _, nearest = np.unique(means.labels_[by_cluster], return_index=True)
-    errors = np.bincount(means.labels_, weights=unsure[pool])
+    # Of points that hardly differ, k-means may leave clusters empty.
+    _, labels = np.unique(means.labels_, return_inverse=True)
+    by_cluster = np.lexsort((distances, labels))
+    _, nearest = np.unique(labels[by_cluster], return_index=True)
+    errors = np.bincount(labels, weights=unsure[pool])
     most = np.argsort(-errors, kind="stable")[:count]
     chosen = by_cluster[nearest][most]
     # Copies make up the number, where there are too few others.

@@ -17,7 +17,7 @@ from keras_drmm.evaluation.calibration_error import (
     calibration_error,
 )
 from keras_drmm.evaluation.checks import (
-    are_probabilities,
+    check_no_probabilities,
     names_or_numbers,
     standardize_logits,
 )
@@ -58,6 +58,7 @@ def report(
     temperature=None,
     count=25,
     files=None,
+    learned_counts=None,
 ) -> ReportNumbers:
     """Write a page that says how far a trained classifier can be trusted.
 
@@ -86,6 +87,10 @@ def report(
         files: name of each image's file, one for each row of the data set, such as
             those that `data.load_folder` returns: page and table then name files. None
             numbers the rows.
+        learned_counts: integers (K,), how many labels of each class the model learned,
+            where it learned other ones than those of the labelled rows. None takes
+            these; the page has no shares of the classes where they are validation rows,
+            which the model did not learn.
 
     Returns:
         The numbers of the page.
@@ -98,6 +103,9 @@ def report(
         ValueError: another argument is not as described, the data set has no validation
             rows, or the model returns no logits of at least two classes.
             After any error nothing was written.
+
+    Warns:
+        UserWarning: the model's pixels have another range than the data set's.
 
     Example:
 
@@ -133,12 +141,15 @@ def report(
             "validation=...)`."
         )
 
-    logits = _predict(model, dataset, dataset.validation_indices)
-    if are_probabilities(logits):
-        raise ValueError(
-            "`model` must return logits, but its outputs are probabilities. Leave out "
-            "the softmax of its last layer."
+    pixels = getattr(model, "pixel_range", (0.0, 1.0))
+    if np.isfinite(pixels).all() and tuple(pixels) != (0.0, 1.0):
+        warnings.warn(
+            f"`{model.name}` takes pixels in {list(pixels)}, and is shown those of "
+            "`dataset`, in [0, 1]: the page is right only if it learned such images.",
+            stacklevel=2,
         )
+    logits = _predict(model, dataset, dataset.validation_indices)
+    check_no_probabilities(logits, "model")
     logits = logits / temperature
     if class_names is None:
         class_names = getattr(model, "class_names", None)
@@ -160,11 +171,15 @@ def report(
     chosen = np.arange(0)
     if len(unlabelled):
         chosen = images_to_label(of_unlabelled, _pixels(dataset, unlabelled), count)
-    shares = None
-    if len(unlabelled):
+    were_learned = not np.isin(
+        dataset.labelled_indices, dataset.validation_indices
+    ).any()
+    if learned_counts is None and were_learned:
         known = shown[dataset.labelled_indices]
-        counts = np.bincount(known, minlength=logits.shape[1])
-        shares = class_shares(of_unlabelled, counts)
+        learned_counts = np.bincount(known, minlength=logits.shape[1])
+    shares = None
+    if len(unlabelled) and learned_counts is not None:
+        shares = class_shares(of_unlabelled, learned_counts)
     scaled, fold_temperatures = _scale_by_halves(logits, labels)
     numbers = ReportNumbers(
         **_measure_errors(probabilities.argmax(axis=1), labels, len(names)),
@@ -230,9 +245,7 @@ def report(
             )
             for i in chosen
         ],
-        were_learned=not np.isin(
-            dataset.labelled_indices, dataset.validation_indices
-        ).any(),
+        were_learned=were_learned,
     )
     if len(chosen):
         rows = numbers.to_label.tolist()

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 from keras_drmm.evaluation.checks import standardize_labels, standardize_logits
 
-# ln T is searched within this of the logarithm of the logits' standard deviation.
+# ln T is searched within this of the logarithm of a typical gap between two logits.
 _RANGE = 10.0
 
 
@@ -75,10 +75,13 @@ class TemperatureScaling:
             return self
 
         def cross_entropy(log_temperature):
-            scaled = logits / np.exp(log_temperature)
+            scaled = -gaps / np.exp(log_temperature)
             return -log_softmax(scaled, axis=1)[rows, labels].mean()
 
-        centre = np.log(logits.std())
+        # Softmax sees differences alone, and nothing of a class that is masked out.
+        gaps = logits.max(axis=1, keepdims=True) - logits
+        smallest = np.where(gaps > 0, gaps, np.inf).min(axis=1)
+        centre = np.log(np.median(smallest[np.isfinite(smallest)]))
         found = minimize_scalar(
             cross_entropy,
             bounds=(centre - _RANGE, centre + _RANGE),

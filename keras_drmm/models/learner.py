@@ -454,6 +454,11 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
         return [*super().metrics, *own]
 
     @property
+    def compile_arguments(self):
+        """What `compile` was given, with its defaults: {name: value}, a copy."""
+        return dict(self._arguments)
+
+    @property
     def has_metrics(self):
         """Whether the model was compiled with metrics, which see labelled rows."""
         return bool(self._arguments["metrics"])

@@ -13,6 +13,7 @@ from keras_drmm.layers.arguments import (
 from keras_drmm.learning import EG
 from keras_drmm.learning.eg import WARMUP_STEPS
 from keras_drmm.learning.schedule import cosine_decay
+from keras_drmm.learning.warmup import DIVISOR
 from keras_drmm.models import DRFM
 from keras_drmm.tuning.semi_supervised_hypermodel import SemiSupervisedHyperModel
 from keras_drmm.zoo.zoo_model import FUNCTIONS
@@ -44,7 +45,7 @@ class EGHyperModel(SemiSupervisedHyperModel):
     | `nonnegativity`, except for `RFM` and `DRFM`, whose z has both signs | 0.001 | 1 |
     | `consistency`, for models that learn with an augmentation | 0.1 | 10 |
     | `warmup_steps` | `training_steps` / 100 | `training_steps` |
-    | `learning_rate`, Adam's rate at the start | 0.0002 | 0.02 |
+    | `learning_rate`, the optimizer's rate at the start | 0.0002 | 0.02 |
 
     All other settings are those that the model was compiled with. The same holds, by
     default, for hyperparameters that the tuner is told not to tune.
@@ -136,7 +137,8 @@ class EGHyperModel(SemiSupervisedHyperModel):
         }
         warmup_steps = algorithm.warmup_steps
         if warmup_steps is None:
-            warmup_steps = WARMUP_STEPS
+            # As `fit` would have it.
+            warmup_steps = min(WARMUP_STEPS, -(-self.training_steps // DIVISOR))
         warmup_steps = hp.Int(
             "warmup_steps",
             max(1, self.training_steps // 100),
@@ -151,15 +153,28 @@ class EGHyperModel(SemiSupervisedHyperModel):
             # At step 0, where a schedule starts.
             default=float(ops.convert_to_numpy(model.optimizer.learning_rate)),
         )
-        model.compile(
-            keras.optimizers.Adam(cosine_decay(learning_rate, self.training_steps)),
-            algorithm=dataclasses.replace(
-                algorithm, warmup_steps=warmup_steps, **weights
-            ),
+        arguments = model.compile_arguments
+        arguments["optimizer"] = _with_rate(
+            keras.optimizers.get(arguments["optimizer"]),
+            cosine_decay(learning_rate, self.training_steps),
         )
+        arguments["algorithm"] = dataclasses.replace(
+            algorithm, warmup_steps=warmup_steps, **weights
+        )
+        model.compile(**arguments)
         # When Hyperband continues a trial, it also loads the optimizer's state.
         model.optimizer.build(model.trainable_variables)
         return model
+
+
+def _with_rate(optimizer, rate):
+    """Return a new optimizer of the same settings but its learning rate."""
+    changed = {"learning_rate": rate}
+    if hasattr(optimizer, "inner_optimizer"):
+        # Of mixed precision's loss scaling.
+        inner = _with_rate(optimizer.inner_optimizer, rate)
+        changed = {"inner_optimizer": keras.saving.serialize_keras_object(inner)}
+    return type(optimizer).from_config({**optimizer.get_config(), **changed})
 
 
 def _has(model, name):

@@ -241,6 +241,8 @@ class DRMMClassifier(ClassifierMixin, BaseEstimator):
                 "of the same type and scale as in `fit`.",
                 stacklevel=2,
             )
+        if high == 255 and rows.dtype.kind == "f" and 0 < rows.max() <= 1:
+            _warn_black(rows, "`fit` saw", 3)
         return self._posterior(self._to_images(rows))
 
     def _find_image_shape(self, shape):
@@ -348,11 +350,22 @@ def _with_channels(shape):
 def _find_pixel_range(rows):
     """Return (lowest, highest) of what pixels are taken to be."""
     if rows.dtype == np.uint8:
+        if 0 < rows.max() <= 1:
+            _warn_black(rows, "numbers of this type are", 4)
         return 0.0, 255.0
     low, high = float(rows.min()), float(rows.max())
     if low >= 0 and high <= 1:
         return 0.0, 1.0
     return low, high
+
+
+def _warn_black(rows, scale, stacklevel):
+    warnings.warn(
+        f"`X` has no pixel above {rows.max()}, of {rows.dtype}, where {scale} pixels "
+        "up to 255: all images are nearly black. Give pixels of one type and scale, "
+        "such as floats from 0 to 1.",
+        stacklevel=stacklevel,
+    )
 
 
 def _find_labelled(y):

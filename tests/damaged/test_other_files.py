@@ -201,14 +201,17 @@ RECORDS = {
     "a list": (b"[]", "it must hold a JSON object"),
     "one key": (b'{"settings": {}}', "it must have settings and learned"),
     "one more": (
-        b'{"settings": {}, "learned": [], "x": 1}',
+        b'{"settings": {}, "learned": {}, "x": 1}',
         "it must have settings an",
     ),
-    "settings, a list": (b'{"settings": [], "learned": []}', "settings are no object"),
-    "learned, a text": (b'{"settings": {}, "learned": "abc"}', "is no list of texts"),
-    "learned, numbers": (b'{"settings": {}, "learned": [1]}', "is no list of texts"),
-    "learned, an object": (b'{"settings": {}, "learned": {}}', "is no list of texts"),
-    "twice": (b'{"learned": [], "learned": []}', "it has the key 'learned' twice"),
+    "settings, a list": (b'{"settings": [], "learned": {}}', "settings are no object"),
+    "learned, a text": (b'{"settings": {}, "learned": "abc"}', "is no object of texts"),
+    "learned, numbers": (
+        b'{"settings": {}, "learned": {"a": 1}}',
+        "is no object of texts",
+    ),
+    "learned, a list": (b'{"settings": {}, "learned": ["a"]}', "is no object of texts"),
+    "twice": (b'{"learned": {}, "learned": {}}', "it has the key 'learned' twice"),
     "100,000 levels": (b'{"settings":' + b"[" * 10**5, "it is nested more than 50"),
 }
 

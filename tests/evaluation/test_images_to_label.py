@@ -77,6 +77,28 @@ def test_copies_and_sure_rows_make_up_the_number():
     assert sorted(images_to_label(certain, [[0.0], [1.0], [2.0]], count=3)) == [0, 1, 2]
 
 
+def test_clusters_that_stay_empty_are_left_out(monkeypatch):
+    """K-means of points that hardly differ may use fewer clusters than it was given."""
+    points = np.array([[0.0], [0.0], [5.0], [9.0], [9.1]])
+    probabilities = with_margin([0.9, 0.8, 0.1, 0.5, 0.6])
+
+    class Gap:
+        def __init__(self, clusters, random_state):
+            assert clusters == 4
+
+        def fit(self, found):
+            # The least sure first: rows 2, 3, 4, 1, 0. No row is of cluster 1.
+            assert found.ravel().tolist() == [5.0, 9.0, 9.1, 0.0, 0.0]
+            self.labels_ = np.array([3, 2, 2, 0, 0])
+            self.cluster_centers_ = np.array([[0.0], [-1.0], [9.04], [5.0]])
+            return self
+
+    monkeypatch.setattr("sklearn.cluster.KMeans", Gap)
+    # Expected errors: rows 3 and 4 0.25 + 0.2, row 2 alone 0.45, rows 0 and 1 0.15, but
+    # for the third class.
+    assert images_to_label(probabilities, points, count=3).tolist() == [3, 2, 1]
+
+
 def test_only_the_least_sure_of_many_are_grouped(monkeypatch):
     monkeypatch.setattr(MODULE, "_MOST_ROWS", 3)
     probabilities = with_margin([0.8, 0.1, 0.2, 0.3, 0.7])

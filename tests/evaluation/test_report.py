@@ -15,6 +15,7 @@ from sklearn.model_selection import KFold
 from keras_drmm import DRMM, Level
 from keras_drmm.data import SemiSupervisedDataset
 from keras_drmm.evaluation import (
+    class_shares,
     confidence_interval,
     images_to_label,
     pictures,
@@ -270,8 +271,26 @@ def test_labels_that_were_not_learned(tmp_path):
     # No row is taken for a copy of itself.
     assert len(numbers.shared["row"]) == 0
     assert "among the training images" not in page
+    # Nor of which shares the labels were that it learned.
+    assert numbers.shares is None
+    p = softmax(LOGITS[80:], axis=1)
+    counts = [50, 20, 30]
+    told = report(Planted(), dataset, tmp_path / "told.html", learned_counts=counts)
+    np.testing.assert_array_equal(
+        told.shares["shares"], class_shares(p, counts)["shares"]
+    )
     report(Planted(), make_dataset(), tmp_path / "learned.html")
     assert "The model learned" in Page(tmp_path / "learned.html").text
+
+
+def test_a_model_of_another_range_of_pixels_is_told_of(tmp_path):
+    pytest.importorskip("matplotlib")
+
+    class Bytes(Planted):
+        name, pixel_range = "bytes", (0.0, 255.0)
+
+    with pytest.warns(UserWarning, match=r"`bytes` takes pixels in \[0.0, 255.0\]"):
+        report(Bytes(), make_dataset(), tmp_path / "bytes.html")
 
 
 def test_copies_in_training_are_warned_of(tmp_path):

@@ -33,6 +33,19 @@ def test_finds_the_factor_of_known_log_odds(factor):
     assert scaling.transform(logits.astype("float32")).dtype == "float64"
 
 
+def test_what_softmax_does_not_see_changes_nothing():
+    """An offset of each row, and a class that is masked out."""
+    logits = 3 * RNG.normal(size=(500, 3))
+    labels = draw(softmax(logits, axis=1))
+    expected = TemperatureScaling().fit(logits, labels).temperature
+    assert expected == pytest.approx(1, rel=0.2)
+    offsets = 1e6 * RNG.normal(size=(500, 1))
+    masked = np.column_stack([logits, np.full(500, -1e9)])
+    for same in (logits + offsets, masked):
+        found = TemperatureScaling().fit(same, labels).temperature
+        assert found == pytest.approx(expected, rel=1e-5)
+
+
 def test_unlabelled_rows_do_not_count():
     logits = RNG.normal(size=(60, 3))
     labels = draw(softmax(logits, axis=1))
@@ -106,7 +119,23 @@ def test_held_out_folds_give_the_temperature():
         Known, images, labels, folds=4, epochs=7, batch_size=20, seed=2
     )
     assert MODELS[4].learned != MODELS[0].learned
+    # Unsigned labels, as files of images have them.
+    few = slice(0, 400)
+    found = cross_validated_temperature(
+        Known, images[few], labels[few].astype("uint8"), folds=4, seed=2
+    )
+    assert found == pytest.approx(again, rel=1e-5)
     assert again == pytest.approx(found, rel=1e-5)
+
+
+def test_a_model_of_probabilities_is_refused():
+    class Sure(Known):
+        def predict(self, images, verbose):
+            return softmax(super().predict(images, verbose=verbose), axis=1)
+
+    images = RNG.random((40, 1, 1)).astype("float32")
+    with pytest.raises(ValueError, match="`build\\(\\)` must return logits, but"):
+        cross_validated_temperature(Sure, images, np.arange(40) % 2)
 
 
 def test_a_model_that_has_learned_the_held_out_labels_is_refused():

@@ -112,6 +112,35 @@ def test_a_model_of_the_zoo_that_is_not_tuned_learns_as_the_zoo_has_it():
     assert float(model.optimizer._learning_rate(0)) == pytest.approx(rate)
 
 
+@pytest.mark.smoke
+@pytest.mark.parametrize("is_scaled", [False, True])
+def test_what_else_a_model_was_compiled_with_is_kept(is_scaled):
+    def make():
+        model = small()
+        optimizer = keras.optimizers.SGD(0.01, momentum=0.9, clipnorm=1.0)
+        if is_scaled:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, 8.0)
+        model.compile(
+            optimizer,
+            algorithm=EG(warmup_steps=None),
+            metrics=["sparse_top_k_categorical_accuracy"],
+            steps_per_execution=2,
+        )
+        return model
+
+    model = EGHyperModel(make, 600).build(chosen({"learning_rate": 0.003}))
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    assert isinstance(optimizer, keras.optimizers.SGD)
+    assert (optimizer.momentum, optimizer.clipnorm) == (0.9, 1.0)
+    assert float(optimizer._learning_rate(0)) == pytest.approx(0.003)
+    assert getattr(model.optimizer, "initial_scale", None) == (8 if is_scaled else None)
+    assert model.steps_per_execution == 2
+    names = model.compile_arguments["metrics"]
+    assert "sparse_top_k_categorical_accuracy" in str(names)
+    # The zoo's warm-up, a third of the steps where these are few.
+    assert model.algorithm.warmup_steps == 200
+
+
 def test_a_search_for_one_of_them_leaves_the_others(tmp_path):
     """And the range may be another."""
     hp = keras_tuner.HyperParameters()

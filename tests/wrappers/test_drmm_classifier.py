@@ -279,6 +279,16 @@ def test_pixels_of_another_type_are_told(type_range):
         classifier.predict(X / 16 * (type_range + 1))
     with pytest.warns(UserWarning, match="from -16"):
         classifier.predict(-X)
+    if type_range == 255:
+        with pytest.warns(UserWarning, match="no pixel above 1.*`fit` saw pixels up"):
+            classifier.predict(X / 16)
+
+
+@pytest.mark.once
+def test_a_mask_of_bytes_is_told_to_be_black():
+    X, y = few_digits()
+    with pytest.warns(UserWarning, match="no pixel above 1, of uint8"):
+        fitted((X > 8).astype("uint8"), y)
 
 
 @pytest.mark.once
