@@ -1,6 +1,6 @@
 """DRMMTrainer: hard and soft EM of a Deep Rendering Mixture Model."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +10,7 @@ from keras import ops
 from keras_drmm.em.drmm_statistics import DRMMStatistics
 from keras_drmm.em.em_trainer import EMTrainer, Expectation
 from keras_drmm.em.measured_level import MeasuredLevel, split_unused
+from keras_drmm.em.measured_model import MeasuredModel
 from keras_drmm.em.sweep_metric import array
 from keras_drmm.em.switching import HardSwitching, SoftSwitching
 from keras_drmm.layers import replicas
@@ -82,6 +83,12 @@ class DRMMTrainer(EMTrainer):
         # What stands on top: a template for each class and, of a DRFM, each factor.
         self.on_top = [model.templates]
         if hasattr(model, "factor_templates"):
+            if model.templates.pooling == "mean":
+                raise ValueError(
+                    "Class templates with `pooling='mean'` and factor templates are of "
+                    f"different shapes: build {type(model).__name__} with "
+                    "`pooling=None`, or learn by `EG()`."
+                )
             self.on_top.append(model.factor_templates)
         self.sums = DRMMStatistics(
             model, self._top_templates().shape, soft=not algorithm.is_hard
@@ -139,7 +146,7 @@ class DRMMTrainer(EMTrainer):
         )
         if "best" in state:
             levels = [MeasuredLevel(**v) for v in state["best"]["levels"].values()]
-            self.best = _Measured(**{**state["best"], "levels": levels})
+            self.best = MeasuredModel(**{**state["best"], "levels": levels})
 
     def e_step(self, images, labels, training=False):
         """Infer classes and switches, and render them; returns an `Expectation`."""
@@ -211,21 +218,35 @@ class DRMMTrainer(EMTrainer):
     def reset_statistics(self):
         self.sums.forget()
 
-    def m_step(self):
+    def learned_variables(self):
+        layers = [layer for layer in self.on_top if layer.trainable]
+        found = [layer.templates for layer in layers]
+        if self.model.templates.trainable:
+            found.append(self.model.templates.bias)
+        for level, learns in zip(self.model.levels, self._may_learn(), strict=False):
+            if learns:
+                found += [level.alpha, level.conv.kernel, level.conv.bias]
+        return found if self.model.trainable else []
+
+    def m_step(self, logs=None):
         """Fit templates and priors to the sweep, or take the last step back.
 
         Returns:
-            What to log of the weights that are kept: objective and size of the step;
-            None within a sweep.
+            What to log of the weights that are kept: all that was measured of them, and
+            the size of the step; None within a sweep.
         """
         total, rows = array(self.sums.error.total)
+        if rows == 0:
+            # A batch of weight 0 says nothing.
+            self.reset_statistics()
+            return None
         objective = total / rows
         self._count_usage()
         allowed = NOISE if self._within_sweeps else 1.0
         if self.best is not None and objective > allowed * self.best.objective:
             self.step, self.falls = self.step / 2, 0
         else:
-            self._measure(objective)
+            self._measure(objective, logs or {})
             self.falls += 1
             # Longer steps only after some success: each one that fails costs a sweep.
             if self.falls > 2 and not self._within_sweeps:
@@ -238,7 +259,8 @@ class DRMMTrainer(EMTrainer):
         self.reset_statistics()
         if self._within_sweeps:
             return None
-        return {"loss": float(self.best.objective), "step": self.step}
+        measured = {name: float(value) for name, value in self.best.logs.items()}
+        return {**measured, "loss": float(self.best.objective), "step": self.step}
 
     def _count_usage(self):
         """Hand over the rows of each class, and how often each template was ON."""
@@ -259,18 +281,20 @@ class DRMMTrainer(EMTrainer):
         """Return the templates on top, a column each, as an array."""
         return np.concatenate([array(v.templates) for v in self.on_top], axis=1)
 
-    def _assign_top(self, templates, gain):
+    def _assign_top(self, templates, gain, scale=1.0):
         """Set the templates on top, and b_c so that the κ μ_c nearest to I^(L) wins.
 
         Args:
-            templates: of the shape of `_top_templates()`.
+            templates: of the shape of `_top_templates()`, in the units of I^(L) that
+                κ is in.
             gain: κ.
+            scale: of each unit in its new size, with which <μ_c, I^(L)> stays.
         """
         columns = np.cumsum([v.templates.shape[1] for v in self.on_top])[:-1]
         parts = np.split(templates, columns, axis=1)
         for layer, part in zip(self.on_top, parts, strict=True):
             if layer.trainable:
-                layer.templates.assign(part)
+                layer.templates.assign(part * scale)
         if self.model.templates.trainable:
             squares = np.sum(np.square(parts[0]), axis=0)
             self.model.templates.bias.assign(-0.5 * gain * squares)
@@ -306,7 +330,7 @@ class DRMMTrainer(EMTrainer):
             rendered.insert(0, level.conv.render(z) + level.alpha)
         return EStep(logits, classes, switches, messages, rendered, rendered[0])
 
-    def _measure(self, objective):
+    def _measure(self, objective, logs):
         """Keep the weights in use and the change that least squares asks for."""
         model, sums = self.model, self.sums
         squares, moved = array(sums.gains.total).T
@@ -343,7 +367,7 @@ class DRMMTrainer(EMTrainer):
         ]
         top_change *= np.concatenate(columns)
         split_unused(levels, top, top_change, self._may_scale())
-        self.best = _Measured(
+        self.best = MeasuredModel(
             objective=objective,
             levels=levels,
             top=top,
@@ -353,6 +377,7 @@ class DRMMTrainer(EMTrainer):
             shares=smoothed / smoothed.sum(),
             rows=rows,
             messages=array(sums.messages.total)[:, : model.num_classes],
+            logs={name: float(value) for name, value in logs.items()},
         )
         # σ² and π_g have closed forms of their own; no E-step looks at them.
         if model.trainable:
@@ -393,7 +418,7 @@ class DRMMTrainer(EMTrainer):
         squares = np.sum(best.rows * np.square(templates))
         gain = np.sum(best.messages * templates) / max(squares, 1e-30)
         scale = np.tile(scale, len(top) // len(scale))[:, None]
-        self._assign_top(top * scale, gain)
+        self._assign_top(top, gain, scale)
         if not model.templates.trainable:
             return
         nearest = array(model.templates.bias)
@@ -407,31 +432,6 @@ class DRMMTrainer(EMTrainer):
         scale = np.vdot(x, rendered) / max(squares, 1e-30)
         # The messages stay: they are now this much larger than the templates.
         self._assign_top(scale * self._top_templates(), 1 / max(scale, 1e-6))
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """The best weights measured, and the change to try from there.
-
-    Attributes:
-        objective: that of the weights.
-        levels: `MeasuredLevel`s, the finest first.
-        top, top_change: of the templates on top.
-        bias, prior: b_c and π_c.
-        shares: of the classes in the sweep, which π_c moves to.
-        rows: of each class.
-        messages: Σ I^(L) of each class.
-    """
-
-    objective: float
-    levels: list
-    top: Any
-    top_change: Any
-    bias: Any
-    prior: Any
-    shares: Any
-    rows: Any
-    messages: Any
 
 
 def _initial_templates(model, may_scale, images, labels, random):
@@ -464,7 +464,10 @@ def _initial_templates(model, may_scale, images, labels, random):
     if model.templates.pooling == "mean":
         message = ops.mean(message, axis=(1, 2))
     features = ops.convert_to_numpy(message).reshape(len(order), -1)
-    templates = features[random.choice(len(order), model.num_classes, replace=True)]
+    # No two classes start from one row, if there are as many.
+    few = len(order) < model.num_classes
+    drawn = random.choice(len(order), model.num_classes, replace=few)
+    templates = features[drawn]
     for c in np.unique(labels[labels >= 0]):
         if np.any(labels[order] == c):
             templates[c] = features[labels[order] == c].mean(axis=0)

@@ -1,6 +1,7 @@
 """EMTrainer: EM inside Keras' training loop."""
 
 import math
+from abc import abstractmethod
 from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -46,6 +47,21 @@ class EMTrainer(ExpectationMaximization, Trainer):
         # What M-steps of an epoch counted.
         self.usage = Usage()
 
+    @abstractmethod
+    def learned_variables(self):
+        """Return the variables that M-steps change and EG would learn."""
+
+    @abstractmethod
+    def m_step(self, logs=None):
+        """Set the parameters to their closed forms and forget the statistics.
+
+        Args:
+            logs: of the sweep, measured of the weights that it began with.
+
+        Returns:
+            What to log in their place, or None.
+        """
+
     def objective(self, e_step, labels, sample_weight, training):
         """Return what falls with each sweep, which is the whole loss."""
         evidence, rows = weighted_mean(e_step.evidence, sample_weight)
@@ -89,9 +105,15 @@ class EMTrainer(ExpectationMaximization, Trainer):
 
         Raises:
             ValueError: `compile(steps_per_execution=...)` leaves no moment for an
-                M-step where the algorithm asks for one, or this process has a part of
-                the rows to initialize from.
+                M-step where the algorithm asks for one, this process has a part of
+                the rows to initialize from, or one variable of a layer is frozen.
         """
+        frozen = [v.path for v in self.learned_variables() if not v.trainable]
+        if frozen:
+            raise ValueError(
+                f"EM moves the variables of a layer together, but `trainable` of "
+                f"{frozen[0]!r} is False: set that of its layer, or learn by `EG()`."
+            )
         batches = self.algorithm.batches_per_m_step
         together = self.model.steps_per_execution
         if batches is not None and (together == "auto" or batches % together):
@@ -114,6 +136,13 @@ class EMTrainer(ExpectationMaximization, Trainer):
             f"{type(self.algorithm).__name__} learns by sweeps over all rows, not from "
             "a single batch: call `fit`, which takes a data set or a generator too."
         )
+
+    def first_callbacks(self):
+        """Return the callback that leaves the weights as the last log describes them.
+
+        `EarlyStopping` then puts others in their place.
+        """
+        return [keras.callbacks.LambdaCallback(on_train_end=lambda _: self.end_fit())]
 
     def callbacks(self):
         """Return the callback that runs the M-step."""
@@ -198,7 +227,6 @@ class _MStep(keras.callbacks.Callback):
             self._run(logs, f"of epoch {epoch + 1}")
 
     def on_train_end(self, logs=None):
-        self.trainer.end_fit()
         self.trainer.usage.warn()
 
     def _run(self, logs, when):
@@ -209,7 +237,7 @@ class _MStep(keras.callbacks.Callback):
         self._check(sums, f"The statistic `{{}}` of the sweep {when} is not finite")
         kept = [(variable, ops.copy(variable)) for variable in self.model.variables]
         # What whole sweeps measured; in their middle Keras' running means stay.
-        logs.update(self.trainer.m_step() or {})
+        logs.update(self.trainer.m_step(logs) or {})
         self._check(
             self.model.variables,
             f"The M-step {when} made the variable `{{}}` not finite",

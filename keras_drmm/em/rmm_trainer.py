@@ -92,7 +92,10 @@ class RMMTrainer(EMTrainer):
     def reset_statistics(self):
         self.statistics.forget()
 
-    def m_step(self):
+    def learned_variables(self):
+        return [self.model.templates] if self.model.trainable else []
+
+    def m_step(self, logs=None):
         """Move θ to its closed form; without a sweep it stays as it is."""
         model, sums = self.model, self.statistics.read()
         counts, rows = sums["counts"], sums["counts"].sum()

@@ -225,6 +225,7 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
         steps = rows.count_steps(given["batch_size"], steps_per_epoch)
         given["callbacks"] = [kept, BatchWatch(), *own]
         if self.trainer is not None:
+            given["callbacks"][:0] = self.trainer.first_callbacks()
             given["callbacks"] += self.trainer.callbacks()
         with replicas.scope(self), whole_fit(self, own, given), kept.guard():
             check_replicas(self, given)

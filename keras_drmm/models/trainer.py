@@ -111,6 +111,10 @@ class Trainer(ABC):
         """What `prepare` sets for the steps, a list of Keras variables."""
         return []
 
+    def first_callbacks(self):
+        """Return the callbacks that `fit` puts before those of the user."""
+        return []
+
     def callbacks(self):
         """Return the callbacks that `fit` adds after those of the user."""
         return []

@@ -165,6 +165,113 @@ def test_scaling_templates_leaves_the_images():
         np.testing.assert_allclose(norms, 1, rtol=1e-5)
 
 
+def test_scaling_templates_leaves_the_posterior():
+    """The size of a template is one of units, which κ and μ_c have to agree in."""
+    model = build()
+    model.initialize(X, LABELS, seed=1)
+    model.fit(X, LABELS, epochs=1, verbose=0)
+    model.trainer._assign_parameters(1.0)
+    scaled = model.predict(X, verbose=0)
+    model.trainer._may_scale = lambda: [False, False]
+    model.trainer._assign_parameters(1.0)
+    np.testing.assert_allclose(
+        model.predict(X, verbose=0), scaled, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_weights_that_early_stopping_restores_stay():
+    model = build()
+    model.initialize(X, LABELS, seed=1)
+    measured = []
+
+    class Score(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["score"] = abs(epoch - 1.0)
+            measured.append(model.get_weights())
+
+    stop = keras.callbacks.EarlyStopping(
+        "score", mode="min", patience=2, restore_best_weights=True
+    )
+    model.fit(X, LABELS, epochs=6, verbose=0, callbacks=[Score(), stop])
+    assert len(measured) == 4
+    for ours, best in zip(model.get_weights(), measured[1], strict=True):
+        np.testing.assert_array_equal(ours, best)
+
+
+def test_a_row_of_the_history_is_of_one_set_of_weights():
+    """Also where a step is taken back, and those before it are kept."""
+    model = build()
+    model.initialize(X, LABELS, seed=1)
+    seen = []
+
+    class See(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((logs["loss"], logs["val_loss"]))
+
+    history = model.fit(
+        X,
+        LABELS,
+        epochs=12,
+        verbose=0,
+        validation_data=(X[:6], LABELS[:6]),
+        callbacks=[See()],
+    ).history
+    rows = list(zip(history["loss"], history["val_loss"], strict=True))
+    # Callbacks are told of the weights that were just measured.
+    assert any(one != other for one, other in zip(rows, seen, strict=True))
+    for (loss, val_loss), *_ in zip(rows, seen, strict=True):
+        (pair,) = {found for found in seen if found[0] == pytest.approx(loss)}
+        assert val_loss == pytest.approx(pair[1])
+    found = model.evaluate(X[:6], LABELS[:6], verbose=0, return_dict=True)
+    assert found["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["alpha", "conv.kernel", "templates"])
+def test_a_single_frozen_variable_is_refused(name):
+    model = build()
+    part = model if name == "templates" else model.levels[0]
+    for step in name.split("."):
+        part = getattr(part, step)
+    variable = part.templates if name == "templates" else part
+    variable.trainable = False
+    with pytest.raises(ValueError, match=f"{variable.path}' is False: set that of its"):
+        model.fit(X, LABELS, verbose=0)
+    variable.trainable = True
+
+
+def test_a_batch_of_weight_0_changes_nothing():
+    weights = np.ones(12)
+    weights[4:8] = 0
+    found = []
+    for rows, options in (
+        (slice(None), {"sample_weight": weights}),
+        (weights > 0, {}),
+    ):
+        model = build(algorithm=HardEM(batches_per_m_step=1))
+        model.initialize(X, LABELS, seed=1)
+        model.fit(
+            X[rows], LABELS[rows], batch_size=4, shuffle=False, verbose=0, **options
+        )
+        found.append(model.get_weights())
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_classes_start_from_different_rows():
+    model = build()
+    for seed in range(5):
+        model.initialize(X, None, seed=seed)
+        templates = ops.convert_to_numpy(model.templates.templates)
+        cosines = np.corrcoef(templates.T)[np.triu_indices(3, 1)]
+        assert cosines.max() < 0.9999
+
+
+def test_factors_and_a_mean_over_places_are_refused():
+    model = DRFM([Level(3, 3)], (8, 8, 1), 3, 2, pooling="mean")
+    with pytest.raises(ValueError, match="build DRFM with `pooling=None`"):
+        model.compile(algorithm=HardEM())
+
+
 def test_batches_do_not_matter():
     weights = []
     for batch_size in (12, 5):

@@ -329,6 +329,14 @@ def test_a_generator_needs_an_initialized_model():
     assert_same(model, arrays, rtol=1e-4, atol=1e-5)
 
 
+def test_frozen_templates_alone_are_refused():
+    model = build(SoftEM())
+    model.templates.trainable = False
+    with pytest.raises(ValueError, match="templates' is False: set that of its layer"):
+        model.fit(X, Y, verbose=0)
+    model.templates.trainable = True
+
+
 def test_validation_split_is_not_seen():
     model = build(HardEM(), initialize=False)
     x = X.copy()
