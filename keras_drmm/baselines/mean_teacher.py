@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import keras
 from keras import ops
+from keras.src.backend.common.variables import AutocastScope
 
 from keras_drmm.baselines.baseline import Baseline, check_network
 from keras_drmm.layers.arguments import standardize_integer, standardize_number
@@ -161,10 +162,13 @@ class MeanTeacher(Baseline):
         steps = ops.cast(self.steps, "float32")
         rate = ops.maximum(1.0 - self.decay, 1.0 / (steps + 1.0))
         weights = self.teacher.weights, self.network.weights, self._is_averaged
-        for mean, weight, is_averaged in zip(*weights, strict=True):
-            if is_averaged:
-                change = ops.cast(weight, mean.dtype) - mean
-                mean.assign(mean + ops.cast(rate, mean.dtype) * change)
+        # Half precision, to which Keras casts within `call`, would round a small change
+        # away.
+        with AutocastScope(None):
+            for mean, weight, is_averaged in zip(*weights, strict=True):
+                if is_averaged:
+                    change = ops.cast(weight, mean.dtype) - mean
+                    mean.assign(mean + ops.cast(rate, mean.dtype) * change)
 
     def _learned(self, variables):
         return without(variables, self.teacher.weights)

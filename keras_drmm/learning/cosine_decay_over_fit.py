@@ -1,12 +1,9 @@
 """CosineDecayOverFit: a learning rate that falls to 0 over a `fit`."""
 
 import math
-import warnings
 
 import keras
 from keras import ops
-
-from keras_drmm.models.fit_arguments import innermost
 
 
 @keras.saving.register_keras_serializable(package="keras_drmm")
@@ -17,8 +14,8 @@ class CosineDecayOverFit(keras.optimizers.schedules.LearningRateSchedule):
 
     p is the share of the steps that `fit` takes, over all of its `epochs`, that is
     over. With `initial_epoch`, or where `keras.callbacks.BackupAndRestore` goes on, p
-    goes on too. `fit` of a model with an `EG` sets it; it is constant before, and where
-    the number of steps is not known.
+    goes on too. `fit` of this library's models sets it; it is constant before, in
+    `train_on_batch`, and where the number of steps is not known.
 
     Args:
         initial_learning_rate: η_0.
@@ -66,57 +63,3 @@ class CosineDecayOverFit(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         return {"initial_learning_rate": self.initial_learning_rate}
-
-
-def schedule_of(optimizer):
-    """Return the `CosineDecayOverFit` of an optimizer, None for any other rate."""
-    # Keras shows a schedule's current rate alone.
-    rate = getattr(innermost(optimizer), "_learning_rate", None)
-    return rate if isinstance(rate, CosineDecayOverFit) else None
-
-
-def fit_variables(optimizer, warmup):
-    """Return the variables that the steps of a `fit` are told of it by.
-
-    Args:
-        optimizer: the model's.
-        warmup: a `Warmup`.
-    """
-    schedule = schedule_of(optimizer)
-    return [warmup.steps, *(schedule.variables if schedule else ())]
-
-
-def follow_fit(model, steps, initial_epoch, epochs):
-    """Let the learning rate of a model fall over a `fit`, if it is made for that.
-
-    Args:
-        model: the model, compiled.
-        steps: in an epoch, None if that is not known.
-        initial_epoch: as of `fit`.
-        epochs: as of `fit`.
-
-    Returns:
-        The steps in an epoch, 0 if that is not known.
-
-    Warns:
-        UserWarning: that is not known.
-    """
-    if steps is None:
-        warnings.warn(
-            "The data set does not tell how many batches it has: the learning rate "
-            "stays constant, and no term of the objective rises over the fit. Give "
-            "`steps_per_epoch`.",
-            stacklevel=4,
-        )
-        steps = 0
-    schedule = schedule_of(model.optimizer)
-    if schedule is not None:
-        # What Keras calls the schedule with. Where gradients are accumulated,
-        # `iterations` is a fraction of it.
-        counter = innermost(model.optimizer)._iterations
-        taken = int(ops.convert_to_numpy(counter))
-        schedule.follow(taken - initial_epoch * steps, epochs * steps)
-    if keras.backend.backend() == "jax":
-        # Its compiled step has the numbers themselves.
-        model.train_function = None
-    return steps

@@ -15,13 +15,9 @@ from keras_drmm.layers.augmentation import (
 )
 from keras_drmm.layers.deprecation import renamed_arguments
 from keras_drmm.learning import terms
-from keras_drmm.learning.cosine_decay_over_fit import (
-    fit_variables,
-    follow_fit,
-    schedule_of,
-)
 from keras_drmm.learning.usage_watch import ClassCounts, UsageWatch
 from keras_drmm.learning.warmup import Warmup
+from keras_drmm.models.rates import follow_fit
 from keras_drmm.models.trainer import Trainer
 
 # The longest warm-up.
@@ -261,11 +257,9 @@ class EGTrainer(Trainer):
 
     def prepare(self, rows, steps, initial_epoch, epochs):
         """Let the learning rate and the warm-up follow the steps of this `fit`."""
-        schedule = schedule_of(self.model.optimizer)
-        if schedule is None and self.algorithm.warmup_steps is not None:
-            return
-        steps = follow_fit(self.model, steps, initial_epoch, epochs)
-        if self.algorithm.warmup_steps is None:
+        rises = self.algorithm.warmup_steps is None
+        steps = follow_fit(self.model, steps, initial_epoch, epochs, rises)
+        if rises:
             self._warmup.follow(epochs * steps, WARMUP_STEPS)
 
     def callbacks(self):
@@ -273,7 +267,7 @@ class EGTrainer(Trainer):
 
     @property
     def fit_variables(self):
-        return fit_variables(self.model.optimizer, self._warmup)
+        return [self._warmup.steps, *super().fit_variables]
 
     def end_step(self, one):
         if self.model.trainable:

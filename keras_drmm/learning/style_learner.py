@@ -9,10 +9,10 @@ from keras import ops
 
 from keras_drmm.layers.augmentation import augment
 from keras_drmm.layers.weighting import weighted_mean
-from keras_drmm.learning.cosine_decay_over_fit import fit_variables, follow_fit
 from keras_drmm.learning.warmup import Warmup
 from keras_drmm.models.learner import Learner
 from keras_drmm.models.learns_part import without
+from keras_drmm.models.rates import follow_fit
 from keras_drmm.models.trainer import Trainer
 
 # The longest warm-up of the KL term. With its whole weight from the first step on, some
@@ -168,12 +168,12 @@ class StyleTrainer(Trainer):
 
     def prepare(self, rows, steps, initial_epoch, epochs):
         """Let the learning rate fall to 0 over this `fit`, and the KL term rise."""
-        steps = follow_fit(self.model, steps, initial_epoch, epochs)
+        steps = follow_fit(self.model, steps, initial_epoch, epochs, rises=True)
         self._warmup.follow(epochs * steps, WARMUP_STEPS)
 
     @property
     def fit_variables(self):
-        return fit_variables(self.model.optimizer, self._warmup)
+        return [self._warmup.steps, *super().fit_variables]
 
     def ramp(self, name):
         return self._warmup.share(self.model.steps) if name == "style_kl" else 1.0

@@ -5,7 +5,6 @@ from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_drmm.layers import replicas
@@ -43,6 +42,7 @@ from keras_drmm.models.kept_state import KeptState
 from keras_drmm.models.learns_part import LearnsPart
 from keras_drmm.models.objective_loss import objective_loss
 from keras_drmm.models.predict_watch import watches_prediction
+from keras_drmm.models.rates import follow_fit, follow_no_fit
 from keras_drmm.models.replica_checks import check_devices_share, check_replicas
 from keras_drmm.models.saved_natively import SavedNatively
 from keras_drmm.models.streaming import stream_fit, stream_rows
@@ -229,7 +229,9 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
             given["callbacks"] += self.trainer.callbacks()
         with replicas.scope(self), whole_fit(self, own, given), kept.guard():
             check_replicas(self, given)
-            if self.trainer is not None:
+            if self.trainer is None:
+                follow_fit(self, steps, initial_epoch, given["epochs"])
+            else:
                 self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
             stream_fit(self, given)
             return super().fit(**given)
@@ -340,6 +342,7 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
         check_one_weight(class_weight, sample_weight)
         if self.trainer is not None:
             self.trainer.check_single_batch()
+        follow_no_fit(self)
         _, class_weight = apply_class_weight(x, class_weight, self.num_classes)
         return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
 
@@ -455,11 +458,6 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
         return [*super().metrics, *own]
 
     @property
-    def compile_arguments(self):
-        """What `compile` was given, with its defaults: {name: value}, a copy."""
-        return dict(self._arguments)
-
-    @property
     def has_metrics(self):
         """Whether the model was compiled with metrics, which see labelled rows."""
         return bool(self._arguments["metrics"])
@@ -479,20 +477,3 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
             yield
         finally:
             self._is_testing = before
-
-    def get_compile_config(self):
-        if not self.compiled:
-            return None
-        return {
-            name: keras.saving.serialize_keras_object(value)
-            for name, value in self._arguments.items()
-        }
-
-    def compile_from_config(self, config):
-        self.compile(
-            **{
-                name: keras.saving.deserialize_keras_object(value)
-                for name, value in config.items()
-            }
-        )
-        self.optimizer.build(self.trainable_variables)

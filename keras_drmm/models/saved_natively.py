@@ -4,11 +4,20 @@ import keras
 
 
 class SavedNatively(keras.Model):
-    """Refuses Keras' legacy HDF5 format, which loses what a model learns by.
+    """Keeps what `compile` was given, and refuses a format that loses it.
 
-    Keras writes such a file of any model. It has neither the algorithm nor the names
-    that the library registers, so that `keras.saving.load_model` fails afterwards.
+    Keras writes files of its legacy HDF5 format of any model. They have neither the
+    algorithm nor the names that the library registers, so that
+    `keras.saving.load_model` fails afterwards.
     """
+
+    # Of `compile`, with its defaults.
+    _arguments: dict
+
+    @property
+    def compile_arguments(self):
+        """What `compile` was given, with its defaults: {name: value}, a copy."""
+        return dict(self._arguments)
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
         """Save the model with what it learns by; see `keras.Model.save`.
@@ -23,3 +32,20 @@ class SavedNatively(keras.Model):
                 "saved by `save_weights('name.weights.h5')`."
             )
         return super().save(filepath, overwrite, zipped, **kwargs)
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return None
+        return {
+            name: keras.saving.serialize_keras_object(value)
+            for name, value in self._arguments.items()
+        }
+
+    def compile_from_config(self, config):
+        self.compile(
+            **{
+                name: keras.saving.deserialize_keras_object(value)
+                for name, value in config.items()
+            }
+        )
+        self.optimizer.build(self.trainable_variables)

@@ -7,6 +7,8 @@ from types import MappingProxyType
 import keras
 from keras import ops
 
+from keras_drmm.models.rates import follow_fit, following_rates
+
 
 class Trainer(ABC):
     r"""How one model learns: what is inferred of a batch, and what is minimised.
@@ -92,7 +94,7 @@ class Trainer(ABC):
         return
 
     def prepare(self, rows, steps, initial_epoch, epochs):
-        """Get ready for a `fit`; most trainers are.
+        """Get ready for a `fit`: by default a learning rate may follow it.
 
         Args:
             rows: the `TrainingRows`.
@@ -100,7 +102,7 @@ class Trainer(ABC):
             initial_epoch: as of `fit`.
             epochs: as of `fit`.
         """
-        return
+        follow_fit(self.model, steps, initial_epoch, epochs)
 
     def check_single_batch(self):
         """Raise a ValueError unless a single batch can be learned from."""
@@ -109,7 +111,8 @@ class Trainer(ABC):
     @property
     def fit_variables(self):
         """What `prepare` sets for the steps, a list of Keras variables."""
-        return []
+        rates = following_rates(self.model.optimizer)
+        return [variable for _, rate in rates for variable in rate.variables]
 
     def first_callbacks(self):
         """Return the callbacks that `fit` puts before those of the user."""

@@ -52,6 +52,24 @@ def test_the_teacher_is_the_mean_of_past_students():
         np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_the_teacher_follows_in_half_precision_too(policy):
+    """Its mean is of float32 weights, of which a step moves a thousandth."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = made(0.0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.steps.assign(5000)
+    student = [v + 0 for v in model.network.get_weights()]
+    before = [v + 0 for v in model.teacher.get_weights()]
+    for _ in range(3):
+        model.train_on_batch(X, Y)
+    wanted = [s + 0.999**3 * (t - s) for s, t in zip(student, before, strict=True)]
+    for found, expected in zip(model.teacher.get_weights(), wanted, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_predictions_are_the_teachers():
     model = made(0.0)
     found = model.predict(X, verbose=0)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_drmm import DRMM, EG, Level
+from keras_drmm.baselines import PseudoLabel
 from keras_drmm.learning import CosineDecayOverFit
 from tests.shared_models import shared
 
@@ -125,6 +126,63 @@ def test_backup_and_restore_goes_on_with_the_rate(tmp_path):
     model = small_model(CosineDecayOverFit(0.1))
     fit(model, epochs=2, callbacks=[backup()])
     assert_equal(model, by_hand(falling(6)))
+
+
+def noted(model, x=X, y=Y, **options):
+    """The rates of each batch of a `fit`, of each optimizer."""
+    rates = []
+
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            found = getattr(model.optimizer, "optimizers", [model.optimizer])
+            rates.append([float(np.array(v.learning_rate)) for v in found])
+
+    fit(model, x, y, callbacks=[Note()], **options)
+    return np.array(rates).T
+
+
+def by_a_loss():
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model = DRMM([Level(3, 3, pool_size=2)], (6, 6, 1), 2)
+    model.compile(keras.optimizers.SGD(CosineDecayOverFit(0.1)), loss=loss)
+    return model
+
+
+def pseudo_label():
+    levels = DRMM([Level(3, 3, pool_size=2)], (6, 6, 1), 2)
+    model = PseudoLabel(levels.to_convnet())
+    model.compile(keras.optimizers.SGD(CosineDecayOverFit(0.1)))
+    return model
+
+
+@pytest.mark.parametrize("make", [by_a_loss, pseudo_label])
+def test_whatever_learns_the_rate_follows_fit(make):
+    model = make()
+    for _ in range(2):
+        (rates,) = noted(model, epochs=2)
+        np.testing.assert_allclose(rates, falling(6), rtol=1e-4)
+
+
+def test_each_of_several_optimizers_follows_fit():
+    model = small_model(0.1)
+    optimizers = keras.optimizers
+    one, other = (optimizers.SGD(CosineDecayOverFit(v)) for v in (0.1, 0.2))
+    found = optimizers.MultiOptimizer(
+        optimizers.OptimizerMap(one, {".*templates.*": other})
+    )
+    model.compile(found, algorithm=EG())
+    rates = noted(model, epochs=2)
+    first = 0.1 if np.isclose(rates[0, 0], 0.1) else 0.2
+    np.testing.assert_allclose(rates[0] / first, np.array(falling(6)) / 0.1, rtol=1e-4)
+    np.testing.assert_allclose(rates.prod(axis=0), 2 * np.square(falling(6)), rtol=1e-4)
+
+
+def test_a_batch_after_fit_is_learned_at_the_rate_of_the_start():
+    """Not at the 0 that `fit` ended with."""
+    model = following()
+    fit(model, epochs=2)
+    model.train_on_batch(X[BATCHES[0]], Y[BATCHES[0]])
+    assert_equal(model, by_hand((*falling(6), 0.1)))
 
 
 class Endless(keras.utils.PyDataset):
