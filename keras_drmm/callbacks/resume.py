@@ -25,6 +25,12 @@ from keras_drmm.callbacks.run_lock import RunLock
 from keras_drmm.callbacks.run_state import check_arrays, check_manifest, read_state
 from keras_drmm.data.shuffled_rows import ShuffledRows, put_in_batches
 
+# Arguments of `fit` that decide what a run learns from, beside the data themselves.
+TOLD_APART = (
+    *("batch_size", "shuffle", "steps_per_epoch"),
+    *("class_weight", "validation_split"),
+)
+
 
 class Resume(keras.callbacks.Callback):
     """Keeps a run in a folder: after a stop, the same `fit` goes on where it was.
@@ -64,8 +70,9 @@ class Resume(keras.callbacks.Callback):
 
     Raises:
         ValueError: in `fit`, before anything is learned: the folder is that of another
-            model, optimizer, algorithm, data or number of epochs, of which the message
-            says what differs; or it has no whole state.
+            model, optimizer, algorithm, data, number of epochs, size or order of
+            batches, or weights of classes, of which the message says what differs; or
+            it has no whole state.
         RuntimeError: another process is at work on this folder.
         OSError: a state cannot be written. What was kept before is whole.
 
@@ -114,6 +121,7 @@ class Resume(keras.callbacks.Callback):
         """
         self._is_told_of_fit, self._previous = True, None
         x, steps = given["x"], given["steps_per_epoch"]
+        arguments = {name: given[name] for name in TOLD_APART}
         if hasattr(x, "shape"):
             arrays = x, given["y"], given["sample_weight"]
             data = fingerprint_of_data(x, arrays)
@@ -128,7 +136,7 @@ class Resume(keras.callbacks.Callback):
         is_known = hasattr(x, "shape") or self._data is not None
         self._is_in_order = is_known and steps is None
         self._epoch = given["initial_epoch"]
-        self._open(model, data, given["epochs"])
+        self._open(model, {**data, **arguments}, given["epochs"])
         self._listen()
 
     def end_fit(self):

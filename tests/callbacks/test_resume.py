@@ -334,6 +334,25 @@ def test_a_row_that_no_first_batch_shows_is_told_from_another(tmp_path):
 
 
 @pytest.mark.once
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", 4),
+        ("shuffle", False),
+        ("class_weight", {0: 5.0}),
+        ("validation_split", 0.5),
+        ("steps_per_epoch", 1),
+    ],
+)
+def test_a_run_of_other_arguments_is_refused(name, value, tmp_path):
+    x = data.to_unit_range(IMAGES)
+    given = {"x": x, "y": LABELS, "epochs": 1, "batch_size": 11, "shuffle": True}
+    fit(MAKE["EG"](), Resume(tmp_path), **given)
+    with pytest.raises(ValueError, match=f"`data/{name}"):
+        fit(MAKE["EG"](), Resume(tmp_path), **{**given, name: value})
+
+
+@pytest.mark.once
 def test_another_form_of_a_data_set_is_told_from_one_of_other_rows(tmp_path):
     """What `fit` is given may say nothing of its rows, as `as_tf_dataset()` does."""
 
