@@ -67,6 +67,7 @@ def from_convnet(convnet, pixel_range=(0.0, 1.0)):
     # The logits of a DRMM hold ln π_c beside the bias.
     templates.bias.assign(top.bias - np.log(model.prior))
     templates.trainable = top.layer.trainable
+    model.mark_initialized()
     if not convnet.trainable:
         model.trainable = False
     return model

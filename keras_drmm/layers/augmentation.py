@@ -68,6 +68,26 @@ def check_keeps_shape(layer, name, image_shape):
         )
 
 
+def check_data_format(layer, name, data_format):
+    """Raise if a layer, or one in it, takes images with their channels elsewhere.
+
+    Args:
+        layer: the augmentation.
+        name: of the argument that it is.
+        data_format: of the images, "channels_last" or "channels_first".
+
+    Raises:
+        ValueError: one does; it would turn rows into channels.
+    """
+    for part in getattr(layer, "layers", ()):
+        check_data_format(part, name, data_format)
+    if getattr(layer, "data_format", data_format) != data_format:
+        raise ValueError(
+            f"`{name}` must change {data_format} images, got {type(layer).__name__} of "
+            f"{layer.data_format} ones: give it `data_format={data_format!r}`."
+        )
+
+
 def check_value_range(layer, name, pixel_range):
     """Raise if a layer, or one in it, is told of pixels of another range.
 

@@ -281,8 +281,9 @@ def standardize_levels(levels):
         levels: list of `Level`, the finest first.
 
     Raises:
-        ValueError: it is empty, something else is in it or a level is in it twice, or
-            the levels have more than one `data_format`.
+        ValueError: it is empty, something else is in it or a level is in it twice, a
+            level regularizes its activity, or the levels have more than one
+            `data_format`.
     """
     is_list = isinstance(levels, list | tuple)
     if is_list and not levels:
@@ -297,6 +298,12 @@ def standardize_levels(levels):
             f"`levels` must be different layers, got one of them twice: {levels!r}. "
             "Make a `Level` for each place."
         )
+    for level in levels:
+        if level.activity_regularizer is not None:
+            raise ValueError(
+                f"Level `{level.name}` has an `activity_regularizer`, which the E-step "
+                "of a model would not see: leave it out. `kernel_regularizer` is seen."
+            )
     formats = [level.data_format for level in levels]
     if len(set(formats)) > 1:
         raise ValueError(f"`levels` must have one `data_format`, got {formats}.")

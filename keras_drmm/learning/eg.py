@@ -9,6 +9,7 @@ from keras_drmm.layers import replicas
 from keras_drmm.layers.arguments import standardize_integer, standardize_number
 from keras_drmm.layers.augmentation import (
     augment,
+    check_data_format,
     check_is_augmentation,
     check_keeps_shape,
     check_value_range,
@@ -158,7 +159,7 @@ class EG:
 
         Raises:
             ValueError: the model cannot classify augmented images, or augmented images
-                have another shape or range of pixels.
+                have another shape, format or range of pixels.
         """
         if self.augmentation is not None:
             if not hasattr(model, "classify_augmented"):
@@ -169,6 +170,8 @@ class EG:
                 )
             check_keeps_shape(self.augmentation, "augmentation", model.image_shape)
             check_value_range(self.augmentation, "augmentation", model.pixel_range)
+            data_format = model.levels[0].data_format
+            check_data_format(self.augmentation, "augmentation", data_format)
         return EGTrainer(model, self)
 
     def get_config(self):

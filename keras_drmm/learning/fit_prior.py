@@ -15,6 +15,7 @@ from keras_drmm.learning.style_learner import StyleLearner
 from keras_drmm.models.drmm import DRMM
 from keras_drmm.models.sampling import numpy_generator
 from keras_drmm.models.styled import build_switch_prior
+from keras_drmm.models.training_rows import TrainingRows
 
 # Of arrays.
 BATCH_SIZE = 64
@@ -80,6 +81,8 @@ def fit_prior(
         learner.compile(keras.optimizers.Adam(CosineDecayOverFit(learning_rate)), beta)
     history = learner.fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
     steps = kwargs.get("steps_per_epoch")
+    # What is kept for validation is not learned from.
+    x, y = TrainingRows(x, y, None, kwargs.get("validation_split") or 0.0).arrays
     means, variances, classes, *factors = learner.encode(x, y, batch_size, steps)
     switch_prior.styles.fit(means, variances, classes, numpy_generator())
     if factors:

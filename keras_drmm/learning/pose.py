@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers
 
 from keras_drmm.layers.arguments import (
+    check_choice,
     check_keywords,
     standardize_number,
     standardize_seed,
@@ -25,10 +26,11 @@ class Pose(layers.Layer):
         zoom: greatest change of height and of width, as a part of it.
         shift: greatest shift, as a part of height and width.
         seed: an integer, or None.
+        data_format: "channels_last", "channels_first" or, for Keras' default, None.
         **kwargs: `name`, `dtype` of `keras.layers.Layer`.
 
     Shapes:
-        (B, H, W, C) -> the same.
+        (B, H, W, C), channels_first (B, C, H, W) -> the same.
 
     Raises:
         ValueError: an argument is out of range.
@@ -44,7 +46,15 @@ class Pose(layers.Layer):
     2; nuisances of whole images are this library's.
     """
 
-    def __init__(self, rotation=0.05, zoom=0.15, shift=0.1, seed=None, **kwargs):
+    def __init__(
+        self,
+        rotation=0.05,
+        zoom=0.15,
+        shift=0.1,
+        seed=None,
+        data_format=None,
+        **kwargs,
+    ):
         check_keywords(type(self), kwargs)
         super().__init__(**kwargs)
         rotation = standardize_number(rotation, "rotation", least=0, most=1)
@@ -52,7 +62,15 @@ class Pose(layers.Layer):
         shift = standardize_number(shift, "shift", least=0, most=1)
         self.rotation, self.zoom, self.shift = rotation, zoom, shift
         self.seed = seed = standardize_seed(seed)
-        options = {"fill_mode": "constant", "dtype": self.dtype_policy}
+        if data_format is None:
+            data_format = keras.config.image_data_format()
+        check_choice(data_format, "data_format", ("channels_last", "channels_first"))
+        self.data_format = data_format
+        options = {
+            "fill_mode": "constant",
+            "data_format": self.data_format,
+            "dtype": self.dtype_policy,
+        }
         seeds: list[int | None] = [None] * 3
         if seed is not None:
             # Far apart: equal ones, or on PyTorch neighbours, tie zoom to shift.
@@ -83,4 +101,5 @@ class Pose(layers.Layer):
             "zoom": self.zoom,
             "shift": self.shift,
             "seed": self.seed,
+            "data_format": self.data_format,
         }

@@ -75,7 +75,7 @@ def check_loss_weights(loss_weights):
         )
 
 
-def standardize_metrics(metrics, weighted_metrics=None):
+def standardize_metrics(metrics, weighted_metrics=None, taken=()):
     """Return metrics, in any of the forms that Keras takes, as one list.
 
     Args:
@@ -83,14 +83,22 @@ def standardize_metrics(metrics, weighted_metrics=None):
             of the one output that models have, or None for none.
         weighted_metrics: likewise. All metrics are weighted by `sample_weight`, so
             both are one list; what is in both is there once.
+        taken: names under which something else is logged.
 
     Raises:
-        ValueError: there is something that is no metric.
+        ValueError: there is something that is no metric, or one of a name that is
+            taken.
     """
     found: list = []
     for name, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
         for metric in _listed(given, name):
             _check_metric(metric, name)
+            called = metric if isinstance(metric, str) else getattr(metric, "name", "")
+            if called in taken:
+                raise ValueError(
+                    f"`{name}` must not have a metric called {called!r}, as a term of "
+                    "the objective is: give it another `name`."
+                )
             if not any(metric is v or _are_equal_names(metric, v) for v in found):
                 found.append(metric)
     return found

@@ -95,7 +95,10 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
         # First: a model whose `compile` failed stays as it was.
         called = f"{type(self).__name__}.compile"
         check_options(called, (*own, "loss"), optimizer, jit_compile, kwargs)
-        metrics = standardize_metrics(metrics, kwargs.pop("weighted_metrics", None))
+        taken = ("loss", REGULARIZATION, *(trainer.weights if trainer else ()))
+        metrics = standardize_metrics(
+            metrics, kwargs.pop("weighted_metrics", None), taken
+        )
         if trainer is not None:
             check_loss_weights(kwargs.get("loss_weights"))
         self.trainer, self.learned_variables = trainer, None
@@ -234,7 +237,9 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
             else:
                 self.trainer.prepare(rows, steps, initial_epoch, given["epochs"])
             stream_fit(self, given)
-            return super().fit(**given)
+            history = super().fit(**given)
+        self._after_learning()
+        return history
 
     def evaluate(
         self,
@@ -344,7 +349,9 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
             self.trainer.check_single_batch()
         follow_no_fit(self)
         _, class_weight = apply_class_weight(x, class_weight, self.num_classes)
-        return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
+        logs = super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
+        self._after_learning()
+        return logs
 
     def test_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
         """Measure objective and metrics of a batch, as `evaluate` does.
@@ -464,6 +471,9 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
 
     def _before_learning(self):
         """Say what the user should know as the weights are about to change."""
+
+    def _after_learning(self):
+        """Note that the weights have changed, as nothing was refused."""
 
     def check_data(self, x, y=None, learning=False):
         """Return images and labels as the model takes them, or say what is wrong."""

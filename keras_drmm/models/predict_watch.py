@@ -44,7 +44,8 @@ class PredictWatch:
 
     def check(self):
         """Raise a ValueError if there was a batch that the model cannot take."""
-        least, most = self.model.pixel_range
+        # As numbers of the images, that are float32.
+        least, most = (float(np.float32(v)) for v in self.model.pixel_range)
         for number, parts in enumerate(self._seen):
             values = np.array([[float(v) for v in part] for part in parts])
             if not len(values):

@@ -46,6 +46,11 @@ class RenderingModel(CountsWeights, NamedClasses, Learner):
 
     def __init__(self, input_shape, pixel_range, **kwargs):
         check_keywords(type(self), kwargs)
+        if kwargs.get("activity_regularizer") is not None:
+            raise ValueError(
+                "`activity_regularizer` must be None: it would add to the loss what "
+                "is no activity, such as switches and images. Regularize templates."
+            )
         super().__init__(**kwargs)
         self.image_shape = standardize_input_shape(input_shape)
         self.pixel_range = standardize_pixel_range(pixel_range)
@@ -208,6 +213,15 @@ class RenderingModel(CountsWeights, NamedClasses, Learner):
         flags = (self._initialized, self.steps)
         return any(ops.convert_to_numpy(flag) > 0 for flag in flags)
 
+    def _after_learning(self):
+        if self.trainer is None:
+            # A trainer counts its steps.
+            self.mark_initialized()
+
+    def mark_initialized(self):
+        """Let EM start from the weights as they are, which were learned elsewhere."""
+        self._initialized.assign(1.0)
+
     def initialize(self, x, y=None, seed=None):
         """Choose the parameters that EM starts from.
 
@@ -236,7 +250,7 @@ class RenderingModel(CountsWeights, NamedClasses, Learner):
             # Nothing of a frozen model moves.
             return
         initialize(images, labels, numpy_generator(seed))
-        self._initialized.assign(1.0)
+        self.mark_initialized()
 
     def learn_priors(self, e_step, labels=None, sample_weight=None):
         """Move priors towards what a training batch has; most models have fixed ones.

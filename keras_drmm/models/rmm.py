@@ -273,7 +273,7 @@ class RMM(RenderingModel):
         self.noise_variance.assign(variance)
         if self.switch:
             self.switch_prior.assign(on)
-        self._initialized.assign(1.0)
+        self.mark_initialized()
 
     def to_level(self, pool_size=1):
         """Return the `Level` of a convnet that the model is of patches; see there."""

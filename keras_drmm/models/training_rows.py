@@ -26,6 +26,14 @@ class TrainingRows:
         names = ("x", "y", "sample_weight", "validation_split")
         return cls(*(given[name] for name in names))
 
+    @property
+    def arrays(self):
+        """(images, labels or None) that are not kept for validation, or a data set."""
+        if not hasattr(self.x, "shape"):
+            return self.x, self.y
+        rows = slice(self._num_rows)
+        return self.x[rows], None if self.y is None else self.y[rows]
+
     def count_steps(self, batch_size=None, steps_per_epoch=None):
         """Return the number of steps in an epoch, None if that is not known.
 

@@ -291,6 +291,10 @@ MISFITS = {
         keras.Sequential([keras.layers.GaussianNoise(0.1), BRIGHTNESS(0.2)]),
         r"for pixels in \[0, 255\]: give it `value_range=\(0.0, 1.0\)`",
     ),
+    "format": (
+        keras.Sequential([keras.layers.RandomFlip(data_format="channels_first")]),
+        r"must change channels_last images, got RandomFlip of channels_first ones",
+    ),
     "shape": (keras.layers.Cropping2D(1), r"which gives \(None, 4, 4, 1\)"),
 }
 

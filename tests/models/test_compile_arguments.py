@@ -40,6 +40,43 @@ def test_metrics_in_every_form_are_one_list():
         assert standardize_metrics(*given) == expected
 
 
+@pytest.mark.parametrize("name", ["entropy", "loss", "regularization"])
+def test_a_metric_of_the_name_of_a_term_is_refused(name):
+    metric = keras.metrics.SparseTopKCategoricalAccuracy(2, name=name)
+    with pytest.raises(ValueError, match=f"a metric called '{name}'"):
+        build().compile(algorithm=EG(), metrics=[metric])
+
+
+def test_what_a_keras_loss_taught_is_where_em_starts():
+    x, y = data()
+    model = RMM((6, 6, 1), 3, 2)
+    loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=-1, **SPARSE)
+    model.compile(keras.optimizers.SGD(0.1), loss=loss, **EAGER)
+    assert not model.initialized
+    with pytest.raises(ValueError, match="`epochs` must be"):
+        model.fit(x, y, epochs=0, verbose=0)
+    assert not model.initialized
+    model.fit(x, y, verbose=0)
+    assert model.initialized
+    before = [w.copy() for w in model.get_weights()]
+    model.compile(algorithm=SoftEM(), **EAGER)
+    seen = []
+    look = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: seen.append(model.get_weights())
+    )
+    model.fit(x, y, verbose=0, callbacks=[look])
+    for ours, learned in zip(seen[0], before, strict=True):
+        np.testing.assert_array_equal(ours, learned)
+
+
+def test_what_no_e_step_would_see_is_refused():
+    l2 = keras.regularizers.L2(0.1)
+    with pytest.raises(ValueError, match="`big` has an `activity_regularizer`"):
+        DRMM([Level(4, 3, activity_regularizer=l2, name="big")], (6, 6, 1), 3)
+    with pytest.raises(ValueError, match="`activity_regularizer` must be None"):
+        DRMM([Level(4, 3)], (6, 6, 1), 3, activity_regularizer=l2)
+
+
 @pytest.mark.parametrize(
     "metrics",
     [

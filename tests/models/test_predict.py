@@ -254,3 +254,26 @@ def test_logits_of_a_data_set_that_are_not_finite_are_warned_of():
     ):
         with pytest.warns(UserWarning, match="20 of 20 images are not finite"):
             predict()
+
+
+def test_a_data_set_may_reach_the_end_of_the_range():
+    """Which is rounded up as a number of float32."""
+    model = DRMM([Level(2, 3, pool_size=2)], (6, 6, 1), 3, pixel_range=(0, 1.1))
+    x = np.full((4, 6, 6, 1), 1.1, "float32")
+    assert float(x[0, 0, 0, 0]) > 1.1
+
+    class Rows(keras.utils.PyDataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return x + self.beyond, np.zeros(4, "int32")
+
+    rows = Rows()
+    rows.beyond = 0
+    np.testing.assert_array_equal(
+        model.predict(rows, verbose=0), model.predict(x, verbose=0)
+    )
+    rows.beyond = np.float32(1e-3)
+    with pytest.raises(ValueError, match=r"Pixels must be in \[0"):
+        model.predict(rows, verbose=0)

@@ -388,3 +388,23 @@ def test_bad_styles_and_classes(learned):
         model.transfer(X[:1], [0], method="map")
     with pytest.raises(TypeError, match="no argument `epoch`"):
         model.fit_prior(X, epoch=3)
+
+
+def test_what_is_kept_for_validation_is_not_learned_from():
+    """Nor by the closed form that follows the steps."""
+    found = []
+    for kept in (X[60:], X[60:][::-1] ** 2):
+        model = build()
+        model.fit_prior(
+            np.concatenate([X[:60], kept]),
+            Y,
+            style_size=2,
+            width=4,
+            components=1,
+            epochs=1,
+            validation_split=0.5,
+            verbose=0,
+        )
+        found.append(model.switch_prior.get_weights())
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
