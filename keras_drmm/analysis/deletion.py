@@ -83,11 +83,14 @@ def deletion_insertion(model, images, maps, classes=None, baseline=0.0, steps=28
     ranks = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1)
     ranks = ranks.reshape(maps.shape)[..., None]
     ends = np.round(np.linspace(0, flat.shape[1], steps + 1))
+    # A number that is no integer would be cut off among images of integers.
+    kind_of_pixel = images.dtype if images.dtype.kind == "f" else "float32"
+    hidden = np.asarray(baseline, kind_of_pixel)
     curves = np.empty((2, steps + 1, len(images)))
     rows = np.arange(len(images))
     for number, end in enumerate(ends):
         for kind, kept in enumerate((ranks >= end, ranks < end)):
-            shown = np.where(kept, images, np.asarray(baseline, images.dtype))
+            shown = np.where(kept, images, hidden)
             curves[kind, number] = _posterior(model, shown)[rows, classes]
     deletion, insertion = np.trapezoid(curves, ends / flat.shape[1], axis=1)
     return DeletionInsertion(deletion, insertion, *curves.mean(axis=2))

@@ -39,8 +39,9 @@ def evidence(
       classes with the image's switches differ. It shows what the model stores of them,
       and says nothing of how it decides if it was trained by labels alone;
     - "gradient": $|w_x|$ (Simonyan, Vedaldi, Zisserman 2014);
-    - "integrated_gradients": $I_x$ times the mean of $w_x$ along the way from a black
-      image to I, by the midpoint rule (Sundararajan, Taly, Yan 2017);
+    - "integrated_gradients": how much brighter than black $I_x$ is, times the mean of
+      $w_x$ along the way from a black image to I, by the midpoint rule (Sundararajan,
+      Taly, Yan 2017);
     - "grad_cam": the messages of the last level but one, weighted by their mean
       gradients, 0 where negative, at the size of the image (Selvaraju et al. 2017).
 
@@ -71,6 +72,8 @@ def evidence(
     (2, 28, 28)
     """
     check_not_signed(model)
+    if model.levels[0].data_format != "channels_last":
+        raise TypeError("`model` must be channels_last, got channels_first.")
     check_choice(method, "method", METHODS)
     steps = standardize_integer(steps, "steps")
     images = as_array(images, "images")
@@ -84,9 +87,12 @@ def evidence(
         one, other = (model.render(c, e_step.switches) for c in (classes, against))
         return np.abs(one - other).sum(axis=-1)
     if method == "integrated_gradients":
+        black = np.asarray(model.pixel_range[0], images.dtype)
+        brightness = images - black
         shares = (np.arange(steps) + 0.5) / steps
-        way = (logit_templates(model, share * images, weights) for share in shares)
-        return (images * (sum(way) / steps)).sum(axis=-1).astype("float32")
+        way = (black + (share * brightness).astype(images.dtype) for share in shares)
+        total = sum(logit_templates(model, image, weights) for image in way)
+        return (brightness * (total / steps)).sum(axis=-1).astype("float32")
     template = logit_templates(model, images, weights)
     if method == "gradient":
         return np.abs(template).sum(axis=-1)

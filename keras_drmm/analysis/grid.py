@@ -70,7 +70,10 @@ def save_grid(rows, pixel_range, path, captions=None):
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
         texts = (captions or {}).get(name, [""] * columns)
         for axis, picture, text in zip(line, pictures, texts, strict=True):
-            axis.imshow(picture.clip(low, high).squeeze(), "gray", vmin=low, vmax=high)
+            # matplotlib takes colours from 0 to 1, whatever range it is given.
+            shown = (picture.clip(low, high) - low) / (high - low)
+            shown = shown[..., 0] if shown.shape[-1] == 1 else shown
+            axis.imshow(shown, "gray", vmin=0, vmax=1)
             axis.set_xlabel(text, fontsize=8)
             axis.set_xticks([])
             axis.set_yticks([])

@@ -77,8 +77,9 @@ def render_templates(model, weights, switches, down_to=0):
         shape = [1, 1, 1, 1]
         shape[level.channel_axis] = -1
         scale = ops.convert_to_tensor(scale.astype("float32").reshape(shape))
+        scale = ops.cast(scale, z.dtype)
         z = level.render(z * scale, ops.convert_to_tensor(found))
-    return ops.convert_to_numpy(z)
+    return ops.convert_to_numpy(z).astype("float32")
 
 
 def affine_match(level):

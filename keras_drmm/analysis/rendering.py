@@ -38,5 +38,5 @@ def render_to_pixels(model, z, switches):
         for level, given in reversed(pairs):
             given = np.ascontiguousarray(given[rows])
             part = level.render(part, ops.convert_to_tensor(given))
-        parts.append(ops.convert_to_numpy(part))
+        parts.append(ops.convert_to_numpy(part).astype("float32"))
     return np.concatenate(parts)

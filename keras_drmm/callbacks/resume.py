@@ -121,7 +121,7 @@ class Resume(keras.callbacks.Callback):
         """
         self._is_told_of_fit, self._previous = True, None
         x, steps = given["x"], given["steps_per_epoch"]
-        arguments = {name: given[name] for name in TOLD_APART}
+        arguments = {name: given[name] for name in TOLD_APART if name in given}
         if hasattr(x, "shape"):
             arrays = x, given["y"], given["sample_weight"]
             data = fingerprint_of_data(x, arrays)

@@ -74,6 +74,11 @@ class _Match:
             new.beta.assign(ops.convert_to_numpy(old.beta))
         new.moving_mean.assign(ops.convert_to_numpy(old.moving_mean) - self.bias)
         new.moving_variance.assign(ops.convert_to_numpy(old.moving_variance))
+        if old.renorm:
+            new.renorm_mean.assign(ops.convert_to_numpy(old.renorm_mean) - self.bias)
+            for name in ("moving_stddev", "renorm_stddev"):
+                value = ops.convert_to_numpy(getattr(old, name))
+                getattr(new, name).assign(value)
 
 
 def norm_arguments(norm):
@@ -407,6 +412,9 @@ def _chain(model):
         is_model = isinstance(operation, keras.Model)
         chain[:0] = _chain(operation) if is_model else [operation]
         operation, node_index, _ = node.input_tensors[0]._keras_history
+    for number, layer in enumerate(chain):
+        if layer.weights and any(layer is other for other in chain[:number]):
+            raise _refusal(layer, "is used twice, and levels share no weights.")
     return chain
 
 

@@ -48,6 +48,8 @@ def to_level(model, pool_size=1):
         padding="valid",
         pool_size=pool_size,
         data_format="channels_last",
+        # Half precision has too few digits for a small σ².
+        dtype=model.dtype_policy,
         name=f"{model.name}_level",
     )
     level.build((None, None, None, kernel.shape[2]))
@@ -93,16 +95,17 @@ def to_maxout(model, image_shape=None):
         ops.convert_to_numpy(model.nuisance_prior)
     )
     image = keras.Input(image_shape)
-    conv = layers.Conv2D(bias.size, kernel.shape[:2], data_format="channels_last")
+    options = {"data_format": "channels_last", "dtype": model.dtype_policy}
+    conv = layers.Conv2D(bias.size, kernel.shape[:2], **options)
     matched = conv(image)
     conv.set_weights([kernel, bias + log_prior.reshape(-1)])
     height, width = matched.shape[1:3]
     nuisances, classes = model.num_nuisances, model.num_classes
     # (B, h, w, |C| |G|) -> (B, h w |C|, |G|, 1) -> (B, h w |C|, 1, 1)
-    x = layers.Reshape((-1, nuisances, 1))(matched)
-    x = layers.MaxPooling2D((1, nuisances), data_format="channels_last")(x)
+    x = layers.Reshape((-1, nuisances, 1), dtype=model.dtype_policy)(matched)
+    x = layers.MaxPooling2D((1, nuisances), **options)(x)
     # -> (B, h, w, |C|)
-    x = layers.Reshape((height, width, classes))(x)
+    x = layers.Reshape((height, width, classes), dtype=model.dtype_policy)(x)
     return keras.Model(image, x, name=f"{model.name}_maxout")
 
 

@@ -1,5 +1,7 @@
 """EvolutionaryForest: bagged evolutionary trees, a random decision forest."""
 
+import warnings
+
 import keras
 import numpy as np
 from keras import ops
@@ -282,7 +284,13 @@ class EvolutionaryForest(EvolutionaryModel):
             if verbose:
                 print(f"{tree.name}/{self.num_trees} - residual: {residual:.5f}")
             told.on_epoch_end(number, {"residual": residual})
-            if self.stop_training:
+            if self.stop_training and number + 1 < self.num_trees:
+                warnings.warn(
+                    f"Only {number + 1} of {self.num_trees} trees have grown, and the "
+                    "others, which know nothing, count as much: call `fit` without "
+                    "what stopped it, or build a forest of fewer trees.",
+                    stacklevel=3,
+                )
                 break
         told.on_train_end()
 

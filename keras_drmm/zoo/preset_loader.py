@@ -57,17 +57,22 @@ def from_preset(name_or_path, load_weights=True, num_classes=None):
             f"and {preset.function} has no levels: leave it out, got {num_classes}."
         )
     if load_weights:
-        _copy_levels(own, model)
+        # A level whose shape follows the number of classes has a template for each.
+        arguments = {**preset.arguments, "num_classes": own.num_classes + 1}
+        _copy_levels(own, model, function(**arguments))
         freeze(model, preset.frozen)
     return model
 
 
-def _copy_levels(source, model):
-    """Copy the weights of the levels, and their priors, whose shapes are the same."""
-    for old, new in zip(
-        (*source.levels, *source.nuisance_priors),
-        (*model.levels, *model.nuisance_priors),
-        strict=True,
-    ):
-        if [w.shape for w in old.weights] == [w.shape for w in new.weights]:
+def _copy_levels(source, model, other):
+    """Copy the weights of levels, and their priors, that are not of the classes.
+
+    Args:
+        source: the model that has learned.
+        model: the new one.
+        other: a model of the same function with other classes than `source`.
+    """
+    parts = [(*v.levels, *v.nuisance_priors) for v in (source, model, other)]
+    for old, new, varied in zip(*parts, strict=True):
+        if [w.shape for w in old.weights] == [w.shape for w in varied.weights]:
             new.set_weights(old.get_weights())

@@ -199,3 +199,50 @@ def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="`start` must be of shape"):
         maximise_activity(model, [0], norm=1, start=images)
     assert len(METHODS) == 5
+
+
+def test_maps_of_integrated_gradients_begin_at_black():
+    """Whatever number black is: they add up to the difference from a black image."""
+    model = with_random_weights(
+        DRMM([Level(6, 3, pool_size=2), Level(5, 3)], (8, 8, 1), 3, pixel_range=(-1, 1))
+    )
+    images = 2 * images_of(model) - 1
+    logits = [model.predict(v, verbose=0) for v in (images, np.full_like(images, -1))]
+    maps = evidence(model, images, "integrated_gradients", [0] * 5, [1] * 5, steps=500)
+    expected = np.subtract(*(v[:, 0] - v[:, 1] for v in logits))
+    np.testing.assert_allclose(maps.sum(axis=(1, 2)), expected, rtol=0.02, atol=0.02)
+
+
+def test_channels_first_is_refused():
+    level = Level(4, 3, data_format="channels_first")
+    model = DRMM([level], (1, 8, 8), 3)
+    for method in METHODS:
+        with pytest.raises(TypeError, match="must be channels_last, got channels_fir"):
+            evidence(model, np.zeros((1, 1, 8, 8), "float32"), method)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_gives_nearly_the_same_templates(policy):
+    found = []
+    for dtype in ("float32", policy):
+        levels = [Level(6, 3, pool_size=2, batch_norm=True, dtype=dtype)]
+        model = with_random_weights(DRMM(levels, (8, 8, 1), 3, dtype=dtype))
+        beta = np.eye(3, dtype="float32")[[0, 1, 2, 0, 1]]
+        found.append(logit_templates(model, images_of(model), beta))
+    assert found[1].dtype == np.float32
+    scale = np.abs(found[0]).max()
+    # Switches of nearly equal matches may be others.
+    assert np.mean(np.abs(found[1] - found[0]) > 0.05 * scale) < 0.1
+
+
+def test_what_is_deleted_of_bytes_is_the_baseline():
+    class Mean:
+        def predict(self, images, batch_size, verbose):
+            assert verbose == 0
+            seen.append(images)
+            return images.reshape(len(images), -1)[:, :2].astype("float32")
+
+    seen: list = []
+    images = np.arange(8, dtype="uint8").reshape(2, 2, 2, 1)
+    deletion_insertion(Mean(), images, np.ones((2, 2, 2)), steps=2, baseline=127.5)
+    assert seen[-1].max() == 127.5 or seen[-2].max() == 127.5

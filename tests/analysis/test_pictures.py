@@ -105,3 +105,18 @@ def test_grid_puts_pictures_in_order(tmp_path):
         ]
         seen = [v for v in runs if v < 0.99]
         np.testing.assert_allclose(seen, expected, atol=0.01)
+
+
+@pytest.mark.parametrize("ends", [(-1, 1), (0, 255)])
+def test_colours_are_those_of_the_range(ends, tmp_path):
+    """matplotlib would clip them to 0 and 1; a line of pixels keeps its axes."""
+    image = pytest.importorskip("matplotlib.image")
+    low, high = ends
+    shares = np.array([0.25, 0.5, 0.75])
+    pixels = np.broadcast_to(low + (high - low) * shares, (1, 3, 3))
+    path = tmp_path / "grid.png"
+    grid.save_grid({"": pixels[None]}, ends, path)
+    picture = image.imread(path)
+    height, width, _ = picture.shape
+    found = picture[height // 2, width // 2, :3]
+    np.testing.assert_allclose(found, shares, atol=0.01)

@@ -43,6 +43,7 @@ def there_and_back(convnet):
     [
         {"momentum": 0.5, "epsilon": 0.1},
         {"scale": False, "center": False},
+        {"renorm": True},
         {"gamma_regularizer": "l2", "beta_constraint": "non_neg"},
     ],
 )
@@ -60,6 +61,14 @@ def test_normalisation_learns_as_before(arguments):
         assert (norm.beta_constraint is None) == (stock.beta_constraint is None)
     for trained in (convnet, model, back):
         trained(X, training=True)
+    if stock.renorm:
+        for norm in (model.levels[0].batch_norm, back.get_layer("level_1_norm")):
+            for name in ("moving_stddev", "renorm_stddev"):
+                np.testing.assert_allclose(
+                    ops.convert_to_numpy(getattr(norm, name)),
+                    ops.convert_to_numpy(getattr(stock, name)),
+                    rtol=1e-4,
+                )
     mean, variance = (
         ops.convert_to_numpy(v) for v in (stock.moving_mean, stock.moving_variance)
     )
@@ -139,6 +148,15 @@ def test_what_cannot_be_kept_is_refused_by_name(argument, dropped):
     name = {"conv": "first"}.get(argument, argument)
     with pytest.raises(ValueError, match=rf"`{name}`.*`{next(iter(dropped))}`"):
         from_convnet(net(**{argument: dropped}))
+
+
+def test_a_layer_that_is_used_twice_is_refused():
+    """Two levels would learn apart what is one weight."""
+    image = keras.Input((6, 6, 2))
+    shared = layers.Conv2D(2, 3, padding="same", activation="relu", name="both")
+    top = layers.Dense(2)(layers.Flatten()(shared(shared(image))))
+    with pytest.raises(ValueError, match=r"`both` .* is used twice"):
+        from_convnet(keras.Model(image, top))
 
 
 def test_a_layer_that_adds_a_loss_is_refused():

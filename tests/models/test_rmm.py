@@ -367,3 +367,23 @@ def test_another_dtype_than_float32_is_told_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         RMM.from_config(model.get_config())
+
+
+def test_networks_of_an_rmm_are_as_precise_as_it_is():
+    """Its small σ² makes logits that are too large for half precision."""
+    model = build()
+    expected = [
+        net(X.astype("float32")) for net in (model.to_level(), model.to_maxout())
+    ]
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        found = [
+            net(X.astype("float32")) for net in (model.to_level(), model.to_maxout())
+        ]
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for ours, wanted in zip(found, expected, strict=True):
+        assert ours.dtype == wanted.dtype
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(ours), ops.convert_to_numpy(wanted)
+        )
