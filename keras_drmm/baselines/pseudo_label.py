@@ -27,7 +27,7 @@ class PseudoLabel(Baseline):
 
     H is the cross entropy, f the softmax of the network's logits, n and n' are the
     numbers of labelled and unlabelled rows in a batch, and t is the number of training
-    steps so far. The logged term `pseudo_label` includes the ramp α(t) / α.
+    steps so far. The logged term `pseudo_label` is without the ramp α(t) / α.
 
     Args:
         network: a Keras model with one input that returns logits. It is not copied:

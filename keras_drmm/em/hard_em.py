@@ -25,6 +25,10 @@ class HardEM(EM):
     row has the class of its label, and no label is needed. The optimizer and
     `batch_size` do not matter, but for the memory of a batch.
 
+    Callbacks see the weights that an epoch has measured, from before its M-step:
+    `EarlyStopping` restores the best of those, `ModelCheckpoint` writes them, and
+    `BackupAndRestore` loses a sweep, which `keras_drmm.callbacks.Resume` does not.
+
     Args:
         batches_per_m_step: an M-step follows each so many batches instead of a sweep;
             the loss may then rise. None for whole sweeps.

@@ -29,6 +29,10 @@ class SoftEM(EM):
     its label, and no label is needed. The optimizer and `batch_size` do not matter, but
     for the memory of a batch.
 
+    Callbacks see the weights that an epoch has measured, from before its M-step:
+    `EarlyStopping` restores the best of those, `ModelCheckpoint` writes them, and
+    `BackupAndRestore` loses a sweep, which `keras_drmm.callbacks.Resume` does not.
+
     Args:
         temperature: T; 1 is exact EM of an `RMM`, T -> 0 is hard EM (13).
         batches_per_m_step: as of `HardEM`, like the following.

@@ -182,7 +182,7 @@ class Learner(BackendLoops, LearnsPart, KeepsFrozen, SavedNatively):
             shuffle: as in Keras.
             class_weight: {class: weight of its labelled rows}, 1 where it says nothing.
             sample_weight: (N,). A row of weight w counts as w rows in every term,
-                prior, statistic and metric.
+                prior, statistic and metric, and as one in batch normalisation.
             initial_epoch: where a training goes on that has `epochs` in all.
             steps_per_epoch: as in Keras; needed for a rate that follows `fit` where a
                 data set does not know its length.
