@@ -95,6 +95,9 @@ WAYS = {
         {"consistency": 10.0},
     ),
     "twice the noise": Way("Pixel noise of twice the deviation.", noise=0.8),
+    "noise of 1": Way(
+        "Pixel noise of the deviation 1, as wide as the range of pixels.", noise=1.0
+    ),
     "reconstruction 1": Way(
         "What is rendered counts twenty times as much.", {"reconstruction": 1.0}
     ),

@@ -65,6 +65,7 @@ def test_ways_differ_from_the_cell_by_what_they_name():
         "a quarter of the rate": {"rate": 1e-3},
         "consistency 10": {"consistency": 10.0},
         "twice the noise": {"noise": 0.8},
+        "noise of 1": {"noise": 1.0},
         "reconstruction 1": {"reconstruction": 1.0},
     }
     for name, way in WAYS.items():
