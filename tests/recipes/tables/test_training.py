@@ -325,3 +325,26 @@ def test_augmentation_covers_a_rectangle():
     assert {*heights, *widths} == set(range(4, 11))
     assert len({rectangle.tobytes() for rectangle in covered}) > 150
     np.testing.assert_array_equal(layer(images, training=False), images)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("setting", "model", "labels", "noise"),
+    [
+        ("unsupervised-pretraining", "rfm", 100, 0.8),
+        ("unsupervised-pretraining", "rfm", 600, 0.8),
+        ("unsupervised-pretraining", "rfm", 1000, 0.4),
+        ("unsupervised-pretraining", "drmm_conv_small", 100, 0.4),
+        ("semi-supervised", "rfm", 100, 0.4),
+    ],
+)
+def test_few_labels_above_pre_trained_templates_are_learned_under_more_noise(
+    setting, model, labels, noise
+):
+    cell = Cell(1, setting, model, labels)
+    made = training.make_model(cell, 10, (28, 28, 1))
+    assert made.algorithm.augmentation.stddev == pytest.approx(noise)
+    own = getattr(zoo, model)((28, 28, 1)).algorithm.augmentation
+    assert own.stddev == pytest.approx(training.ZOO_NOISE)
+    settings = json.loads(training.settings_json(cell, made, 3, "float32"))
+    assert settings.get("noise", 0.4) == pytest.approx(noise)
