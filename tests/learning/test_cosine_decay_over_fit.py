@@ -134,7 +134,9 @@ def noted(model, x=X, y=Y, **options):
 
     class Note(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            found = getattr(model.optimizer, "optimizers", [model.optimizer])
+            # By the callback's model, whose weights JAX puts back for it.
+            optimizer = self.model.optimizer
+            found = getattr(optimizer, "optimizers", [optimizer])
             rates.append([float(np.array(v.learning_rate)) for v in found])
 
     fit(model, x, y, callbacks=[Note()], **options)
