@@ -51,7 +51,7 @@ PRETRAINING_IMAGES, SWEEPS = 10_000, 5
 HARD_EM = {"step": 0.5, "gram_divisor": 8}
 # One level above templates that EM made learns few labels best under more noise than
 # the zoo's: `python -m recipes.lost_cells`, on the validation images of draw 0.
-FEW_LABELS, NOISE_OF_FEW, ZOO_NOISE = 600, 0.8, 0.4
+NOISE_BY_LABELS, ZOO_NOISE = {100: 1.0, 600: 0.8}, 0.4
 # `learning_rate` is Adam's at the start; it falls to 0. SWWAE's settings are those of
 # the best trial of `python -m recipes.tune --model swwae`, the ladder's are its
 # authors', and pseudo-label's ramp ends when that of our terms does. Those of FixMatch
@@ -162,8 +162,8 @@ def make_model(cell, steps, input_shape):
     elif cell.has_first_network or not cell.has_unlabelled_rows:
         # Rows with labels need neither low entropy nor balanced classes.
         changes = {"entropy": 0, "marginal_kl": 0}
-    if cell.is_pretrained and cell.model == "rfm" and cell.labels <= FEW_LABELS:
-        changes["augmentation"] = _noise(NOISE_OF_FEW)
+    if cell.is_pretrained and cell.model == "rfm" and cell.labels in NOISE_BY_LABELS:
+        changes["augmentation"] = _noise(NOISE_BY_LABELS[cell.labels])
     if cell.data == "cifar10":
         changes |= COLOUR
         if not cell.has_unlabelled_rows:

@@ -331,7 +331,7 @@ def test_augmentation_covers_a_rectangle():
 @pytest.mark.parametrize(
     ("setting", "model", "labels", "noise"),
     [
-        ("unsupervised-pretraining", "rfm", 100, 0.8),
+        ("unsupervised-pretraining", "rfm", 100, 1.0),
         ("unsupervised-pretraining", "rfm", 600, 0.8),
         ("unsupervised-pretraining", "rfm", 1000, 0.4),
         ("unsupervised-pretraining", "drmm_conv_small", 100, 0.4),
