@@ -420,13 +420,13 @@ def write_history(path, rows):
             writer.writerow([epoch + 1, seconds, scored, *terms])
 
 
-def pretrain_templates(model, x, number=PRETRAINING_IMAGES):
+def pretrain_templates(model, x, number=None):
     """Learn the templates by hard EM, level by level and without labels.
 
     Args:
         model: a `DRMM`.
         x: training images, uint8.
-        number: how many of them are looked at.
+        number: how many of them are looked at; None for the tables' number.
 
     Returns:
         Seconds.
@@ -435,7 +435,7 @@ def pretrain_templates(model, x, number=PRETRAINING_IMAGES):
     from keras_drmm.learning import pretrain
 
     start = time.perf_counter()
-    images = data.to_unit_range(x[:number])
+    images = data.to_unit_range(x[: number or PRETRAINING_IMAGES])
     for level, losses in enumerate(
         pretrain(model, images, HardEM(**HARD_EM), SWEEPS), start=1
     ):
