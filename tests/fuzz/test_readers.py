@@ -75,7 +75,7 @@ def files(tmp_path_factory):
     np.savez(folder / "stored.npz", **ARRAYS)
     np.savez_compressed(folder / "compressed.npz", **ARRAYS)
     zoo.rmm((4, 4, 1), 3, 2).save_to_preset(folder / "preset")
-    write_record(folder, {"epochs": 3}, {"a", "b"})
+    write_record(folder, {"epochs": 3}, {"a": "one", "b": "two"})
     run = RunFolder(folder / "run")
     run.write({"epoch": 1}, b"state")
     run.write({"epoch": 2}, b"another")
