@@ -9,7 +9,7 @@ import pytest
 from keras_drmm import data, zoo
 from recipes import ablation
 from recipes.common import results
-from tests.recipes.untouchable import Untouchable
+from tests.recipes.tiny_mnist import tiny_mnist
 
 
 @pytest.mark.smoke
@@ -114,11 +114,7 @@ def test_variants_make_their_augmentation_by_the_seed_of_the_run(
 def test_a_run_records_its_row_and_never_uses_test_images(
     monkeypatch, tmp_path, backend
 ):
-    random = np.random.default_rng(0)
-    x = np.zeros((600, 12, 12), "uint8")
-    x[:, 4:8, 4:8] = random.integers(0, 256, (600, 4, 4), dtype="uint8")
-    loaded = (x, np.arange(600) % 10), Untouchable()
-    monkeypatch.setattr(data, "load", lambda *_: loaded)
+    monkeypatch.setattr(data, "load", lambda *_: tiny_mnist())
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setattr(results, "command", lambda: "command")
     arguments = ["ablation.py", "--model", "rfm", "--epochs", "1", "--backend", backend]

@@ -12,7 +12,7 @@ from recipes.common import results
 from recipes.lost_cells import WAYS
 from recipes.tables import training
 from recipes.tables.cells import PRETRAINING, Cell
-from tests.recipes.untouchable import Untouchable
+from tests.recipes.tiny_mnist import tiny_mnist
 
 
 @pytest.mark.smoke
@@ -89,11 +89,7 @@ def test_what_pre_training_gives_cannot_stay_without_it(way, capsys):
 def test_a_run_records_its_row_and_keeps_still_templates(
     monkeypatch, tmp_path, backend
 ):
-    random = np.random.default_rng(0)
-    x = np.zeros((600, 12, 12), "uint8")
-    x[:, 4:8, 4:8] = random.integers(0, 256, (600, 4, 4), dtype="uint8")
-    loaded = (x, np.arange(600) % 10), Untouchable()
-    monkeypatch.setattr(data, "load", lambda *_: loaded)
+    monkeypatch.setattr(data, "load", lambda *_: tiny_mnist())
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setattr(results, "command", lambda: "command")
     monkeypatch.setattr(training, "default_epochs", lambda cell: 1)
