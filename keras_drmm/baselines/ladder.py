@@ -65,7 +65,8 @@ class Ladder(Baseline):
 
     Args:
         levels: list of `Level`s with `batch_norm`, the finest first, as for a `DRMM`.
-            Only their configuration is used: no weights are shared with them.
+            Only their configuration is used: no weights are shared with them, and N
+            has the momentum and ε of the published code, whatever theirs are.
         input_shape: shape (H, W, C) of an image, (C, H, W) for channels_first levels.
         num_classes: number of classes.
         noise: standard deviation of the noise.
