@@ -22,10 +22,10 @@ from dataclasses import dataclass, field, replace
 
 from recipes.common import measure, results
 from recipes.common.command import at_least, choose_backend, keep_memory, make_parser
+from recipes.tables.augmentations import image_augmentation
 from recipes.tables.cells import SEMI_SUPERVISED, Cell
 from recipes.tables.training import (
     MODELS,
-    image_augmentation,
     make_dataset,
     validation_error,
 )

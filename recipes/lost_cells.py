@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from recipes.common import results
 from recipes.common.command import at_least, choose_backend, keep_memory, make_parser
 from recipes.tables import training
+from recipes.tables.augmentations import pixel_noise
 from recipes.tables.cells import LABELED_ONLY, PRETRAINING, Cell
 
 SHORT_IMAGES, PRETRAINED_ON = 2000, training.PRETRAINING_IMAGES
@@ -69,8 +70,8 @@ class Way:
 
         for level in model.levels:
             level.conv.trainable = not still
-        noise = keras.layers.GaussianNoise(self.noise, name="pixel_noise")
-        changes, rate = {"augmentation": noise, **self.changes}, self.learning_rate
+        changes = {"augmentation": pixel_noise(self.noise), **self.changes}
+        rate = self.learning_rate
         if rate is None:
             rate = float(model.optimizer.get_config()["learning_rate"]["config"][_RATE])
         model.compile(

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import keras
 from keras import ops
+
+# Keras has no public name for it.
 from keras.src.backend.common.variables import AutocastScope
 
 from keras_drmm.baselines.baseline import Baseline, check_network

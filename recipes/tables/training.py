@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict, replace
 
 from recipes.common import measure, results
+from recipes.tables.augmentations import SHIFT, image_augmentation, pixel_noise
 from recipes.tables.cells import BASELINES, DEEP, WITH_NUISANCES
 
 # The models of the zoo that learn by EG.
@@ -69,8 +70,6 @@ BASELINE_SETTINGS = {
     "fixmatch": {"learning_rate": 2e-3},
     "mean_teacher": {"consistency": 10.0, "decay": 0.99, "learning_rate": 2e-3},
 }
-# By which share of its sides an image is moved, at most.
-SHIFT = 0.08
 
 
 def make_dataset(cell, x, y, validation=None):
@@ -163,7 +162,7 @@ def make_model(cell, steps, input_shape):
         # Rows with labels need neither low entropy nor balanced classes.
         changes = {"entropy": 0, "marginal_kl": 0}
     if cell.is_pretrained and cell.model == "rfm" and cell.labels in NOISE_BY_LABELS:
-        changes["augmentation"] = _noise(NOISE_BY_LABELS[cell.labels])
+        changes["augmentation"] = pixel_noise(NOISE_BY_LABELS[cell.labels])
     if cell.data == "cifar10":
         changes |= COLOUR
         if not cell.has_unlabelled_rows:
@@ -171,12 +170,6 @@ def make_model(cell, steps, input_shape):
     algorithm = replace(model.algorithm, **changes)
     model.compile(model.optimizer, algorithm=algorithm)
     return model
-
-
-def _noise(deviation):
-    import keras
-
-    return keras.layers.GaussianNoise(deviation, name="pixel_noise")
 
 
 def make_baseline(name, drmm, steps, learning_rate, **settings):
@@ -218,30 +211,6 @@ def make_baseline(name, drmm, steps, learning_rate, **settings):
         )
     baseline.compile(keras.optimizers.Adam(cosine_decay(learning_rate, steps)))
     return baseline
-
-
-def image_augmentation(seed):
-    """Return a layer that changes an image's pose and covers a part of the image.
-
-    The covered part is a rectangle whose sides are a fifth to half of the image's.
-    """
-    from keras import layers
-
-    from keras_drmm.learning import Pose
-
-    return layers.Pipeline(
-        [
-            Pose(rotation=0.04, zoom=0.12, shift=SHIFT, seed=seed),
-            layers.RandomErasing(
-                factor=(1.0, 1.0),
-                # The area of the smallest and the largest rectangle.
-                scale=(0.2**2, 0.5**2),
-                fill_value=0.0,
-                value_range=(0, 1),
-                seed=seed,
-            ),
-        ]
-    )
 
 
 def objective_of(model):

@@ -195,22 +195,17 @@ def test_what_a_model_was_compiled_with_is_not_made(parts, tmp_path):
 
 # Records of a fit.
 
+NO_TEXTS = "is no object of texts"
 RECORDS = {
     "no byte": (b"", "it is not JSON"),
     "no text": (b"\xff\xff", "it is not JSON"),
     "a list": (b"[]", "it must hold a JSON object"),
     "one key": (b'{"settings": {}}', "it must have settings and learned"),
-    "one more": (
-        b'{"settings": {}, "learned": {}, "x": 1}',
-        "it must have settings an",
-    ),
+    "one more": (b'{"settings": {}, "learned": {}, "x": 1}', "it must have settings"),
     "settings, a list": (b'{"settings": [], "learned": {}}', "settings are no object"),
-    "learned, a text": (b'{"settings": {}, "learned": "abc"}', "is no object of texts"),
-    "learned, numbers": (
-        b'{"settings": {}, "learned": {"a": 1}}',
-        "is no object of texts",
-    ),
-    "learned, a list": (b'{"settings": {}, "learned": ["a"]}', "is no object of texts"),
+    "learned, a text": (b'{"settings": {}, "learned": "abc"}', NO_TEXTS),
+    "learned, numbers": (b'{"settings": {}, "learned": {"a": 1}}', NO_TEXTS),
+    "learned, a list": (b'{"settings": {}, "learned": ["a"]}', NO_TEXTS),
     "twice": (b'{"learned": {}, "learned": {}}', "it has the key 'learned' twice"),
     "100,000 levels": (b'{"settings":' + b"[" * 10**5, "it is nested more than 50"),
 }

@@ -226,19 +226,6 @@ def test_a_row_of_the_history_is_of_one_set_of_weights():
     assert found["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["alpha", "conv.kernel", "templates"])
-def test_a_single_frozen_variable_is_refused(name):
-    model = build()
-    part = model if name == "templates" else model.levels[0]
-    for step in name.split("."):
-        part = getattr(part, step)
-    variable = part.templates if name == "templates" else part
-    variable.trainable = False
-    with pytest.raises(ValueError, match=f"{variable.path}' is False: set that of its"):
-        model.fit(X, LABELS, verbose=0)
-    variable.trainable = True
-
-
 def test_a_batch_of_weight_0_changes_nothing():
     weights = np.ones(12)
     weights[4:8] = 0

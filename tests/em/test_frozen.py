@@ -129,3 +129,17 @@ def test_regularizers_have_no_closed_form(where):
     model = DRMM(levels, (8, 8, 1), 3, **options)
     with pytest.raises(ValueError, match="no closed form"):
         model.compile("sgd", algorithm=HardEM())
+
+
+@pytest.mark.parametrize("name", ["alpha", "conv.kernel", "templates"])
+def test_a_single_frozen_variable_is_refused(name):
+    model = build()
+    model.compile(algorithm=HardEM())
+    part = model if name == "templates" else model.levels[0]
+    for step in name.split("."):
+        part = getattr(part, step)
+    variable = part.templates if name == "templates" else part
+    variable.trainable = False
+    with pytest.raises(ValueError, match=f"{variable.path}' is False: set that of its"):
+        model.fit(X, Y, verbose=0)
+    variable.trainable = True

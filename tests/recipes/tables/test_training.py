@@ -10,7 +10,7 @@ import pytest
 from keras_drmm import DRMM, EG, Level, data, zoo
 from keras_drmm.data.batch_plan import plan_batches
 from recipes.common import measure
-from recipes.tables import training
+from recipes.tables import augmentations, training
 from recipes.tables.cells import SEMI_SUPERVISED, Cell, all_cells
 
 
@@ -315,7 +315,7 @@ def test_settings_of_a_baseline_are_its_terms():
 def test_augmentation_covers_a_rectangle():
     """Its sides are a fifth to half of the image's, and each image has its own."""
     images = np.ones((200, 20, 20, 1), "float32")
-    layer = training.image_augmentation(seed=1)
+    layer = augmentations.image_augmentation(seed=1)
     # The pose is left out, as it moves the border into the image.
     (_, covering) = layer.layers
     seen = covering(keras.ops.convert_to_tensor(images), training=True)
