@@ -3,6 +3,11 @@
 import keras
 
 from keras_drmm.layers.arguments import check_keywords
+from keras_drmm.layers.augmentation import (
+    check_data_format,
+    check_is_augmentation,
+    check_keeps_shape,
+)
 from keras_drmm.layers.level import standardize_levels
 from keras_drmm.layers.output_checks import check_gives_logits
 from keras_drmm.models import checks
@@ -108,6 +113,26 @@ def copy_levels(levels):
         ValueError: `levels` is empty or holds something other than a `Level`.
     """
     return [level.fresh() for level in standardize_levels(levels)]
+
+
+def check_augmentation(layer, name, network, otherwise=""):
+    """Raise unless a layer can change the images of a network.
+
+    Args:
+        layer: the augmentation.
+        name: of the argument that it is.
+        network: that learns from what it changes.
+        otherwise: what else the argument may be, in words.
+
+    Raises:
+        ValueError: it is no layer, or changes images of another shape or format.
+    """
+    check_is_augmentation(layer, name, otherwise)
+    check_keeps_shape(layer, name, tuple(network.input_shape[1:]))
+    formats = [v.data_format for v in network.layers if hasattr(v, "data_format")]
+    # Of the images: later layers, such as Flatten, may see no channels any more.
+    for data_format in formats[:1]:
+        check_data_format(layer, name, data_format)
 
 
 def check_network(network):

@@ -5,13 +5,9 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_drmm.baselines.baseline import Baseline, check_network
+from keras_drmm.baselines.baseline import Baseline, check_augmentation, check_network
 from keras_drmm.layers.arguments import standardize_number
-from keras_drmm.layers.augmentation import (
-    augment,
-    check_is_augmentation,
-    check_keeps_shape,
-)
+from keras_drmm.layers.augmentation import augment
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.learning import terms
 
@@ -78,11 +74,9 @@ class FixMatch(Baseline):
     ):
         check_network(network)
         image_shape = tuple(network.input_shape[1:])
-        check_is_augmentation(strong, "strong")
-        check_keeps_shape(strong, "strong", image_shape)
+        check_augmentation(strong, "strong", network)
         if weak is not None:
-            check_is_augmentation(weak, "weak", ", or None")
-            check_keeps_shape(weak, "weak", image_shape)
+            check_augmentation(weak, "weak", network, ", or None")
         unlabelled = standardize_number(unlabelled, "unlabelled", least=0)
         super().__init__({"cross_entropy": 1.0, "unlabelled": unlabelled}, **kwargs)
         self.network, self.strong, self.weak = network, strong, weak

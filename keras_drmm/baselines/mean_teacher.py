@@ -8,13 +8,9 @@ from keras import ops
 # Keras has no public name for it.
 from keras.src.backend.common.variables import AutocastScope
 
-from keras_drmm.baselines.baseline import Baseline, check_network
+from keras_drmm.baselines.baseline import Baseline, check_augmentation, check_network
 from keras_drmm.layers.arguments import standardize_integer, standardize_number
-from keras_drmm.layers.augmentation import (
-    augment,
-    check_is_augmentation,
-    check_keeps_shape,
-)
+from keras_drmm.layers.augmentation import augment
 from keras_drmm.layers.keeps_frozen import freeze, frozen_parts
 from keras_drmm.layers.weighting import weighted_mean
 from keras_drmm.learning import terms
@@ -95,8 +91,7 @@ class MeanTeacher(Baseline):
     ):
         check_network(network)
         image_shape = tuple(network.input_shape[1:])
-        check_is_augmentation(augmentation, "augmentation")
-        check_keeps_shape(augmentation, "augmentation", image_shape)
+        check_augmentation(augmentation, "augmentation", network)
         consistency = standardize_number(consistency, "consistency", least=0)
         super().__init__({"cross_entropy": 1.0, "consistency": consistency}, **kwargs)
         self.network, self.augmentation = network, augmentation

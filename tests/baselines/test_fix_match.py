@@ -66,3 +66,11 @@ def test_no_gradient_flows_through_the_guess():
     model.fit(X, Y, batch_size=8, verbose=0)
     for ours, theirs in zip(net.get_weights(), stock.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_changes_of_the_other_format_are_refused():
+    flip = keras.layers.RandomFlip(data_format="channels_first")
+    still = keras.layers.Rescaling(1.0)
+    for given in ({"strong": flip}, {"strong": still, "weak": flip}):
+        with pytest.raises(ValueError, match="must change channels_last images"):
+            FixMatch(network(), **given)

@@ -154,3 +154,9 @@ def test_what_is_frozen_in_the_student_stays_in_the_teacher():
     for part in (model.network, model.teacher):
         for found, old in zip(part.get_weights()[:4], before, strict=False):
             assert not np.array_equal(found, old)
+
+
+def test_changes_of_the_other_format_are_refused():
+    flip = keras.layers.RandomFlip(data_format="channels_first")
+    with pytest.raises(ValueError, match="must change channels_last images"):
+        MeanTeacher(network(), flip)
